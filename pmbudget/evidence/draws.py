@@ -1,0 +1,136 @@
+"""One joint table of draws: posterior rows for what is learnt, seeded generators for the rest."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.errors import EvidenceError
+from pmbudget.evidence.fit import Posterior, learnt
+from pmbudget.evidence.models import pooled_studies
+from pmbudget.inputs.parameters import Parameter, ParameterSet
+from pmbudget.inputs.regions import CODES
+from pmbudget.vocabulary import BLOCK
+
+
+def generator(seed: int, name: str, block: int) -> np.random.Generator:
+    """The generator of one quantity in one block: adding a parameter never changes another's draws."""
+    word = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    return np.random.default_rng([seed, word, block])
+
+
+def in_blocks(n: int, seed: int, name: str, draw: Callable[[np.random.Generator, int], np.ndarray]) -> np.ndarray:
+    """``n`` draws along the first axis, each block of them drawn whole, so that n = 200 is the start of n = 4,000."""
+    blocks = [draw(generator(seed, name, block), BLOCK) for block in range(-(-n // BLOCK))]
+    return np.concatenate(blocks)[:n]
+
+
+def draw_parameters(
+    parameters: ParameterSet, posterior: Posterior | None = None, *, n: int = 4000, seed: int = 1
+) -> xr.Dataset:
+    """The joint draws of all parameters, in the model's units.
+
+    Returns
+    -------
+    Dataset
+        One variable per parameter over ``draw`` (and ``region`` where the parameter is one per region); a parameter that is known exactly
+        has no ``draw``. ``attrs["unit"]`` states the unit.
+
+    Raises
+    ------
+    EvidenceError
+        A learnt parameter is not in ``posterior``, or ``n`` is more than the posterior holds: rows are never repeated.
+    """
+    return _table(parameters, posterior, n, lambda name: seed)
+
+
+def redrawn(
+    parameters: ParameterSet, posterior: Posterior | None, keep: Collection[str], *, n: int = 4000, seed: int = 1
+) -> xr.Dataset:
+    """As :func:`draw_parameters`, with everything but ``keep`` drawn independently of it."""
+    return _table(parameters, posterior, n, lambda name: seed if name in keep else seed + 1_000_003)
+
+
+def _table(
+    parameters: ParameterSet, posterior: Posterior | None, n: int, seed_of: Callable[[str], int]
+) -> xr.Dataset:
+    wanted = [parameter.name for parameter in learnt(parameters)]
+    values: dict[str, np.ndarray] = {}
+    if wanted:
+        values |= _posterior_rows(wanted, posterior, n, seed_of("posterior"))
+    for name, parameter in parameters.items():
+        if not parameter.is_learnt:
+            values[name] = _drawn(parameter, n, seed_of(name))
+    for name, parameter in parameters.items():
+        if parameter.rate is not None:
+            rate = values[parameter.rate]
+            # An uncertain rate makes every amount converted by it uncertain, together.
+            values[name] = (values[name] * rate) if values[name].ndim < 2 else values[name] * rate[..., None]
+    dims = {0: (), 1: ("draw",), 2: ("draw", "region")}
+    variables = {
+        name: (dims[values[name].ndim], values[name], {"unit": parameter.unit, "evidence": parameter.record.evidence})
+        for name, parameter in parameters.items()
+    }
+    return xr.Dataset(variables, coords={"region": list(CODES)})
+
+
+def _drawn(parameter: Parameter, n: int, seed: int) -> np.ndarray:
+    known = parameter.distribution
+    assert known is not None
+    if known.is_fixed:
+        return np.asarray(known.mean * parameter.factor)
+    shape = (len(CODES),) if parameter.record.by == "region" else ()
+    drawn = in_blocks(n, seed, parameter.name, lambda rng, size: known.draw((size, *shape), rng))
+    return drawn * parameter.factor
+
+
+def _posterior_rows(names: list[str], posterior: Posterior | None, n: int, seed: int) -> dict[str, np.ndarray]:
+    if posterior is None:
+        raise EvidenceError(f"{', '.join(names)} are learnt from studies; give the posterior of fit_evidence(parameters)")
+    missing = [name for name in names if name not in posterior.draws]
+    if missing:
+        raise EvidenceError(f"the posterior has no {', '.join(missing)}; fit_evidence(parameters) anew")
+    held = posterior.draws.sizes["draw"]
+    if n > held:
+        chains = posterior.fitted.sizes.get("chain", 1)
+        raise EvidenceError(
+            f"{n} draws asked for and the posterior holds {held}; "
+            f"fit_evidence(parameters, draws={-(-n // chains)}, chains={chains}) gives enough"
+        )
+    rows = generator(seed, "posterior", 0).permutation(held)[:n]
+    return {name: posterior.draws[name].to_numpy()[rows] for name in names}
+
+
+def crude_posterior(parameters: ParameterSet, rows: int = 4000) -> Posterior:
+    """Each learnt parameter at its crude weighted proportion, without any uncertainty: to check files, never to report."""
+    draws = {}
+    for parameter in learnt(parameters):
+        studies = pooled_studies(parameter)
+        events = sum(weight * study.numerator for study, weight in studies)
+        total = sum(weight * study.denominator for study, weight in studies)
+        draws[parameter.name] = ("draw", np.full(rows, events / total))
+    return Posterior(xr.Dataset(draws), xr.Dataset(), None, "crude")  # type: ignore[arg-type]
+
+
+class ReadDraws(Mapping[str, xr.DataArray]):
+    """A table of draws that remembers which parameters were read."""
+
+    def __init__(self, draws: xr.Dataset):
+        self.draws, self.read = draws, set[str]()
+
+    def __getitem__(self, name: str) -> xr.DataArray:
+        self.read.add(name)
+        return self.draws[name]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.draws)
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+    @property
+    def sizes(self) -> Mapping[Any, int]:
+        """Dims of the table."""
+        return self.draws.sizes

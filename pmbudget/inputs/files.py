@@ -1,0 +1,221 @@
+"""Reading YAML and CSV so that every fault can name its file and line."""
+
+import difflib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.constructor import RoundTripConstructor
+
+from pmbudget.errors import NOTHING, Fault, InputError
+
+
+class ParameterName(str):
+    """A string in a case or scenario that names a parameter."""
+
+
+Ref = Annotated[str, AfterValidator(ParameterName)]
+Evidence = Literal["published", "registry", "derived", "expert", "assumption"]
+Model = TypeVar("Model", bound="Strict")
+
+
+class Strict(BaseModel):
+    """A frozen record that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed file, and where in it each key stands."""
+
+    file: str
+    data: Any
+
+    def line(self, loc: Sequence[Any] = ()) -> int:
+        """Line of the innermost key of ``loc`` that the file holds."""
+        node, line = self.data, 1
+        for key in loc:
+            marks = getattr(getattr(node, "lc", None), "data", None) or {}
+            if key not in marks:
+                break
+            line, node = marks[key][0] + 1, node[key]
+        return line
+
+
+def find_folder(folder: str | Path = "parameters") -> Path:
+    """``folder`` from the working directory, else beside the package.
+
+    Raises
+    ------
+    InputError
+        Neither place has it.
+    """
+    places = [Path(folder), Path(__file__).resolve().parents[2] / folder]
+    for place in places:
+        if place.is_dir():
+            return place.resolve()
+    raise InputError([Fault(str(folder), "folder", "not found", f"looked in {places[0].absolute()} and {places[1]}")])
+
+
+def shown(path: Path) -> str:
+    """A path as people read it: from the project's folder down where it lies there."""
+    for base in (Path.cwd(), Path(__file__).resolve().parents[2]):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return path.as_posix()
+
+
+@cache
+def _parsed(path: Path, stamp: tuple[int, int]) -> tuple[Document | None, tuple[Fault, ...]]:
+    """A file once per state of the disk: four scenarios read the same parameters."""
+    file, faults = shown(path), []
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return None, (Fault(file, "file", f"not UTF-8 text (byte {error.start})", "save it as UTF-8"),)
+
+    class Constructor(RoundTripConstructor):
+        def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
+            if key in mapping:
+                line = key_node.start_mark.line + 1
+                faults.append(Fault(file, str(key), "the key stands twice", "keep one of them", value, line))
+            return key not in mapping
+
+    yaml = YAML(typ="rt")
+    yaml.Constructor = Constructor
+    try:
+        data = yaml.load(io.StringIO(text))
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        remedy = "indent with spaces, not tabs" if "\t" in text else "correct the YAML (indentation, quotes, colons)"
+        return None, (*faults, Fault(file, "file", f"no YAML: {problem}", remedy, line=mark.line + 1 if mark else None))
+    if not isinstance(data, Mapping):
+        return None, (*faults, Fault(file, "file", "holds no keys", "write key: value lines"))
+    return Document(file, data), tuple(faults)
+
+
+def read_yaml(path: Path, faults: list[Fault]) -> Document | None:
+    """A YAML 1.2 file; faults (not found, no YAML, duplicate keys) are added to ``faults``."""
+    if not path.is_file():
+        faults.append(Fault(shown(path), "file", "not found", near(path.stem, (p.stem for p in path.parent.glob("*.yaml")))))
+        return None
+    state = path.stat()
+    document, found = _parsed(path.resolve(), (state.st_mtime_ns, state.st_size))
+    faults.extend(found)
+    return document
+
+
+def near(word: Any, known: Any) -> str:
+    """A remedy for a name that is not known: the nearest ones, or all."""
+    names = sorted(str(name) for name in known)
+    close = difflib.get_close_matches(str(word), names, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(names) or '(none exist)'}"
+
+
+def validated(
+    model: type[Model], document: Document, data: Any, faults: list[Fault], at: Sequence[Any] = ()
+) -> Model | None:
+    """``data``, found at ``at`` in ``document``, as a ``model``; every fault in it is added to ``faults``."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        for one in error.errors():
+            faults.append(_fault(model, document, one, tuple(at)))
+        return None
+
+
+def _fault(model: type[BaseModel], document: Document, error: Any, at: tuple[Any, ...]) -> Fault:
+    # Union tags stand in pydantic's location but not in the file.
+    node, loc = document.data, []
+    for key in (*at, *error["loc"]):
+        step = _step(node, key)
+        if step is not NOTHING or key == error["loc"][-1:]:
+            loc.append(key)
+            node = step
+        elif key in error["loc"][-1:]:
+            loc.append(key)
+    value = error["input"] if error["type"] not in ("missing",) else NOTHING
+    problem, remedy = str(error["msg"]).removeprefix("Value error, "), "correct the value"
+    if error["type"] == "missing":
+        problem, remedy = "the key is missing", f"add {loc[-1] if loc else 'it'}"
+    elif error["type"] == "extra_forbidden":
+        problem, remedy = "unknown key", near(loc[-1], _known(model, error["loc"])) if loc else "remove it"
+    elif error["type"] == "finite_number":
+        problem, remedy = "not a finite number", "write the figure or leave the key out"
+    elif "; " in problem:
+        problem, remedy = problem.rsplit("; ", 1)
+    return Fault(document.file, ".".join(map(str, loc)) or "file", problem, remedy, value, document.line(loc))
+
+
+def _step(node: Any, key: Any) -> Any:
+    try:
+        return node[key]
+    except (KeyError, IndexError, TypeError):
+        return NOTHING
+
+
+def _known(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
+    """The keys that stand beside the last one of ``loc``, as far as the models can be followed by name."""
+    here: Any = model
+    for key in loc[:-1]:
+        field = getattr(here, "model_fields", {}).get(key)
+        inner = getattr(field, "annotation", None) if field else here
+        candidates = [inner, *getattr(inner, "__args__", ())]
+        found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        here = found[0] if found else here
+    return list(getattr(here, "model_fields", {}))
+
+
+def read_rows(path: Path, model: type[Model], faults: list[Fault]) -> list[Model]:
+    """The rows of a CSV file as ``model`` records; an empty cell is a key left out."""
+    file = shown(path)
+    if not path.is_file():
+        faults.append(Fault(file, "file", "not found", near(path.stem, (p.stem for p in path.parent.glob("*.csv")))))
+        return []
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (ValueError, UnicodeDecodeError) as error:
+        faults.append(Fault(file, "file", f"no CSV table: {error}", "save it as comma-separated UTF-8"))
+        return []
+    rows = []
+    for number, row in enumerate(frame.to_dict("records"), start=2):
+        given = {str(key): value for key, value in row.items() if value != ""}
+        found: list[Fault] = []
+        record = validated(model, Document(file, given), given, found)
+        faults.extend(Fault(f.file, f.key, f.problem, f.remedy, f.value, number) for f in found)
+        if record is not None:
+            rows.append(record)
+    return rows
+
+
+def references(value: Any, loc: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], str]]:
+    """Every parameter that a record names, with the place where it does."""
+    if isinstance(value, ParameterName):
+        return [(loc, str(value))]
+    if isinstance(value, BaseModel):
+        inner: Any = [(name, getattr(value, name)) for name in type(value).model_fields]
+    elif isinstance(value, Mapping):
+        inner = list(value.items())
+    elif isinstance(value, (list, tuple)):
+        inner = list(enumerate(value))
+    else:
+        return []
+    return [found for key, part in inner for found in references(part, (*loc, key))]
+
+
+def project_folder(folder: str | Path) -> Path:
+    """Where something is kept: ``folder`` if absolute, else in the project that the working directory or the package lies in."""
+    path = Path(folder)
+    if path.is_absolute():
+        return path
+    beside = Path(__file__).resolve().parents[2]
+    home = Path.cwd() if (Path.cwd() / "parameters").is_dir() or not (beside / "parameters").is_dir() else beside
+    return home / path

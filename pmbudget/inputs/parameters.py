@@ -1,0 +1,307 @@
+"""Parameters with provenance: unit, price year, source and grade, or they do not load."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pmbudget.errors import Fault, InputError
+from pmbudget.inputs.distributions import Distribution, distribution
+from pmbudget.inputs.files import (
+    Document,
+    Evidence,
+    Strict,
+    find_folder,
+    near,
+    read_rows,
+    read_yaml,
+    validated,
+)
+from pmbudget.inputs.prices import Prices, currency_of, load_prices
+
+SHARES = ("probability", "share", "proportion", "utility")
+
+
+class Text(Strict):
+    """A label in both languages."""
+
+    sv: str
+    en: str
+
+
+class Source(Strict):
+    """Where a figure was read."""
+
+    title: str
+    address: str = ""
+    read: date | None = None
+    where: str = ""
+
+
+class Study(Strict):
+    """One study's count: ``numerator`` of ``denominator``.
+
+    ``use`` is ``pool`` (counts fully), ``borrow`` (foreign or otherwise distant, discounted by the parameter's ``borrow``),
+    ``sensitivity`` or ``no`` (shown, not pooled).
+    """
+
+    quantity: str
+    study: str
+    year: str = ""
+    country: str = ""
+    numerator: int = Field(ge=0)
+    denominator: int = Field(gt=0)
+    population: str = ""
+    method: str = ""
+    use: Literal["pool", "borrow", "sensitivity", "no"]
+    evidence: Evidence
+    source: str
+    address: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _part_of_whole(self) -> Self:
+        if self.numerator > self.denominator:
+            raise ValueError("the numerator is larger than the denominator; correct the row")
+        return self
+
+
+class Reported(Strict):
+    """A quantity as its source reports it, or the study table it is to be learnt from."""
+
+    family: str | None = None
+    value: float | None = None
+    mean: float | None = None
+    sd: float | None = None
+    median: float | None = None
+    interval: tuple[float, float] | None = None
+    counts: tuple[float, float] | None = None
+    quantiles: dict[float, float] | None = None
+    low: float | None = None
+    high: float | None = None
+    studies: str | None = None
+    quantity: str | None = None
+    borrow: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        own = {"studies", "quantity", "borrow"} & self.model_fields_set
+        if self.studies is None:
+            if own:
+                raise ValueError(f"{', '.join(sorted(own))} go with studies; name the study table or remove them")
+            self.distribution()
+        elif self.quantity is None or self.model_fields_set - {"studies", "quantity", "borrow"}:
+            raise ValueError("studies goes with quantity and borrow alone; remove the other keys, or remove studies")
+        return self
+
+    def distribution(self) -> Distribution:
+        """The distribution of a quantity that is not learnt from studies."""
+        figures = self.model_dump(exclude={"family", "studies", "quantity", "borrow"}, exclude_none=True)
+        return distribution(self.family or "fixed", **figures)
+
+
+class Record(Strict):
+    """What a parameter file holds for one parameter."""
+
+    label: Text
+    unit: str = Field(min_length=1)
+    price_year: int | None = None
+    price_year_evidence: Literal["assumption"] | None = None
+    distribution: Reported
+    by: Literal["region"] | None = None
+    evidence: Evidence
+    source: Source
+    note: str = ""
+    set_by_scenario: bool = False
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        money = currency_of(self.unit) is not None
+        if money and self.price_year is None:
+            raise ValueError(
+                "money without price_year; add it, and price_year_evidence: assumption where the source states none"
+            )
+        if not money and self.price_year is not None:
+            raise ValueError(f"price_year goes with money, and the unit is {self.unit!r}; remove it or correct the unit")
+        if self.distribution.studies is not None:
+            return self
+        known = self.distribution.distribution()
+        assumed = "assumption" in (self.evidence, self.price_year_evidence)
+        if known.is_fixed and assumed and not self.set_by_scenario:
+            raise ValueError("an assumption has no interval; give a family with mean and interval")
+        if self.unit.split("/")[0] in SHARES:
+            low, high = known.interval
+            if not (0 <= known.mean <= 1 and (known.family in ("beta", "fixed") or (0 <= low and high <= 1))):
+                raise ValueError(f"a {self.unit} lies between 0 and 1; correct the figures, or use family beta")
+        return self
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter as the model uses it.
+
+    ``distribution`` is as reported; the model's value is that times ``factor`` (multiples of the unit and the price index) times
+    the drawn exchange rate named ``rate``. ``studies`` holds the rows of one that is learnt from data.
+    """
+
+    name: str
+    record: Record
+    file: str
+    line: int
+    distribution: Distribution | None
+    studies: tuple[Study, ...] = ()
+    factor: float = 1.0
+    rate: str | None = None
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether the parameter comes from a posterior."""
+        return self.distribution is None
+
+    @property
+    def rests_on_assumption(self) -> bool:
+        """Whether the figure or the year of its price was assumed."""
+        return "assumption" in (self.record.evidence, self.record.price_year_evidence)
+
+    @property
+    def unit(self) -> str:
+        """The unit that the model's value has: money is in SEK."""
+        currency = currency_of(self.record.unit)
+        if currency is None:
+            return self.record.unit
+        return "SEK" + self.record.unit.split(currency, 1)[1]
+
+
+@dataclass(frozen=True)
+class ParameterSet(Mapping[str, Parameter]):
+    """All parameters of a case, by name, and the year their prices are in."""
+
+    parameters: Mapping[str, Parameter]
+    price_year: int
+    raw: Mapping[str, Any]
+    prices: Prices
+
+    def __getitem__(self, name: str) -> Parameter:
+        if name not in self.parameters:
+            raise KeyError(f"no parameter {name!r}; {near(name, self.parameters)}")
+        return self.parameters[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def fixed(self, name: str) -> float:
+        """The value of a parameter that is taken as known exactly, in the model's unit."""
+        parameter = self[name]
+        if parameter.distribution is None or not parameter.distribution.is_fixed:
+            raise ValueError(f"{name} is uncertain; it has no single value to be used as a setting")
+        return parameter.distribution.mean * parameter.factor
+
+
+def parameter_files(folder: Path, case: str | None) -> list[Path]:
+    """The files that hold parameters: the folder's own and the case's."""
+    files = sorted(folder.glob("*.yaml"))
+    if case is not None:
+        files += sorted(path for path in (folder / "cases" / case).glob("*.yaml") if path.name != "case.yaml")
+    return files
+
+
+def load_parameters(folder: str | Path = "parameters", case: str | None = None, price_year: int = 2024) -> ParameterSet:
+    """Every parameter of the folder and of one case, converted to SEK of ``price_year``.
+
+    Raises
+    ------
+    InputError
+        All faults at once, each with file, line, key, value and remedy.
+    """
+    root, faults = find_folder(folder), list[Fault]()
+    found = read_parameters(root, case, price_year, {}, faults)
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def read_parameters(
+    root: Path, case: str | None, price_year: int, overrides: Mapping[str, Any], faults: list[Fault]
+) -> ParameterSet:
+    """The set of :func:`load_parameters` after ``overrides`` (name to a number, or to keys of the record)."""
+    prices = load_prices(root, faults)
+    raw: dict[str, Any] = {}
+    parameters: dict[str, Parameter] = {}
+    for path in parameter_files(root, case):
+        document = read_yaml(path, faults)
+        if document is None:
+            continue
+        for name, data in document.data.items():
+            if name in raw:
+                problem = f"also stands in {parameters[name].file if name in parameters else 'another file'}"
+                faults.append(Fault(document.file, name, problem, "keep one of them", line=document.line([name])))
+                continue
+            changed = overridden(data, overrides[name]) if name in overrides else data
+            raw[name] = changed
+            record = validated(Record, document, changed, faults, at=[name])
+            if record is not None:
+                parameter = _parameter(name, record, document, path, prices, price_year, faults)
+                if parameter is not None:
+                    parameters[name] = parameter
+    used = {parameter.rate for parameter in parameters.values() if parameter.rate}
+    for (currency, year), rate in prices.rates.items():
+        if (name := rate_name(currency, year)) in used:
+            record = Record(
+                label=Text(sv=f"Växelkurs {currency} {year}", en=f"Exchange rate {currency} {year}"),
+                unit=f"Swedish kronor per {currency}",
+                distribution=Reported(family="fixed", value=rate.sek_per_unit)
+                if rate.low is None
+                else Reported(family="lognormal", mean=rate.sek_per_unit, interval=(rate.low, rate.high or rate.low)),
+                evidence=rate.evidence,
+                source=Source(title=rate.source, address=rate.address),
+            )
+            parameters[name] = Parameter(name, record, "prices/exchange_rates.csv", 1, rate.distribution())
+    return ParameterSet(parameters, price_year, raw, prices)
+
+
+def rate_name(currency: str, year: int) -> str:
+    """The name under which an exchange rate is drawn."""
+    return f"rate_{currency.lower()}_{year}"
+
+
+def overridden(data: Any, override: Any) -> Any:
+    """A record's keys after a scenario's override: a number fixes it, a mapping replaces keys."""
+    if not isinstance(data, Mapping):
+        return data
+    if isinstance(override, Mapping):
+        return {**data, **override}
+    return {**data, "distribution": {"family": "fixed", "value": override}, "set_by_scenario": True}
+
+
+def _parameter(
+    name: str, record: Record, document: Document, path: Path, prices: Prices, price_year: int, faults: list[Fault]
+) -> Parameter | None:
+    line = document.line([name])
+    reported = record.distribution
+    studies: tuple[Study, ...] = ()
+    if reported.studies is not None:
+        rows = read_rows(path.parent / reported.studies, Study, faults)
+        studies = tuple(row for row in rows if row.quantity == reported.quantity)
+        if rows and not any(row.use in ("pool", "borrow") for row in studies):
+            remedy = near(reported.quantity, {row.quantity for row in rows})
+            problem = f"{reported.studies} has no study to pool for this quantity"
+            line = document.line([name, "distribution", "quantity"])
+            faults.append(Fault(document.file, f"{name}.distribution.quantity", problem, remedy, reported.quantity, line))
+            return None
+    known = None if reported.studies is not None else reported.distribution()
+    base = Parameter(name, record, document.file, line, known, studies)
+    currency = currency_of(record.unit)
+    if currency is None or record.price_year is None:
+        return base
+    if problem := prices.problem(record.unit, record.price_year, price_year):
+        line = document.line([name, "price_year"])
+        faults.append(Fault(document.file, f"{name}.price_year", *problem, record.price_year, line))
+        return None
+    factor = prices.factor(record.unit, record.price_year, price_year)
+    return replace(base, factor=factor, rate=None if currency == "SEK" else rate_name(currency, record.price_year))

@@ -1,0 +1,272 @@
+"""Scenarios: a base, what is changed, an agreement, a pace; resolved once, so that nothing later reads the base."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from pmbudget.errors import Fault, InputError
+from pmbudget.inputs.cases import Case, Payer, read_case
+from pmbudget.inputs.files import (
+    Document,
+    Evidence,
+    Strict,
+    find_folder,
+    near,
+    read_yaml,
+    validated,
+)
+from pmbudget.inputs.parameters import ParameterSet, Source, Text, read_parameters
+from pmbudget.inputs.regions import read_regions
+
+
+class Taper(Strict):
+    """The state pays ``share`` of the covered cost in the agreement's first year, falling in a straight line to 0 after ``years``."""
+
+    clause: Literal["taper"]
+    name: str
+    payer: Payer = "state"
+    covers: Literal["transition", "all"]
+    share: float = Field(ge=0, le=1)
+    years: int = Field(gt=0)
+
+
+class NationalSplit(Strict):
+    """What is national and not yet paid is divided between the regions by a column of ``regions.csv``."""
+
+    clause: Literal["national_split"]
+    name: str
+    by: Literal["population", "population_65plus"]
+
+
+Clause = Annotated[Taper | NationalSplit, Field(discriminator="clause")]
+
+
+class Agreement(Strict):
+    """Clauses in the order in which they settle, with where they come from."""
+
+    label: Text
+    clauses: tuple[Clause, ...]
+    evidence: Evidence
+    source: Source
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [clause.name for clause in self.clauses]
+        if len(set(names)) < len(names) or "resource_cost" in names:
+            raise ValueError(f"clause names {names} must differ, and none be resource_cost; rename")
+        return self
+
+
+class AgreedPace(Strict):
+    """The pace an agreement sets: from ``start`` in a straight line to the ceiling over ``ramp`` years (0: at once)."""
+
+    start: int
+    ramp: int = Field(ge=0, le=50)
+
+
+class Years(Strict):
+    """First and last calendar year shown."""
+
+    first: int
+    last: int
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.first <= self.last <= self.first + 50:
+            raise ValueError(f"{self.first} to {self.last} is no period; last must be first or up to 50 years later")
+        return self
+
+
+class ScenarioFile(Strict):
+    """What a scenario's file holds once its base is merged in."""
+
+    label: Text
+    base: str | None = None
+    case: str
+    price_year: int
+    years: Years
+    agreement: str | None = None
+    pace: AgreedPace | None = None
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    sweep: dict[str, list[Any]] = Field(default_factory=dict)
+    evidence: Evidence
+    source: Source
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _pace_needs_years(self) -> Self:
+        if (self.pace is None) != (self.agreement is None):
+            raise ValueError("agreement and pace go together; give both, or neither for the unplanned world")
+        if self.pace and not self.years.first <= self.pace.start <= self.years.last:
+            raise ValueError(f"pace starts {self.pace.start}, outside the years shown; move start or years")
+        return self
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One thing to evaluate, everything resolved."""
+
+    name: str
+    definition: ScenarioFile
+    parameters: ParameterSet
+    case: Case
+    regions: pd.DataFrame
+    agreement: Agreement | None
+    folder: Path
+
+    @property
+    def years(self) -> list[int]:
+        """The calendar years shown."""
+        return list(range(self.definition.years.first, self.definition.years.last + 1))
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything that decides the result, as plain data: what is hashed and kept beside a run."""
+        return {
+            "name": self.name,
+            "scenario": self.definition.model_dump(mode="json", exclude={"base"}),
+            "agreement": self.agreement.model_dump(mode="json") if self.agreement else None,
+            "case": self.case.model_dump(mode="json"),
+            "price_year": self.parameters.price_year,
+            "parameters": {
+                name: {
+                    **parameter.record.model_dump(mode="json", exclude_none=True),
+                    "factor": parameter.factor,
+                    "studies_rows": [row.model_dump(mode="json") for row in parameter.studies],
+                }
+                for name, parameter in self.parameters.items()
+            },
+            "regions": self.regions.reset_index().to_dict("records"),
+        }
+
+
+def load_scenario(
+    name_or_path: str | Path,
+    folder: str | Path = "parameters",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    case: str | None = None,
+) -> Scenario:
+    """A scenario with its base merged in and its parameters, case, agreement and regions loaded.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A file in ``<folder>/scenarios`` without its ending, or a path.
+    folder : str or Path
+        Looked for in the working directory, then beside the package.
+    overrides : mapping
+        Parameter to a number (fixes it) or to keys of its record; on top of the scenario's own.
+    case : str
+        Another case than the scenario's.
+
+    Raises
+    ------
+    InputError
+        All faults at once.
+    """
+    faults: list[Fault] = []
+    found = read_scenario(name_or_path, find_folder(folder), overrides or {}, case, faults)
+    if faults or found is None:
+        raise InputError(faults)
+    return found
+
+
+def read_scenario(
+    name_or_path: str | Path, root: Path, overrides: Mapping[str, Any], case: str | None, faults: list[Fault]
+) -> Scenario | None:
+    """As :func:`load_scenario`; faults are added to ``faults``."""
+    path = Path(name_or_path)
+    if path.suffix != ".yaml":
+        path = root / "scenarios" / f"{name_or_path}.yaml"
+    document, merged = _merged(path, faults)
+    if document is None:
+        return None
+    definition = validated(ScenarioFile, document, merged, faults)
+    if definition is None:
+        return None
+    own = {**definition.overrides, **overrides}
+    definition = definition.model_copy(update={"overrides": own, "case": case or definition.case})
+    parameters = read_parameters(root, definition.case, definition.price_year, own, faults)
+    for name in own:
+        if name not in parameters.raw:
+            line = document.line(["overrides", name])
+            remedy = near(name, parameters.raw)
+            faults.append(Fault(document.file, f"overrides.{name}", "no such parameter", remedy, own[name], line))
+    regions = read_regions(root, faults)
+    the_case = read_case(root, definition.case, parameters, faults)
+    agreement = None
+    if definition.agreement is not None:
+        agreement = read_agreement(root, definition.agreement, document, faults)
+    if the_case is None or faults:
+        return None
+    return Scenario(path.stem, definition, parameters, the_case, regions, agreement, root)
+
+
+def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tuple[Document | None, dict[str, Any]]:
+    document = read_yaml(path, faults)
+    if document is None:
+        return None, {}
+    base = document.data.get("base")
+    if base is None:
+        return document, dict(document.data)
+    parent = path.parent / f"{base}.yaml"
+    line = document.line(["base"])
+    if parent in (path, *below):
+        chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])
+        remedy = "let one of them stand without base"
+        faults.append(Fault(document.file, "base", f"circular: {chain}", remedy, base, line))
+        return None, {}
+    if not parent.is_file():
+        remedy = near(base, (p.stem for p in path.parent.glob("*.yaml") if p != path))
+        faults.append(Fault(document.file, "base", "no such scenario", remedy, base, line))
+        return None, {}
+    _, inherited = _merged(parent, faults, (*below, path))
+    merged = {**inherited, **document.data}
+    merged["overrides"] = {**(inherited.get("overrides") or {}), **(document.data.get("overrides") or {})}
+    return document, merged
+
+
+def read_agreement(root: Path, name: str, document: Document, faults: list[Fault]) -> Agreement | None:
+    """The agreement of that name, on behalf of the scenario in ``document``."""
+    path = root / "agreements" / f"{name}.yaml"
+    if not path.is_file():
+        remedy = near(name, (p.stem for p in path.parent.glob("*.yaml")))
+        line = document.line(["agreement"])
+        faults.append(Fault(document.file, "agreement", "no such agreement", remedy, name, line))
+        return None
+    own = read_yaml(path, faults)
+    return validated(Agreement, own, own.data, faults) if own else None
+
+
+def expand(scenario: Scenario) -> list[Scenario]:
+    """One scenario for each combination of the values in ``sweep``; the scenario itself where there is none.
+
+    Raises
+    ------
+    InputError
+        A swept parameter that does not exist, or a value that it cannot have.
+    """
+    sweep = scenario.definition.sweep
+    if not sweep:
+        return [scenario]
+    faults: list[Fault] = []
+    expanded = []
+    for values in itertools.product(*sweep.values()):
+        chosen = dict(zip(sweep, values, strict=True))
+        name = "-".join([scenario.name, *(f"{key}={value}" for key, value in chosen.items())])
+        found = read_scenario(
+            scenario.folder / "scenarios" / f"{scenario.name}.yaml", scenario.folder, chosen, scenario.definition.case, faults
+        )
+        if found is not None:
+            definition = found.definition.model_copy(update={"sweep": {}})
+            expanded.append(replace(found, name=name, definition=definition))
+    if faults:
+        raise InputError(faults)
+    return expanded
+

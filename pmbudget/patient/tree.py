@@ -1,0 +1,94 @@
+"""The test-treat pathway: from true class to management, along what is ordered, fails, is found in time and acted on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from pmbudget.inputs.cases import Case
+from pmbudget.patient.costing import Draws, product, stacked
+
+
+@dataclass(frozen=True)
+class Pathway:
+    """What the pathway of one strategy leads to, per patient.
+
+    ``managements`` (…, management, true_class): probability; ``performed`` by test, ``rebiopsies``, ``positives`` and ``found``
+    (…, true_class): number per patient.
+    """
+
+    managements: xr.Variable
+    performed: dict[str, xr.Variable]
+    rebiopsies: xr.Variable
+    positives: xr.Variable
+    found: xr.Variable
+
+
+def class_shares(draws: Draws, case: Case) -> xr.Variable:
+    """Share of each true class (true_class, …); the complement goes to the class with ``else``.
+
+    Raises
+    ------
+    ValueError
+        The shares sum to more than 1 in some draw, which is named.
+    """
+    stated = {name: product(draws, [one.prevalence]) for name, one in case.classes.items() if one.prevalence != "else"}
+    rest = 1 - sum(stated.values(), start=xr.Variable((), 0.0))
+    if (rest < 0).any():
+        draw = int(np.flatnonzero(np.atleast_1d(rest.to_numpy()) < 0)[0])
+        raise ValueError(f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}; correct the prevalences")
+    return stacked([stated.get(name, rest) for name in case.classes], "true_class")
+
+
+def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
+    """The pathway of one strategy.
+
+    Tests follow each other until one is positive. A test fails with probability f; a share rho of the failures is biopsied again and fails
+    with f2, so f* = f (1 - rho) + f rho f2. An answer is in time when a log-normal turnaround is shorter than the time treatment can wait;
+    a late one still leads to matched treatment in a stated share.
+    """
+    plan, common = case.strategies[strategy], case.pathway
+    classes = list(case.classes)
+    rebiopsy, second_failure = product(draws, [common.rebiopsy]), product(draws, [common.rebiopsy_failure])
+    nothing = xr.Variable("true_class", np.zeros(len(classes)))
+    searching, tissue = nothing + 1.0, xr.Variable((), 1.0)
+    performed: dict[str, xr.Variable] = {}
+    rebiopsies, found, wrong = nothing, nothing, nothing
+    for step in plan.tests:
+        test = case.tests[step.test]
+        failure, specificity = product(draws, [test.failure]), product(draws, [test.specificity])
+        made = searching * product(draws, [step.offered]) * tissue
+        again = made * failure * rebiopsy
+        answered = made * (1 - failure * (1 - rebiopsy) - failure * rebiopsy * second_failure)
+        is_other = xr.Variable("true_class", [float(name not in test.targets) for name in classes])
+        never = xr.Variable((), 0.0)
+        sensitivity = [product(draws, [test.targets[name]]) if name in test.targets else never for name in classes]
+        true_positive = answered * stacked(sensitivity, "true_class")
+        false_positive = answered * is_other * (1 - specificity)
+        performed[step.test] = performed.get(step.test, nothing) + made + again
+        rebiopsies = rebiopsies + again
+        found, wrong = found + true_positive, wrong + false_positive
+        searching = searching - true_positive - false_positive
+        if plan.exhaustion is not None:
+            tissue = tissue * (1 - product(draws, [plan.exhaustion]))
+    acted = _in_time(draws, case, strategy) * product(draws, common.after_result)
+    managements = _managements(case, found * acted, wrong * acted)
+    return Pathway(managements, performed, rebiopsies, found + wrong, found)
+
+
+def _in_time(draws: Draws, case: Case, strategy: str) -> xr.Variable:
+    """Share of the answers that come in time to be acted on, the late ones that still are included."""
+    common, turnaround = case.pathway, product(draws, [case.strategies[strategy].turnaround])
+    wait = np.log(product(draws, [common.window])) - np.log(turnaround)
+    in_time = xr.apply_ufunc(special.ndtr, wait / product(draws, [common.turnaround_spread]))
+    return in_time + (1 - in_time) * product(draws, [common.late_but_matched])
+
+
+def _managements(case: Case, matched: xr.Variable, mismatched: xr.Variable) -> xr.Variable:
+    parts: dict[str, xr.Variable] = {}
+    for name in case.managements:
+        own = xr.Variable("true_class", [float(one.matched == name) for one in case.classes.values()])
+        parts[name] = matched * own + (mismatched if name == case.mismatched else 0.0)
+    parts[case.reference] = parts[case.reference] + 1 - sum(parts.values(), start=xr.Variable((), 0.0))
+    return stacked(list(parts.values()), "management")

@@ -1,0 +1,300 @@
+"""The whole way walked once, in blocks of draws: the only place that knows the order of the rooms."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.evidence.draws import draw_parameters, generator, redrawn
+from pmbudget.evidence.fit import Posterior, fit_evidence
+from pmbudget.financing.agreement import largest_imbalance
+from pmbudget.financing.ledger import net_budget_impact, settle
+from pmbudget.inputs.prices import currency_of
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.costing import Draws
+from pmbudget.patient.outcomes import simulate
+from pmbudget.programme.budget import budget_impact
+from pmbudget.programme.pace import Agreed, Held, OwnCourse, Pace, coverage
+from pmbudget.programme.population import counted, expected_eligible, starts
+from pmbudget.programme.transition import programme_cost
+from pmbudget.vocabulary import BLOCK, REFERENCES
+
+
+@dataclass(frozen=True)
+class Results:
+    """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
+
+    With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
+    ``patients`` (draw, mix, strategy, region, year); ``budget`` (draw, mix, region, year, payer), all ledger entries together;
+    ``resource_total`` (draw, mix, year). Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost``
+    (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the invariants.
+    """
+
+    cost: xr.DataArray
+    qaly: xr.DataArray
+    coverage: xr.DataArray
+    patients: xr.DataArray
+    budget: xr.DataArray
+    resource_total: xr.DataArray
+    ledger: xr.DataArray
+    resource_cost: xr.DataArray
+    outcomes: xr.Dataset
+    checks: Mapping[str, float]
+
+    def net_budget(self, reference: str) -> xr.DataArray:
+        """New less ``reference`` (draw, region, year, payer), SEK."""
+        return net_budget_impact(self.budget, reference=reference)  # type: ignore[arg-type]
+
+
+WITH_DRAWS = ("cost", "qaly", "coverage", "patients", "budget", "resource_total")
+MEANS = ("ledger", "resource_cost", "outcomes")
+
+
+def evaluate(
+    scenario: Scenario,
+    *,
+    draws: int = 4000,
+    seed: int = 1,
+    block: int = BLOCK,
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """Walk a scenario from draws to budget and cost-effectiveness.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    draws : int
+        Joint draws of all parameters; more than the posterior holds is an error that names the remedy.
+    seed : int
+    block : int
+        Draws worked on at a time, a multiple of 500; it bounds memory and does not move a result.
+    progress : callable, optional
+        Called with draws done and draws in all.
+    """
+    posterior = fit_evidence(scenario.parameters)
+    table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
+    return evaluate_draws(scenario, table, seed=seed, block=block, progress=progress)
+
+
+def evaluate_draws(
+    scenario: Scenario,
+    table: xr.Dataset,
+    *,
+    seed: int = 1,
+    block: int = BLOCK,
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """As :func:`evaluate`, on draws that are there already."""
+    if block % BLOCK or block <= 0:
+        raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
+    n = table.sizes["draw"]
+    parts = []
+    for begin in range(0, n, block):
+        part = table.isel(draw=slice(begin, begin + block))
+        parts.append(walk(scenario, part, rngs=_rngs(seed, begin, part.sizes["draw"])))
+        if progress:
+            progress(min(begin + block, n), n)
+    return _joined(parts)
+
+
+def _rngs(seed: int, begin: int, size: int) -> list[tuple[np.random.Generator, int]]:
+    """One generator per seeding block, with how many draws of it are wanted."""
+    return [
+        (generator(seed, "eligible persons", (begin + done) // BLOCK), min(BLOCK, size - done))
+        for done in range(0, size, BLOCK)
+    ]
+
+
+def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generator, int]]) -> Results:
+    """One block: draws → outcomes → starts → resource cost → ledger → budget, cost-effectiveness."""
+    case, regions = scenario.case, scenario.regions
+    outcomes = simulate(draws, case, horizon=case.horizon_years)
+    today = scenario.years[0] - 1
+    all_years = list(range(today - case.horizon_years, scenario.years[-1] + 1))
+    expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years), outcomes)
+    eligible = _counted(expected, rngs)
+    covered = xr.concat(
+        [coverage(pace, regions, all_years, draws) for pace in _paces(scenario, today).values()], dim="mix"  # type: ignore[arg-type]
+    ).assign_coords(mix=list(_paces(scenario, today)))
+    covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
+    begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
+    transition = programme_cost(
+        draws,
+        case,
+        regions,
+        scenario.years,
+        coverage_by_mix=covered,
+        eligible=eligible,
+        test_cost=_test_cost(scenario, outcomes),
+        agreement_years=_agreement_years(scenario),
+    )
+    resource_cost = budget_impact(outcomes, begun, transition)
+    clauses = scenario.agreement.clauses if scenario.agreement else ()
+    pace = scenario.definition.pace
+    ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else scenario.years[0])
+    budget = ledger.sum("entry", skipna=False)
+    total = resource_cost.sum(["region", "resource"], skipna=False)
+    off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
+    shown = {"year": scenario.years}
+    return Results(
+        cost=_discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
+        + outcomes["cost_once"].sum("resource"),
+        qaly=_discounted(outcomes["qaly"], draws["discount_rate_qaly"]),
+        coverage=covered.sel(shown),
+        patients=begun.sel(shown),
+        budget=budget,
+        resource_total=total,
+        ledger=ledger.mean("draw", skipna=False),
+        resource_cost=resource_cost.mean("draw", skipna=False),
+        outcomes=outcomes.mean("draw"),
+        checks={
+            "transfers": largest_imbalance(ledger),
+            "budget": float(off.max()),
+            "crossings": float(outcomes.attrs["crossings"]),
+        },
+    )
+
+
+def _paces(scenario: Scenario, today: int) -> dict[str, Pace]:
+    uptake, pace = scenario.case.uptake, scenario.definition.pace
+    own = OwnCourse(uptake, today)
+    return {
+        "today": Held(uptake),
+        "unplanned": own,
+        "new": Agreed(uptake, today, pace.start, pace.ramp) if pace else own,
+    }
+
+
+def _agreement_years(scenario: Scenario) -> range:
+    pace = scenario.definition.pace
+    return range(pace.start, pace.start + max(pace.ramp, 1)) if pace else range(0)
+
+
+def _per_draw(array: xr.DataArray, outcomes: xr.Dataset) -> xr.DataArray:
+    """With a draw dim, also where every parameter read was known exactly."""
+    return array if "draw" in array.dims else array.expand_dims(draw=outcomes.sizes["draw"])
+
+
+def _counted(expected: xr.DataArray, rngs: list[tuple[np.random.Generator, int]]) -> xr.DataArray:
+    parts, done = [], 0
+    for rng, size in rngs:
+        parts.append(counted(expected.isel(draw=slice(done, done + size)), rng))
+        done += size
+    return xr.concat(parts, dim="draw")
+
+
+def _test_cost(scenario: Scenario, outcomes: xr.Dataset) -> xr.DataArray:
+    once = outcomes["cost_once"].sel(strategy=scenario.case.comparator, drop=True)
+    return once.isel(resource=(outcomes["unit"] == "diagnostic_unit").to_numpy()).sum("resource")
+
+
+def _discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
+    """Present value at the start, the flow of a year standing at its middle."""
+    return (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start").transpose("draw", "strategy")
+
+
+def _joined(parts: list[Results]) -> Results:
+    sizes = [part.cost.sizes["draw"] for part in parts]
+    whole: dict[str, Any] = {name: xr.concat([getattr(p, name) for p in parts], dim="draw") for name in WITH_DRAWS}
+    for name in MEANS:
+        weighted = [getattr(part, name) * size for part, size in zip(parts, sizes, strict=True)]
+        whole[name] = sum(weighted[1:], start=weighted[0]) / sum(sizes)
+    names = parts[0].checks
+    whole["checks"] = {
+        name: max(part.checks[name] for part in parts) for name in names
+    }
+    assert set(whole) == {field.name for field in fields(Results)}
+    return Results(**whole)
+
+
+def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
+    """One-way sensitivity of the incremental net monetary benefit per patient.
+
+    Each uncertain parameter of the patient's model in turn at the ends of its 95 % interval, the others at their means.
+
+    Returns
+    -------
+    DataFrame
+        Index parameter, columns low, high (INMB at the lower and upper end), base and evidence, widest first; SEK.
+    """
+    posterior = fit_evidence(scenario.parameters)
+    table = draw_parameters(scenario.parameters, posterior, seed=seed)
+    uncertain = [str(name) for name in table if table[name].dims == ("draw",)]
+    rows = 2 * len(uncertain) + 1
+    means = table.mean("draw")
+    flat = xr.Dataset({name: means[name].expand_dims(draw=rows) for name in uncertain})
+    ends = table[uncertain].quantile([0.025, 0.975], dim="draw")
+    for place, name in enumerate(uncertain):
+        values = flat[name].to_numpy().copy()
+        values[2 * place : 2 * place + 2] = ends[name].to_numpy()
+        flat[name] = ("draw", values)
+    flat = flat.merge(means.drop_vars(uncertain))
+    outcomes = simulate(flat, scenario.case, horizon=scenario.case.horizon_years)
+    cost = _discounted(outcomes["cost"].sum("resource"), means["discount_rate_cost"]) + outcomes["cost_once"].sum("resource")
+    qaly = _discounted(outcomes["qaly"], means["discount_rate_qaly"])
+    gain = _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy()
+    frame = pd.DataFrame(
+        {
+            "low": gain[0:-1:2],
+            "high": gain[1:-1:2],
+            "base": gain[-1],
+            "evidence": [scenario.parameters[name].record.evidence for name in uncertain],
+        },
+        index=pd.Index(uncertain, name="parameter"),
+    )
+    width = (frame["high"] - frame["low"]).abs()
+    return frame.assign(width=width).query("width > 0").sort_values("width", ascending=False).drop(columns="width")
+
+
+def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:
+    case = scenario.case
+    return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
+
+
+def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> dict[str, float]:
+    """How much of the result rests on assumptions.
+
+    The share of variance is Var(E[result | assumptions]) / Var(result), by evaluating once more with the assumed parameters as they
+    were drawn and everything else drawn anew: the covariance of the two is the numerator. The share of cost is what disappears from
+    the expected resource cost of the scenario when every assumed price is set to 0.
+
+    Returns
+    -------
+    dict
+        ``variance_<reference>`` for the whole period's net budget impact against each reference, ``variance_inmb`` for the incremental
+        net monetary benefit at ``wtp``, and ``cost``; each 0-1.
+    """
+    assumed = [name for name, parameter in scenario.parameters.items() if parameter.rests_on_assumption]
+    posterior = fit_evidence(scenario.parameters)
+    n = results.cost.sizes["draw"]
+    other = evaluate_draws(
+        scenario, redrawn(scenario.parameters, posterior, assumed, n=n, seed=seed), seed=seed + 1_000_003
+    )
+    shares = {}
+    for reference in REFERENCES:
+        totals = [each.net_budget(reference).sum(["region", "year", "payer"]).to_numpy() for each in (results, other)]
+        shares[f"variance_{reference}"] = _explained(*totals)
+    gains = [_increment(scenario, net_monetary_benefit(each.cost, each.qaly, wtp)).to_numpy() for each in (results, other)]
+    shares["variance_inmb"] = _explained(*gains)
+    few = min(n, BLOCK)
+    table = draw_parameters(scenario.parameters, posterior, n=few, seed=seed)
+    prices = [name for name in assumed if currency_of(scenario.parameters[name].unit) and name in table]
+    unpriced = table.assign({name: table[name] * 0 for name in prices})
+    with_all, without = (
+        float(evaluate_draws(scenario, each, seed=seed).resource_total.sel(mix="new").sum("year").mean("draw"))
+        for each in (table, unpriced)
+    )
+    shares["cost"] = 1 - without / with_all if with_all else 0.0
+    return shares
+
+
+def _explained(first: np.ndarray, second: np.ndarray) -> float:
+    """Cov / Var of two evaluations that share some parameters, kept within 0-1; 0 where nothing varies."""
+    variance = (first.var() + second.var()) / 2
+    if variance < 1e-12:
+        return 0.0
+    return float(np.clip(np.cov(first, second)[0, 1] / variance, 0, 1))

@@ -1,0 +1,35 @@
+"""The words that every room shares: payers, mixes, grades of evidence, the interval that is reported."""
+
+PAYERS = (
+    "state",
+    "region",
+    "clinic",
+    "diagnostic_unit",
+    "municipality",
+    "social_insurance",
+    "employer",
+    "university",
+    "patient",
+    "manufacturer",
+    "research_funder",
+)
+REGION_PAYERS = ("region", "clinic", "diagnostic_unit")
+"""What stands in a region's own accounts: the purchaser and its two kinds of provider."""
+
+NATIONAL = "00"
+"""The 22nd label on the region dimension: what is national and not yet divided between regions."""
+
+MIXES = ("today", "unplanned", "new")
+"""Today's use held as it is; each region on its own course; the scenario."""
+
+REFERENCES = ("today", "unplanned")
+"""What the scenario is compared with: new - today is what introduction costs, new - unplanned what the agreement adds."""
+
+EVIDENCE = ("published", "registry", "derived", "expert", "assumption")
+LANGUAGES = ("sv", "en")
+
+CREDIBLE_INTERVAL = 0.95
+TAILS = ((1 - CREDIBLE_INTERVAL) / 2, (1 + CREDIBLE_INTERVAL) / 2)
+
+BLOCK = 500
+"""Draws that share one seeded generator; every block is drawn whole, so a shorter table is the start of a longer one."""
