@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
-from pmbudget.evidence.draws import draw_parameters, generator, redrawn
+from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator, redrawn
 from pmbudget.evidence.fit import Posterior, fit_evidence
 from pmbudget.financing.agreement import largest_imbalance
 from pmbudget.financing.ledger import net_budget_impact, settle
@@ -82,7 +82,7 @@ def evaluate(
 
 def evaluate_draws(
     scenario: Scenario,
-    table: xr.Dataset,
+    table: xr.Dataset | ReadDraws,
     *,
     seed: int = 1,
     block: int = BLOCK,

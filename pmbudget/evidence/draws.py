@@ -134,3 +134,9 @@ class ReadDraws(Mapping[str, xr.DataArray]):
     def sizes(self) -> Mapping[Any, int]:
         """Dims of the table."""
         return self.draws.sizes
+
+    def isel(self, **chosen: Any) -> "ReadDraws":
+        """Part of the draws, remembered in the same place."""
+        part = ReadDraws(self.draws.isel(**chosen))
+        part.read = self.read
+        return part

@@ -159,9 +159,10 @@ class Eligible(Strict):
 
 
 class Uptake(Strict):
-    """How the new strategy spreads by itself: today's national level, each region's deviation, slope and ceiling."""
+    """How the new strategy spreads by itself: today's level, who is ahead, slope and ceiling."""
 
     today: Ref
+    university_gap: Ref
     deviation: Ref
     slope: Ref
     slope_deviation: Ref

@@ -29,6 +29,7 @@ class Taper(Strict):
 
     clause: Literal["taper"]
     name: str
+    label: Text
     payer: Payer = "state"
     covers: Literal["transition", "all"]
     share: float = Field(ge=0, le=1)
@@ -40,6 +41,7 @@ class NationalSplit(Strict):
 
     clause: Literal["national_split"]
     name: str
+    label: Text
     by: Literal["population", "population_65plus"]
 
 
@@ -110,7 +112,7 @@ class ScenarioFile(Strict):
 
 @dataclass(frozen=True)
 class Scenario:
-    """One thing to evaluate, everything resolved."""
+    """One thing to evaluate, everything resolved; ``file`` and ``given`` (overrides on top of the file's) would load it again."""
 
     name: str
     definition: ScenarioFile
@@ -119,6 +121,8 @@ class Scenario:
     regions: pd.DataFrame
     agreement: Agreement | None
     folder: Path
+    file: str
+    given: Mapping[str, Any]
 
     @property
     def years(self) -> list[int]:
@@ -205,7 +209,7 @@ def read_scenario(
         agreement = read_agreement(root, definition.agreement, document, faults)
     if the_case is None or faults:
         return None
-    return Scenario(path.stem, definition, parameters, the_case, regions, agreement, root)
+    return Scenario(path.stem, definition, parameters, the_case, regions, agreement, root, str(name_or_path), dict(overrides))
 
 
 def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tuple[Document | None, dict[str, Any]]:
@@ -260,9 +264,8 @@ def expand(scenario: Scenario) -> list[Scenario]:
     for values in itertools.product(*sweep.values()):
         chosen = dict(zip(sweep, values, strict=True))
         name = "-".join([scenario.name, *(f"{key}={value}" for key, value in chosen.items())])
-        found = read_scenario(
-            scenario.folder / "scenarios" / f"{scenario.name}.yaml", scenario.folder, chosen, scenario.definition.case, faults
-        )
+        given = {**scenario.given, **chosen}
+        found = read_scenario(scenario.file, scenario.folder, given, scenario.definition.case, faults)
         if found is not None:
             definition = found.definition.model_copy(update={"sweep": {}})
             expanded.append(replace(found, name=name, definition=definition))

@@ -11,7 +11,7 @@ from scipy import special
 from pmbudget.inputs.cases import Uptake
 from pmbudget.patient.costing import Draws
 
-Pace = Callable[[Draws, xr.DataArray, list[str]], xr.DataArray]
+Pace = Callable[[Draws, xr.DataArray, pd.DataFrame], xr.DataArray]
 
 
 def _logit(share: xr.DataArray) -> xr.DataArray:
@@ -24,14 +24,19 @@ def _expit(value: xr.DataArray) -> xr.DataArray:
 
 @dataclass(frozen=True)
 class Held:
-    """Today's use held as it is: the national level, each region at its own deviation from it, below the ceiling."""
+    """Today's use held as it is, below the ceiling: the national level, regions with a university hospital ahead of the others by
+    ``university_gap`` on the logit scale (weighted so that the gap leaves the national level where it is), each at its own deviation.
+    """
 
     uptake: Uptake
 
-    def __call__(self, draws: Draws, years: xr.DataArray, regions: list[str]) -> xr.DataArray:
+    def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
         """Coverage (…, region, year), the same in all years."""
-        deviation = draws[self.uptake.deviation].sel(region=regions)
-        today = _expit(_logit(draws[self.uptake.today]) + deviation)
+        university = (regions["university_hospital"] != "").astype(float)
+        ahead = university - (university * regions["population"]).sum() / regions["population"].sum()
+        gap = draws[self.uptake.university_gap] * xr.DataArray(ahead, dims="region", coords={"region": regions.index.to_numpy()})
+        deviation = draws[self.uptake.deviation].sel(region=list(regions.index))
+        today = _expit(_logit(draws[self.uptake.today]) + gap + deviation)
         return np.minimum(today, 0.99 * draws[self.uptake.ceiling]) * xr.ones_like(years)
 
 
@@ -42,11 +47,11 @@ class OwnCourse:
     uptake: Uptake
     today: int
 
-    def __call__(self, draws: Draws, years: xr.DataArray, regions: list[str]) -> xr.DataArray:
+    def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
         """Coverage (…, region, year): ceiling x logit⁻¹(logit(today / ceiling) + slope_r x years since today)."""
         ceiling = draws[self.uptake.ceiling]
         held = Held(self.uptake)(draws, years, regions)
-        slope = draws[self.uptake.slope] * np.exp(draws[self.uptake.slope_deviation].sel(region=regions))
+        slope = draws[self.uptake.slope] * np.exp(draws[self.uptake.slope_deviation].sel(region=list(regions.index)))
         return ceiling * _expit(_logit(held / ceiling) + slope * (years - self.today).clip(min=0))
 
 
@@ -63,7 +68,7 @@ class Agreed:
     start: int
     ramp: int
 
-    def __call__(self, draws: Draws, years: xr.DataArray, regions: list[str]) -> xr.DataArray:
+    def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
         """Coverage (…, region, year); the plan reaches the ceiling in the ramp's last year (ramp 0: in the first)."""
         held = Held(self.uptake)(draws, years, regions)
         own = OwnCourse(self.uptake, self.today)(draws, years, regions)
@@ -75,5 +80,5 @@ class Agreed:
 def coverage(pace: Pace, regions: pd.DataFrame, years: list[int], draws: Draws) -> xr.DataArray:
     """Share of the eligible who get the new strategy (draw, region, year) at a pace."""
     when = xr.DataArray(years, dims="year", coords={"year": years})
-    found = pace(draws, when, list(regions.index))
+    found = pace(draws, when, regions)
     return found.transpose(..., "region", "year")

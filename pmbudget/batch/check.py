@@ -1,0 +1,50 @@
+"""Every input and notebook looked through: all faults at once."""
+
+from pathlib import Path
+
+from pmbudget.batch.notebooks import notebook_faults
+from pmbudget.errors import Fault
+from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
+from pmbudget.inputs import Scenario, expand
+from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
+from pmbudget.inputs.scenarios import Agreement, read_scenario
+from pmbudget.reporting.frames import THRESHOLDS
+from pmbudget.road import evaluate_draws
+
+
+def check(folder: str | Path = "parameters") -> list[Fault]:
+    """All faults of the parameter files and the notebooks: what does not load, does not evaluate, or is read by nobody."""
+    root = find_folder(folder)
+    faults: list[Fault] = []
+    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").glob("*.yaml"))]
+    for path in sorted((root / "agreements").glob("*.yaml")):
+        document = read_yaml(path, faults)
+        if document is not None:
+            validated(Agreement, document, document.data, faults)
+    whole = [one for scenario in scenarios if scenario is not None for one in expand(scenario)]
+    if not faults:
+        faults += _unread(root, whole)
+    notebooks = root.parent / "notebooks"
+    for path in sorted(notebooks.glob("*.ipynb")):
+        faults += notebook_faults(path)
+    return list(dict.fromkeys(faults))
+
+
+def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
+    """Parameters that no two-draw evaluation touched, over all scenarios."""
+    read, known = set(THRESHOLDS), {}
+    for scenario in scenarios:
+        table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
+        watched = ReadDraws(table)
+        try:
+            evaluate_draws(scenario, watched)
+        except ValueError as error:
+            return [Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")]
+        read |= watched.read
+        read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
+        known |= dict(scenario.parameters)
+    return [
+        Fault(parameter.file, name, "no evaluation reads it", "use it in case.yaml, or remove it", line=parameter.line)
+        for name, parameter in known.items()
+        if name not in read
+    ]

@@ -1,0 +1,74 @@
+"""What was run on what: written last, so that a manifest means a finished run."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pmbudget
+
+NUMERIC = ("numpy", "scipy", "xarray", "pandas", "pymc", "arviz")
+
+
+def content_key(*parts: Any) -> str:
+    """SHA-256 of plain data."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def package_key() -> str:
+    """SHA-256 of the package's own files."""
+    root = Path(pmbudget.__file__).parent
+    files = sorted(path for path in root.rglob("*") if path.suffix in (".py", ".yaml", ".css", ".j2", ".json"))
+    return content_key([(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in files])
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Versions of Python, the package and the numeric libraries."""
+    return {"python": platform.python_version(), "pmbudget": pmbudget.__version__, **{n: version(n) for n in NUMERIC}}
+
+
+@cache
+def commit() -> Mapping[str, Any]:
+    """The commit of the checkout and whether it was changed since; empty outside a checkout."""
+    try:
+        root = Path(pmbudget.__file__).parents[1]
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+        changed = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"commit": head.stdout.strip(), "dirty": bool(changed.stdout.strip())}
+
+
+def write_manifest(folder: Path, chapter: str, stated: Mapping[str, Any], files: list[str]) -> None:
+    """A chapter's manifest beside its files, whole or not at all."""
+    content = {
+        **stated,
+        "chapter": chapter,
+        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sorted(files)},
+        "versions": dict(versions()),
+        **commit(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "status": "completed",
+    }
+    part = folder / f".{chapter}.manifest.part"
+    part.write_text(json.dumps(content, indent=2, ensure_ascii=False), "utf-8")
+    os.replace(part, folder / f"{chapter}.manifest.json")
+
+
+def is_done(folder: Path, chapter: str, key: str) -> bool:
+    """Whether a folder holds this chapter, run on just this, with all its files."""
+    try:
+        stated = json.loads((folder / f"{chapter}.manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return stated.get("key") == key and all((folder / name).is_file() for name in stated.get("files", {}))

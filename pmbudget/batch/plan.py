@@ -1,0 +1,146 @@
+"""What to run: scenarios × cases × chapters, each under a hash of all that decides its result."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pmbudget.batch.manifest import NUMERIC, content_key, is_done, package_key, versions
+from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, Chapter, notebook_path
+from pmbudget.evidence.fit import evidence_key
+from pmbudget.inputs import Scenario, expand, load_scenario
+from pmbudget.inputs.files import find_folder, project_folder
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all runs of a batch share."""
+
+    draws: int = 4000
+    seed: int = 1
+    language: str = "sv"
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One scenario and case, and the folder of its results."""
+
+    scenario: Scenario
+    folder: str
+
+    @property
+    def case(self) -> str:
+        """The case's name."""
+        return self.scenario.definition.case
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to execute, and the run folders that its results go to: runs alike in what it reads share it."""
+
+    chapter: Chapter
+    key: str
+    notebook: str
+    parameters: Mapping[str, Any]
+    folders: tuple[str, ...]
+    title: str
+    posterior: str | None
+    settings: Settings
+
+    def is_done(self, batch: Path) -> bool:
+        """Whether every folder it goes to holds it."""
+        return all(is_done(batch / folder, self.chapter.name, self.key) for folder in self.folders)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch: its folder, its runs and the jobs that make them."""
+
+    folder: Path
+    runs: tuple[Run, ...]
+    jobs: tuple[Job, ...]
+    settings: Settings
+
+
+def plan_batch(
+    names: Sequence[str],
+    *,
+    cases: Sequence[str] = (),
+    name: str = "batch",
+    settings: Settings = Settings(),  # noqa: B008
+    overrides: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The plan of a batch.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Scenarios; none means all files in ``parameters/scenarios``.
+    cases : sequence of str
+        Cases; none means each scenario's own, "all" every case there is.
+
+    Raises
+    ------
+    InputError
+        Anything wrong in the inputs.
+    """
+    root = find_folder("parameters")
+    wanted = list(names) or sorted(path.stem for path in (root / "scenarios").glob("*.yaml"))
+    known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
+    chosen: list[str | None] = list(known_cases) if "all" in cases else list(cases) or [None]
+    scenarios = [
+        one for each in wanted for case in chosen for one in expand(load_scenario(each, overrides=overrides, case=case))
+    ]
+    jobs: dict[str, Job] = {}
+    runs = []
+    for scenario in scenarios:
+        resolved = scenario.resolved()
+        keys = {chapter: _key(chapter, resolved, settings) for chapter in CHAPTERS}
+        folder = f"{scenario.name}-{scenario.definition.case}-{content_key(sorted(keys.values()))[:8]}"
+        runs.append(Run(scenario, folder))
+        for chapter, key in keys.items():
+            folders = (*jobs[key].folders, folder) if key in jobs else (folder,)
+            jobs[key] = _job(chapter, key, scenario, folders, settings)
+    folder_path = project_folder("outputs") / name
+    plan = Plan(folder_path, tuple(runs), tuple(jobs.values()), settings)
+    return Plan(folder_path, plan.runs, (*plan.jobs, _comparison(plan)), settings)
+
+
+def _source(chapter: Chapter) -> list[Any]:
+    cells = json.loads(notebook_path(chapter).read_text("utf-8"))["cells"]
+    return [(cell["cell_type"], cell["source"], cell.get("metadata", {}).get("tags")) for cell in cells]
+
+
+def _key(chapter: Chapter, resolved: Mapping[str, Any], settings: Settings) -> str:
+    numeric = {name: versions()[name] for name in NUMERIC}
+    read = {part: resolved[part] for part in chapter.reads}
+    return content_key(chapter.name, read, vars(settings), _source(chapter), package_key(), numeric)
+
+
+def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...], settings: Settings) -> Job:
+    given = {
+        "scenario": scenario.file,
+        "case": scenario.definition.case,
+        "overrides": dict(scenario.given),
+        "draws": settings.draws,
+        "seed": settings.seed,
+        "language": settings.language,
+    }
+    label = getattr(scenario.case.label, settings.language)
+    if chapter.reads != CHAPTERS[0].reads:
+        label = f"{getattr(scenario.definition.label, settings.language)}: {label}"
+    posterior = evidence_key(scenario.parameters)
+    return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings)
+
+
+def _comparison(plan: Plan) -> Job:
+    key = content_key(sorted(job.key for job in plan.jobs), _source(COMPARISON), package_key())
+    given = {
+        "batch": str(plan.folder),
+        "runs": [run.folder for run in plan.runs],
+        "language": plan.settings.language,
+    }
+    title = {"sv": "Jämförelse av scenarier", "en": "Comparison of scenarios"}[plan.settings.language]
+    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), title, None, plan.settings)

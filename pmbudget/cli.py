@@ -1,0 +1,99 @@
+"""The command line: parses and calls."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Budget impact of precision diagnostics, region by region.")
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def run(
+    scenarios: Annotated[list[str] | None, typer.Argument(help="Scenarios; all in parameters/scenarios if none is named.")] = None,
+    case: Annotated[list[str] | None, typer.Option(help="Case, may be repeated; 'all' for every case. Else the scenario's own.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
+    language: Annotated[str, typer.Option(help="sv or en.")] = "sv",
+    draws: Annotated[int, typer.Option(min=2, help="Joint draws of all parameters.")] = 4000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 1,
+    quick: Annotated[bool, typer.Option(help="200 draws, marked as such in every report.")] = False,
+    force: Annotated[bool, typer.Option(help="Run again what is done.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would run.")] = False,
+    name: Annotated[str, typer.Option(help="Folder under outputs/.")] = "batch",
+) -> None:
+    """Run scenarios: every notebook as HTML, and an index that compares them."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from pmbudget.batch.local import run_plan, write_index
+    from pmbudget.batch.plan import Settings, plan_batch
+
+    settings = Settings(draws=200 if quick else draws, seed=seed, language=language, quick=quick)
+    plan = plan_batch(scenarios or [], cases=case or [], name=name, settings=settings)
+    if dry_run:
+        for job in plan.jobs:
+            state = "done" if job.is_done(plan.folder) and not force else "to run"
+            console.print(f"{state:7} {job.chapter.name:24} {', '.join(job.folders)}")
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Running", total=len(plan.jobs))
+
+        def told(job, error):  # type: ignore[no-untyped-def]
+            progress.update(task, advance=1, description=job.chapter.name)
+            if error:
+                progress.console.print(f"[red]failed[/red] {job.chapter.name} ({', '.join(job.folders)})\n{error}")
+
+        try:
+            outcomes = run_plan(plan, workers=workers, force=force, told=told)
+        except KeyboardInterrupt:
+            progress.stop()
+            console.print("Stopped. What was finished is kept; the same command goes on from there.")
+            raise typer.Exit(130) from None
+    if any(outcome.error for outcome in outcomes):
+        console.print(f"Finished work is kept in {plan.folder}; mend the cause and run again.")
+        raise typer.Exit(1)
+    write_index(plan)
+    for each in plan.runs:
+        console.print(f"{plan.folder / each.folder}")
+    console.print(f"Compare: {plan.folder / 'index.html'}")
+
+
+@app.command()
+def check(folder: Annotated[Path, typer.Option(help="Folder of parameter files.")] = Path("parameters")) -> None:
+    """Look through all parameter files and notebooks: every fault with file, line, key and remedy."""
+    from pmbudget.batch.check import check as faults_in
+
+    faults = faults_in(folder)
+    for fault in faults:
+        console.print(str(fault), markup=False)
+    if faults:
+        console.print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}")
+        raise typer.Exit(1)
+    console.print("No faults.")
+
+
+@app.command()
+def fit(cases: Annotated[list[str] | None, typer.Argument(help="Cases; every one if none is named.")] = None) -> None:
+    """Fit the evidence of cases into the cache."""
+    from pmbudget.evidence import fit_evidence
+    from pmbudget.inputs import load_parameters
+    from pmbudget.inputs.files import find_folder
+
+    known = sorted(path.parent.name for path in (find_folder() / "cases").glob("*/case.yaml"))
+    for name in cases or known:
+        posterior = fit_evidence(load_parameters(case=name))
+        console.print(f"{name}: posterior {posterior.key}")
+
+
+def main() -> None:
+    """Entry point: a fault in the inputs is a message, not a traceback."""
+    from pmbudget.errors import EvidenceError, InputError
+
+    try:
+        app()
+    except (InputError, EvidenceError) as error:
+        console.print(str(error), markup=False, style="red")
+        sys.exit(1)

@@ -1,0 +1,186 @@
+"""Results as tidy frames: what is kept beside a run for anyone to read, and what tables and figures are made from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.road import Results
+from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
+
+THRESHOLDS = ("wtp_moderate", "wtp_very_high")
+"""The norms' thresholds, in norms.yaml."""
+
+
+def thresholds(scenario: Scenario) -> dict[str, float]:
+    """The thresholds of the norms, SEK per QALY."""
+    return {name: scenario.parameters.fixed(name) for name in THRESHOLDS}
+
+
+def interval_frame(values: xr.DataArray) -> pd.DataFrame:
+    """Mean, lower and upper end of the 95 % interval over ``draw``, long form: the other dims and three columns."""
+    lower, upper = values.quantile(TAILS, dim="draw", skipna=False)
+    parts = {"mean": values.mean("draw"), "lower": lower.drop_vars("quantile"), "upper": upper.drop_vars("quantile")}
+    if values.ndim == 1:
+        return pd.DataFrame({name: [float(part)] for name, part in parts.items()})
+    return pd.concat([part.rename(name).to_series() for name, part in parts.items()], axis=1).reset_index()
+
+
+def with_groups(budget: xr.DataArray) -> xr.DataArray:
+    """Payers, and after them ``regions_together`` (purchaser, clinic, diagnostic unit) and ``all``."""
+    together = budget.sel(payer=[p for p in budget["payer"].to_numpy() if p in REGION_PAYERS]).sum("payer", skipna=False)
+    everyone = budget.sum("payer", skipna=False)
+    groups = xr.concat([together, everyone], dim="payer").assign_coords(payer=["regions_together", "all"])
+    return xr.concat([budget, groups], dim="payer")
+
+
+def periods(years: list[int]) -> dict[str, list[int]]:
+    """The first five years and all of them."""
+    return {f"{chosen[0]}–{chosen[-1]}": chosen for chosen in (years[:5], years)}
+
+
+def budget_frame(results: Results) -> pd.DataFrame:
+    """Yearly budget of each mix and difference by region and payer, SEK: mix, region, year, payer, mean, lower, upper."""
+    parts = [interval_frame(results.budget)]
+    for reference in REFERENCES:
+        parts.append(interval_frame(results.net_budget(reference)).assign(mix=f"new_minus_{reference}"))
+    return pd.concat(parts)[["mix", "region", "year", "payer", "mean", "lower", "upper"]].reset_index(drop=True)
+
+
+def ledger_frame(results: Results) -> pd.DataFrame:
+    """Mean of each ledger entry, SEK: mix, region, year, payer, entry, mean."""
+    return results.ledger.transpose("mix", "region", "year", "payer", "entry").rename("mean").to_series().reset_index()
+
+
+def outcomes_frame(results: Results) -> pd.DataFrame:
+    """Per patient: strategy, discounted cost (SEK) and QALYs with intervals, life years and share found."""
+    cost, qaly = (interval_frame(values).set_index("strategy") for values in (results.cost, results.qaly))
+    frame = pd.DataFrame(
+        {
+            "cost": cost["mean"],
+            "cost_lower": cost["lower"],
+            "cost_upper": cost["upper"],
+            "qaly": qaly["mean"],
+            "qaly_lower": qaly["lower"],
+            "qaly_upper": qaly["upper"],
+            "life_years": results.outcomes["life_years"].sum("year_since_start").to_series(),
+            "found": results.outcomes["found"].to_series(),
+        }
+    )
+    return frame.reset_index()
+
+
+def key_figures(scenario: Scenario, results: Results, shares: Mapping[str, float]) -> pd.DataFrame:
+    """The figures that a comparison shows: measure, reference, period, payer, unit, mean, lower, upper.
+
+    ``net_budget`` (SEK) and ``net_budget_per_inhabitant`` by reference, period and payer; ``coverage`` of the last year by mix;
+    :func:`worth_figures`; ``assumption_share`` by what it is a share of.
+    """
+    inhabitants = float(scenario.regions["population"].sum())
+    parts: list[pd.DataFrame] = []
+    for reference in REFERENCES:
+        national = with_groups(results.net_budget(reference)).sum("region", skipna=False)
+        for period, years in periods(scenario.years).items():
+            total = national.sel(year=years).sum("year", skipna=False)
+            for measure, unit, scaled in (
+                ("net_budget", "SEK", total),
+                ("net_budget_per_inhabitant", "SEK/inhabitant", total / inhabitants),
+            ):
+                parts.append(interval_frame(scaled).assign(measure=measure, reference=reference, period=period, unit=unit))
+    reached = _national_coverage(results).isel(year=-1, drop=True)
+    parts.append(interval_frame(reached).rename(columns={"mix": "reference"}).assign(measure="coverage", unit="share"))
+    parts.append(worth_figures(scenario, results))
+    parts.append(pd.DataFrame({"measure": "assumption_share", "reference": list(shares), "mean": list(shares.values()), "unit": "share"}))
+    columns = ["measure", "reference", "period", "payer", "unit", "mean", "lower", "upper"]
+    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+
+
+def _national_coverage(results: Results) -> xr.DataArray:
+    """Share of all patients who get the new strategy (draw, mix, year)."""
+    patients = results.patients.sum("region", skipna=False)
+    return patients.isel(strategy=-1, drop=True) / patients.sum("strategy", skipna=False)
+
+
+def coverage_frame(results: Results) -> pd.DataFrame:
+    """National coverage: mix, year, mean, lower, upper."""
+    return interval_frame(_national_coverage(results))
+
+
+def increments(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.DataArray]:
+    """Incremental cost (SEK) and QALYs of the new strategy against the comparator (draw,)."""
+    case = scenario.case
+    cost, qaly = (
+        values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
+        for values in (results.cost, results.qaly)
+    )
+    return cost, qaly
+
+
+def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
+    """Incremental cost and QALY with intervals, the verdict on them, and probabilities at the norms' thresholds.
+
+    The verdict (``reference`` of measure ``icer``) is ``icer``, ``dominant``, ``dominated`` or ``southwest`` (cheaper and less health);
+    its mean is a ratio of means, or missing.
+    """
+    cost, qaly = increments(scenario, results)
+    rows: list[dict[str, Any]] = [
+        {"measure": "incremental_cost", "unit": "SEK", **interval_frame(cost).iloc[0].to_dict()},
+        {"measure": "incremental_qaly", "unit": "QALY", **interval_frame(qaly).iloc[0].to_dict()},
+    ]
+    verdict, ratio = judged(float(cost.mean()), float(qaly.mean()))
+    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": ratio})
+    for name, wtp in thresholds(scenario).items():
+        rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
+        probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)
+        rows.append({"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)})
+        gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
+        rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
+    return pd.DataFrame(rows)
+
+
+def judged(cost: float, qaly: float) -> tuple[str, float]:
+    """What an incremental cost and QALY gain amount to, and the ratio where it means something: never a negative one."""
+    if qaly > 0:
+        return ("icer", cost / qaly) if cost > 0 else ("dominant", np.nan)
+    return ("southwest", cost / qaly) if cost < 0 and qaly < 0 else ("dominated", np.nan)
+
+
+def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
+    """By region over the whole period: coverage, net budget per inhabitant with intervals, probability of paying more. SEK."""
+    own = [payer for payer in results.budget["payer"].to_numpy() if payer in REGION_PAYERS]
+    regions = scenario.regions
+    inhabitants = xr.DataArray(regions["population"], dims="region", coords={"region": regions.index.to_numpy()})
+    frame = pd.DataFrame({"region": regions["region"], "population": regions["population"]})
+    frame["coverage_today"] = results.coverage.sel(mix="today").isel(year=0).mean("draw").to_series()
+    frame["coverage_new"] = results.coverage.sel(mix="new").isel(year=-1).mean("draw").to_series()
+    for reference in REFERENCES:
+        net = results.net_budget(reference).sel(payer=own, region=list(regions.index)).sum(["payer", "year"], skipna=False)
+        part = interval_frame(net / inhabitants).set_index("region")
+        frame[[f"{reference}_mean", f"{reference}_lower", f"{reference}_upper"]] = part[["mean", "lower", "upper"]]
+        frame[f"p_loses_{reference}"] = (net > 0).mean("draw").to_series()
+    return frame
+
+
+def staff_share(scenario: Scenario, results: Results) -> pd.Series:
+    """Share of the cost of diagnostics that is staff, by strategy: computed, never assumed."""
+    once = results.outcomes["cost_once"]
+    case = scenario.case
+    diagnostic = [
+        item.resource
+        for items in (*(test.items for test in case.tests.values()), case.pathway.rebiopsy_items, case.pathway.positive_items)
+        for item in items
+    ]
+    chosen = once.sel(resource=[name for name in once["resource"].to_numpy() if name in diagnostic])
+    return (chosen.where(chosen["kind"] == "staff", 0.0).sum("resource") / chosen.sum("resource")).to_series()
+
+
+def incremental_table(scenario: Scenario, results: Results) -> pd.DataFrame:
+    """:func:`pmbudget.appraisal.icer_table` with the probability of being cost-effective at each threshold of the norms."""
+    table = icer_table(results.cost, results.qaly)
+    for name, wtp in thresholds(scenario).items():
+        table[name] = ceac(results.cost, results.qaly, wtp).to_series()
+    return table

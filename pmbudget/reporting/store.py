@@ -1,0 +1,80 @@
+"""Tables of a run beside its report, for anyone to read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from pmbudget.inputs.files import project_folder
+from pmbudget.inputs.parameters import Text
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.frames import budget_frame, key_figures, ledger_frame, outcomes_frame
+from pmbudget.road import Results
+
+
+def store_budget(output_dir: str, scenario: Scenario, results: Results, shares: Mapping[str, float]) -> None:
+    """Budget, ledger, key figures and the resolved scenario; nothing where ``output_dir`` is empty."""
+    if not output_dir:
+        return
+    folder = Path(output_dir)
+    budget_frame(results).to_parquet(folder / "budget.parquet")
+    ledger_frame(results).to_parquet(folder / "ledger.parquet")
+    figures = key_figures(scenario, results, shares)
+    figures.to_parquet(folder / "summary.parquet")
+    _excel_csv(figures, folder / "summary.csv")
+    yaml = YAML()
+    yaml.width = 120
+    with (folder / "scenario.resolved.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(scenario.resolved(), file)
+
+
+def store_outcomes(output_dir: str, results: Results) -> None:
+    """Cost and QALY per patient by strategy; nothing where ``output_dir`` is empty."""
+    if output_dir:
+        outcomes_frame(results).to_parquet(Path(output_dir) / "outcomes.parquet")
+
+
+def _excel_csv(frame: pd.DataFrame, path: Path) -> None:
+    """A CSV that Swedish Excel opens as a table: semicolons, decimal comma, UTF-8 with a byte order mark."""
+    frame.to_csv(path, sep=";", decimal=",", index=False, encoding="utf-8-sig")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a comparison needs of one run, read from its folder."""
+
+    folder: str
+    scenario: Text
+    case: Text
+    case_name: str
+    price_year: int
+    figures: pd.DataFrame
+
+
+def load_runs(batch: str | Path, runs: Sequence[str] = ()) -> list[RunSummary]:
+    """The runs of a batch, by their folders' names; none named means every run that is there.
+
+    Raises
+    ------
+    ValueError
+        There is no finished run.
+    """
+    folder = project_folder(batch)
+    names = list(runs) or sorted(path.parent.name for path in folder.glob("*/summary.parquet"))
+    if not names:
+        raise ValueError(f"{folder} holds no finished run; give the folder of a batch that pmbudget run has made")
+    return [_run(folder, name) for name in names]
+
+
+def _run(batch: Path, name: str) -> RunSummary:
+    resolved = YAML(typ="safe").load((batch / name / "scenario.resolved.yaml").read_text("utf-8"))
+    return RunSummary(
+        name,
+        Text(**resolved["scenario"]["label"]),
+        Text(**resolved["case"]["label"]),
+        resolved["scenario"]["case"],
+        resolved["price_year"],
+        pd.read_parquet(batch / name / "summary.parquet"),
+    )

@@ -1,0 +1,71 @@
+"""Words and numbers as people read them, in Swedish and English."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from babel.numbers import format_decimal
+from ruamel.yaml import YAML
+
+from pmbudget.inputs.parameters import Text
+from pmbudget.vocabulary import LANGUAGES
+
+
+@cache
+def _phrases(language: str) -> Mapping[str, Any]:
+    text = (files("pmbudget.reporting") / "texts" / f"{language}.yaml").read_text("utf-8")
+    return YAML(typ="safe").load(text)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The texts of one language, and numbers in its format."""
+
+    language: str
+
+    def __post_init__(self) -> None:
+        if self.language not in LANGUAGES:
+            raise ValueError(f"language = {self.language!r} is unknown; use one of {', '.join(LANGUAGES)}")
+
+    def __call__(self, key: str, **filled: Any) -> str:
+        """The text under ``key`` ("a.b" for one inside another), its braces filled in."""
+        found: Any = _phrases(self.language)
+        for step in key.split("."):
+            found = found[step]
+        return str(found).format(**filled) if filled else str(found)
+
+    def label(self, text: Text) -> str:
+        """A bilingual label in this language."""
+        return str(getattr(text, self.language))
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number with thousands apart and the language's decimal sign; -0 is 0, and what is missing is a dash."""
+        if value != value:
+            return self("not_applicable")
+        rounded = round(float(value), digits) + 0.0
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        written = format_decimal(rounded, format=pattern, locale="sv_SE" if self.language == "sv" else "en_GB")
+        return written.replace("-", "\u2212")
+
+    def figure(self, value: float) -> str:
+        """A number with about three digits that matter."""
+        size = abs(float(value))
+        digits = 0 if size >= 100 or size == 0 else 1 if size >= 10 else 2 if size >= 1 else 3
+        while digits < 6 and size and size < 10.0 ** (1 - digits):
+            digits += 1
+        return self.number(value, digits)
+
+    def msek(self, value: float) -> str:
+        """SEK as millions, one decimal below ten."""
+        millions = float(value) / 1e6
+        return self.number(millions, 1 if abs(millions) < 9.95 else 0)
+
+    def percent(self, share: float) -> str:
+        """A share as whole per cent."""
+        return f"{self.number(100 * share)}\u00a0%"
+
+    def span(self, mean: str, low: str, high: str) -> str:
+        """A mean with its interval."""
+        return self("with_interval", mean=mean, low=low, high=high)

@@ -1,0 +1,52 @@
+"""What several rooms need: the shipped files, one scenario, crude draws without PyMC, one walk."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pmbudget.evidence.draws import crude_posterior, draw_parameters
+from pmbudget.inputs import load_scenario
+from pmbudget.road import evaluate_draws
+
+PARAMETERS = Path(__file__).resolve().parents[1] / "parameters"
+
+
+def _crude_draws(scenario, n=500, seed=1):
+    return draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=n, seed=seed)
+
+
+@pytest.fixture(scope="session")
+def crude_draws():
+    return _crude_draws
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    return PARAMETERS
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the shipped files to break or to add to."""
+    return Path(shutil.copytree(PARAMETERS, tmp_path / "parameters"))
+
+
+@pytest.fixture(scope="session")
+def scenario():
+    return load_scenario("agreement_even", PARAMETERS)
+
+
+@pytest.fixture(scope="session")
+def unplanned():
+    return load_scenario("unplanned", PARAMETERS)
+
+
+@pytest.fixture(scope="session")
+def table(scenario):
+    return _crude_draws(scenario)
+
+
+@pytest.fixture(scope="session")
+def results(scenario, table):
+    return evaluate_draws(scenario, table)

@@ -1,0 +1,377 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pmbudget.errors import InputError
+from pmbudget.evidence import draw_parameters
+from pmbudget.inputs import load_parameters, load_regions, load_scenario
+
+SCENARIOS = ("unplanned", "agreement_slow", "agreement_even", "agreement_fast")
+
+EXTRA = """\
+cost_extra:
+  label: {sv: "Extra kostnad", en: "Extra cost"}
+  unit: SEK/test
+  price_year: 2024
+  distribution: {family: gamma, mean: 100, interval: [80, 120]}
+  evidence: assumption
+  source: {title: "Invented for a test"}
+p_extra:
+  label: {sv: "Extra sannolikhet", en: "Extra probability"}
+  unit: probability
+  distribution: {family: beta, mean: 0.2, interval: [0.1, 0.3]}
+  evidence: published
+  source: {title: "Also invented"}
+share_extra:
+  label: {sv: "Extra andel", en: "Extra share"}
+  unit: share
+  distribution:
+    studies: extra.csv
+    quantity: extra
+    borrow: 0.5
+  evidence: derived
+  source: {title: "Invented too"}
+"""
+STUDIES = """\
+quantity,study,numerator,denominator,use,evidence,source
+extra,First,3,10,pool,published,Invented
+extra,Second,7,12,borrow,published,Invented
+"""
+
+
+@pytest.fixture
+def with_extra(folder):
+    (folder / "extra.yaml").write_text(EXTRA, "utf-8")
+    (folder / "extra.csv").write_text(STUDIES, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_shipped_scenarios_load(shipped, name):
+    assert load_scenario(name, shipped).name == name
+
+
+def test_every_shipped_scenario_is_loaded_here(shipped):
+    assert {path.stem for path in (shipped / "scenarios").glob("*.yaml")} >= set(SCENARIOS)
+
+
+def test_every_shipped_case_loads(shipped):
+    cases = [path.parent.name for path in (shipped / "cases").glob("*/case.yaml")]
+    assert cases
+    assert all(load_scenario("unplanned", shipped, case=case).case for case in cases)
+
+
+def test_every_assumption_has_an_interval(scenario):
+    sure = [name for name, one in scenario.parameters.items() if one.rests_on_assumption and one.distribution.sd == 0]
+    assert sure == []
+
+
+def test_every_source_has_a_title(scenario):
+    assert all(one.record.source.title.strip() for one in scenario.parameters.values())
+
+
+def test_there_are_21_regions_with_text_codes(shipped):
+    regions = load_regions(shipped)
+    assert len(regions) == 21
+    assert (regions.index[0], regions.index[-1]) == ("01", "25")
+
+
+def test_an_unknown_parameter_is_answered_with_the_nearest(scenario):
+    with pytest.raises(KeyError, match="cost_panel"):
+        scenario.parameters["cost_panell"]
+
+
+# Prices
+
+
+PRICE_INDEX = "year,index,evidence,source\n2015,300,published,Invented\n2024,390,published,Invented\n"
+SURE_RATE = "2015,EUR,9,,,published,Invented"
+UNSURE_RATE = "2015,EUR,9,8,10,assumption,Invented"
+
+
+def money(name, unit, value, year=2015):
+    return (
+        f'{name}:\n  label: {{sv: "x", en: "x"}}\n  unit: {unit}\n  price_year: {year}\n'
+        f'  distribution: {{value: {value}}}\n  evidence: published\n  source: {{title: "Invented"}}\n'
+    )
+
+
+def priced(folder, records, rate=SURE_RATE, index=PRICE_INDEX):
+    (folder / "prices").mkdir()
+    (folder / "prices" / "kpi.csv").write_text(index, "utf-8")
+    rates = f"year,currency,sek_per_unit,low,high,evidence,source\n{rate}\n"
+    (folder / "prices" / "exchange_rates.csv").write_text(rates, "utf-8")
+    (folder / "costs.yaml").write_text("".join(records), "utf-8")
+    return load_parameters(folder, price_year=2024)
+
+
+def test_euro_of_2015_become_kronor_of_2024_by_rate_and_index(tmp_path):
+    draws = draw_parameters(priced(tmp_path, [money("cost", "EUR/test", 100)]), n=3)
+    assert draws["cost"].to_numpy() == pytest.approx(100 * 9 * 390 / 300)
+    assert draws["cost"].attrs["unit"] == "SEK/test"
+
+
+def test_kronor_of_2015_move_by_the_index_alone(tmp_path):
+    draws = draw_parameters(priced(tmp_path, [money("cost", "SEK/test", 100)]), n=3)
+    assert float(draws["cost"]) == pytest.approx(130)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("kSEK/test", 1e3), ("MSEK", 1e6), ("GSEK/year", 1e9)])
+def test_multiples_of_the_unit_are_multiplied_out(tmp_path, unit, factor):
+    draws = draw_parameters(priced(tmp_path, [money("cost", unit, 2, 2024)]), n=3)
+    assert float(draws["cost"]) == pytest.approx(2 * factor)
+    assert draws["cost"].attrs["unit"].startswith("SEK")
+
+
+def test_an_uncertain_rate_moves_all_amounts_of_its_currency_together(tmp_path):
+    records = [money("first", "EUR/test", 100), money("second", "EUR/test", 250), money("third", "SEK/test", 7)]
+    draws = draw_parameters(priced(tmp_path, records, UNSURE_RATE), n=4000)
+    assert draws["first"].std() / draws["first"].mean() == pytest.approx(2 / 3.92 / 9, rel=0.05)
+    assert draws["first"].mean() == pytest.approx(1170, rel=0.01)
+    assert np.allclose(draws["second"], 2.5 * draws["first"])
+    assert "draw" not in draws["third"].dims
+
+
+def test_a_missing_rate_is_a_fault(tmp_path):
+    with pytest.raises(InputError, match=r"costs.yaml:4: cost.price_year = 2015: no exchange rate for USD in 2015"):
+        priced(tmp_path, [money("cost", "USD/test", 100)])
+
+
+def test_a_missing_index_year_is_a_fault(tmp_path):
+    with pytest.raises(InputError, match=r"no price index for 2011. Remedy: add 2011 to prices/kpi.csv"):
+        priced(tmp_path, [money("cost", "SEK/test", 100, 2011)])
+
+
+def test_a_price_year_without_an_index_is_a_fault(tmp_path):
+    with pytest.raises(InputError, match="no price index for 2024"):
+        priced(tmp_path, [money("cost", "SEK/test", 100)], index=PRICE_INDEX.replace("2024", "2023"))
+
+
+def test_an_assumed_rate_needs_an_interval(tmp_path):
+    with pytest.raises(InputError, match=r"exchange_rates.csv:2: .*add low and high"):
+        priced(tmp_path, [money("cost", "EUR/test", 100)], "2015,EUR,9,,,assumption,Invented")
+
+
+# Broken copies
+
+
+@dataclass(frozen=True)
+class Break:
+    """One thing to break, what the one fault must say, and the text on whose line it must stand ("" where it has none)."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    said: tuple[str, ...]
+    at: str
+
+    def on(self, folder):
+        path = folder / self.file
+        whole = path.read_bytes()
+        old = self.old.encode()
+        assert whole.count(old) == 1, f"{self.old!r} stands {whole.count(old)} times in {self.file}"
+        path.write_bytes(whole.replace(old, self.new.encode("latin-1" if self.name == "no UTF-8" else "utf-8")))
+
+    def line(self, folder):
+        lines = (folder / self.file).read_bytes().decode("utf-8", errors="replace").splitlines()
+        return next(number for number, line in enumerate(lines, 1) if self.at in line)
+
+
+MONEY = "{family: gamma, mean: 100, interval: [80, 120]}"
+SHARE = "{family: beta, mean: 0.2, interval: [0.1, 0.3]}"
+EVEN, PLAIN = "scenarios/agreement_even.yaml", "scenarios/unplanned.yaml"
+AGREEMENT, CASE = "agreements/state_share_tapered.yaml", "cases/nsclc_panel/case.yaml"
+BREAKS = [
+    Break(
+        "unknown key", "extra.yaml", 'title: "Invented for a test"}', 'title: "Invented for a test"}\n  nots: "x"',
+        ("cost_extra.nots", "unknown key", "note"), "nots",
+    ),
+    Break(
+        "duplicate key", "extra.yaml", "  price_year: 2024", "  price_year: 2024\n  price_year: 2023",
+        ("price_year", "twice", "keep one"), "price_year: 2023",
+    ),
+    Break(
+        "the same parameter twice", "extra.yaml", "p_extra:", "cost_extra:",
+        ("cost_extra", "twice", "keep one"), 'cost_extra:\n  label: {sv: "Extra sannolikhet"'.split("\n")[0],
+    ),
+    Break("missing unit", "extra.yaml", "  unit: SEK/test\n", "", ("cost_extra.unit", "missing", "add unit"), "cost_extra"),
+    Break(
+        "missing source", "extra.yaml", '  source: {title: "Invented for a test"}\n', "",
+        ("cost_extra.source", "missing", "add source"), "cost_extra",
+    ),
+    Break(
+        "source without title", "extra.yaml", '{title: "Invented for a test"}', '{address: "x"}',
+        ("cost_extra.source.title", "missing", "add title"), 'address: "x"',
+    ),
+    Break(
+        "money without price_year", "extra.yaml", "  price_year: 2024\n", "",
+        ("cost_extra", "money without price_year", "add it"), "cost_extra",
+    ),
+    Break(
+        "price_year without money", "extra.yaml", "  unit: probability\n", "  unit: probability\n  price_year: 2024\n",
+        ("p_extra", "price_year goes with money", "remove it"), "p_extra",
+    ),
+    Break(
+        "interval that does not hold the mean", "extra.yaml", "[80, 120]", "[110, 120]",
+        ("cost_extra.distribution", "does not hold the mean 100", "correct one"), "[110, 120]",
+    ),
+    Break(
+        "probability outside 0-1", "extra.yaml", SHARE, "{family: normal, mean: 0.2, interval: [-0.1, 0.5]}",
+        ("p_extra", "between 0 and 1", "family beta"), "p_extra",
+    ),
+    Break(
+        "probability above 1", "extra.yaml", SHARE, "{value: 1.2}", ("p_extra", "between 0 and 1", "correct"), "p_extra",
+    ),
+    Break(
+        "unknown family", "extra.yaml", "family: gamma", "family: gama",
+        ("cost_extra.distribution", "unknown family 'gama'", "gamma"), "gama,",
+    ),
+    Break(
+        "impossible parameters", "extra.yaml", SHARE, "{family: beta, mean: 0.2, sd: 0.5}",
+        ("p_extra.distribution", "no beta has mean 0.2", "correct the figures"), "sd: 0.5",
+    ),
+    Break(
+        "NaN", "extra.yaml", "mean: 100", "mean: .nan",
+        ("cost_extra.distribution.mean", "finite", "write the figure"), ".nan",
+    ),
+    Break(
+        "text for a number", "extra.yaml", "mean: 100", "mean: about 100",
+        ("cost_extra.distribution.mean", "about 100", "number", "correct the value"), "about 100",
+    ),
+    Break(
+        "tab indentation", "extra.yaml", "  unit: SEK/test", "\tunit: SEK/test",
+        ("no YAML", "spaces, not tabs"), "\tunit",
+    ),
+    Break("no UTF-8", "extra.yaml", "Extra kostnad", "Extra \xe5tg\xe4rd", ("not UTF-8", "save it as UTF-8"), ""),
+    Break(
+        "assumption without interval", "extra.yaml", MONEY, "{value: 100}",
+        ("cost_extra", "no interval", "mean and interval"), "cost_extra",
+    ),
+    Break(
+        "unknown grade", "extra.yaml", "evidence: assumption", "evidence: guess",
+        ("cost_extra.evidence", "guess", "assumption"), "guess",
+    ),
+    Break(
+        "quantity without studies", "extra.yaml", "quantity: extra", "quantity: extro",
+        ("share_extra.distribution.quantity", "extro", "did you mean extra"), "extro",
+    ),
+    Break(
+        "study table that is not there", "extra.yaml", "studies: extra.csv", "studies: extro.csv",
+        ("extro.csv", "not found", "extra"), "",
+    ),
+    Break(
+        "numerator above denominator", "extra.csv", "First,3,10", "First,30,10",
+        ("numerator is larger", "correct the row"), "First",
+    ),
+    Break(
+        "unknown use of a study", "extra.csv", "12,borrow", "12,lend", ("use = 'lend'", "borrow"), "Second",
+    ),
+    Break(
+        "override of no parameter", EVEN, "base: unplanned", "base: unplanned\noverrides:\n  cost_panell: 3",
+        ("overrides.cost_panell", "no such parameter", "cost_panel"), "cost_panell",
+    ),
+    Break("missing base", EVEN, "base: unplanned", "base: unplaned", ("base", "no such scenario", "unplanned"), "unplaned"),
+    Break(
+        "circular base", PLAIN, "price_year:", "base: agreement_even\nprice_year:",
+        ("base", "circular", "agreement_even -> unplanned -> agreement_even", "without base"), "base:",
+    ),
+    Break(
+        "base of itself", PLAIN, "price_year:", "base: unplanned\nprice_year:",
+        ("base", "circular", "unplanned -> unplanned", "without base"), "base:",
+    ),
+    Break(
+        "unknown agreement", EVEN, "agreement: state_share_tapered", "agreement: state_share_taperd",
+        ("agreement", "no such agreement", "state_share_tapered"), "state_share_taperd",
+    ),
+    Break("unknown case", PLAIN, "case: nsclc_panel", "case: nsclc_panl", ("case", "no such case", "nsclc_panel"), ""),
+    Break("scenario key", EVEN, "  ramp: 5", "  ramp: 5\n  rampp: 6", ("pace.rampp", "unknown key", "ramp"), "rampp"),
+    Break("pace outside the years", EVEN, "start: 2026", "start: 2050", ("pace starts 2050", "move start"), ""),
+    Break(
+        "pace without agreement", EVEN, "agreement: state_share_tapered\n", "", ("go together", "give both"), "",
+    ),
+    Break(
+        "unknown clause key", AGREEMENT, "    share: 0.5", "    share: 0.5\n    shares: 0.5",
+        ("shares", "unknown key", "share"), "shares",
+    ),
+    Break("unknown clause", AGREEMENT, "clause: taper", "clause: tapir", ("clauses.0", "tapir", "taper"), ""),
+    Break("share above 1", AGREEMENT, "    share: 0.5", "    share: 1.5", ("share = 1.5", "less than or equal to 1"), "1.5"),
+    Break(
+        "clause of two names", AGREEMENT, "name: national_split", "name: state_share", ("clause names", "rename"), "",
+    ),
+    Break(
+        "case that names no parameter", CASE, "real_world: hr_real_world", "real_world: hr_real_wrold",
+        ("real_world", "names no parameter", "hr_real_world"), "hr_real_wrold",
+    ),
+    Break(
+        "case that names no resource", CASE, "  - {resource: training,", "  - {resource: traning,",
+        ("traning", "training"), "",
+    ),
+    Break("region missing", "regions.csv", "\n25,", "\n", ("code", "25"), ""),
+    Break("region code that is none", "regions.csv", "\n25,", "\n26,", ("26", "no region code", "25"), "26,"),
+]
+BY_NAME = {one.name: one for one in BREAKS}
+
+
+def test_the_copy_loads_before_it_is_broken(with_extra):
+    assert {"cost_extra", "p_extra", "share_extra"} < set(load_scenario("agreement_even", with_extra).parameters)
+
+
+@pytest.mark.parametrize("one", BREAKS, ids=lambda one: one.name)
+def test_a_broken_file_is_told_by_file_key_line_and_remedy(with_extra, one):
+    one.on(with_extra)
+    with pytest.raises(InputError) as caught:
+        load_scenario("agreement_even", with_extra)
+    told = [str(fault) for fault in caught.value.faults]
+    chosen = next((text for text in told if all(word in text for word in one.said)), None)
+    assert chosen, told
+    if one.at:
+        assert f"{one.file}:{one.line(with_extra)}: " in chosen
+
+
+SINGLE = [one for one in BREAKS if not one.name.startswith(("region", "the same"))]
+
+
+@pytest.mark.parametrize("one", SINGLE, ids=lambda one: one.name)
+def test_one_thing_broken_is_one_fault(with_extra, one):
+    one.on(with_extra)
+    with pytest.raises(InputError) as caught:
+        load_scenario("agreement_even", with_extra)
+    assert len(caught.value.faults) == 1
+
+
+def test_seven_faults_are_told_at_once(with_extra):
+    seven = [
+        BY_NAME[name]
+        for name in (
+            "unknown family",
+            "probability above 1",
+            "numerator above denominator",
+            "override of no parameter",
+            "unknown clause key",
+            "case that names no parameter",
+            "region code that is none",
+        )
+    ]
+    for one in seven:
+        one.on(with_extra)
+    with pytest.raises(InputError) as caught:
+        load_scenario("agreement_even", with_extra)
+    told = str(caught.value).splitlines()
+    for one in seven:
+        assert any(all(word in line for word in one.said) for line in told), one.name
+
+
+def test_a_fault_in_the_scenario_does_not_hide_those_in_the_parameters(with_extra):
+    BY_NAME["scenario key"].on(with_extra)
+    BY_NAME["unknown family"].on(with_extra)
+    with pytest.raises(InputError) as caught:
+        load_scenario("agreement_even", with_extra)
+    assert "rampp" in str(caught.value)
+    assert "gama" in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_told():
+    with pytest.raises(InputError, match="no_such_folder.*not found"):
+        load_parameters("no_such_folder")

@@ -1,0 +1,156 @@
+import itertools
+
+import pytest
+
+from pmbudget.errors import InputError
+from pmbudget.inputs import expand, load_scenario
+
+HEAD = 'label: {sv: "Prov", en: "Trial"}\nbase: agreement_even\nevidence: assumption\nsource: {title: "Invented"}\n'
+SWEEP = "sweep:\n  discount_rate_cost: [0, 0.05]\n  discount_rate_qaly: [0, 0.03, 0.05]\n"
+
+
+@pytest.fixture
+def write(folder):
+    def writing(text, name="trial"):
+        (folder / "scenarios" / f"{name}.yaml").write_text(text, "utf-8")
+        return folder
+
+    return writing
+
+
+def test_what_a_scenario_leaves_out_it_has_from_its_base(scenario, unplanned):
+    assert scenario.definition.years == unplanned.definition.years
+    assert scenario.case == unplanned.case
+
+
+def test_what_a_scenario_states_goes_before_its_base(scenario, unplanned):
+    assert scenario.definition.label.en != unplanned.definition.label.en
+    assert (scenario.definition.pace.ramp, unplanned.definition.pace) == (5, None)
+
+
+def test_base_is_followed_through_two_steps(write):
+    found = load_scenario("trial", write(HEAD))
+    assert (found.definition.pace.ramp, found.years[-1]) == (5, 2035)
+
+
+def test_overrides_are_merged_by_parameter(write):
+    write(HEAD + "overrides: {discount_rate_cost: 0.01, discount_rate_qaly: 0.02}\n", "middle")
+    text = HEAD.replace("agreement_even", "middle") + "overrides: {discount_rate_qaly: 0.05}\n"
+    parameters = load_scenario("trial", write(text)).parameters
+    assert (parameters.fixed("discount_rate_cost"), parameters.fixed("discount_rate_qaly")) == (0.01, 0.05)
+
+
+def test_an_override_by_number_fixes_an_uncertain_parameter(shipped):
+    parameters = load_scenario("unplanned", shipped, {"effect_agreement": 0.25}).parameters
+    assert parameters.fixed("effect_agreement") == 0.25
+
+
+def test_an_override_by_number_fixes_a_learnt_parameter(shipped):
+    parameter = load_scenario("unplanned", shipped, {"prevalence_egfr": 0.1}).parameters["prevalence_egfr"]
+    assert (parameter.is_learnt, parameter.distribution.mean) == (False, 0.1)
+
+
+def test_an_override_by_mapping_replaces_keys_and_keeps_the_rest(shipped):
+    figures = {"family": "gamma", "mean": 700, "interval": [500, 950]}
+    before = load_scenario("unplanned", shipped).parameters["cost_panel"]
+    after = load_scenario("unplanned", shipped, {"cost_panel": {"distribution": figures}}).parameters["cost_panel"]
+    assert after.distribution.mean == pytest.approx(700)
+    assert (after.record.unit, after.factor, after.rate) == (before.record.unit, before.factor, before.rate)
+
+
+def test_an_override_given_in_the_call_goes_before_the_file(write):
+    folder = write(HEAD + "overrides: {discount_rate_cost: 0.01}\n")
+    assert load_scenario("trial", folder, {"discount_rate_cost": 0.02}).parameters.fixed("discount_rate_cost") == 0.02
+
+
+def test_an_override_outside_0_1_of_a_share_is_refused(shipped):
+    with pytest.raises(InputError, match="between 0 and 1"):
+        load_scenario("unplanned", shipped, {"effect_agreement": 1.25})
+
+
+def test_an_override_that_names_no_parameter_is_refused(shipped):
+    with pytest.raises(InputError, match=r"overrides.effect_agreemnt.*effect_agreement"):
+        load_scenario("unplanned", shipped, {"effect_agreemnt": 0})
+
+
+def test_an_override_reaches_the_resolved_record(shipped):
+    resolved = load_scenario("unplanned", shipped, {"effect_agreement": 0.25}).resolved()
+    assert resolved["parameters"]["effect_agreement"]["distribution"]["value"] == 0.25
+    assert resolved["scenario"]["overrides"] == {"effect_agreement": 0.25}
+
+
+def test_an_override_never_reaches_the_files_or_another_scenario(folder):
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    before = load_scenario("unplanned", folder).resolved()
+    load_scenario("agreement_even", folder, {"effect_agreement": 0.25, "cost_panel": {"note": "changed"}})
+    assert load_scenario("unplanned", folder).resolved() == before
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+
+
+def test_a_file_that_changed_is_read_anew(folder):
+    load_scenario("agreement_even", folder)
+    path = folder / "scenarios" / "agreement_even.yaml"
+    path.write_text(path.read_text("utf-8").replace("ramp: 5", "ramp: 12"), "utf-8")
+    assert load_scenario("agreement_even", folder).definition.pace.ramp == 12
+
+
+def test_a_scenario_without_sweep_expands_to_itself(scenario):
+    assert expand(scenario) == [scenario]
+
+
+def test_a_sweep_expands_to_the_product(write):
+    expanded = expand(load_scenario("trial", write(HEAD + SWEEP)))
+    rates = [
+        (one.parameters.fixed("discount_rate_cost"), one.parameters.fixed("discount_rate_qaly")) for one in expanded
+    ]
+    assert rates == list(itertools.product([0, 0.05], [0, 0.03, 0.05]))
+    assert len({one.name for one in expanded}) == 6
+    assert all(one.definition.sweep == {} for one in expanded)
+
+
+def test_a_sweep_keeps_the_scenario_s_own_overrides(write):
+    folder = write(HEAD + SWEEP + "overrides: {effect_agreement: 0.25}\n")
+    expanded = expand(load_scenario("trial", folder))
+    assert [one.parameters.fixed("effect_agreement") for one in expanded] == [0.25] * 6
+
+
+def test_a_sweep_keeps_the_overrides_given_in_the_call(write):
+    expanded = expand(load_scenario("trial", write(HEAD + SWEEP), {"effect_agreement": 0.25}))
+    assert [one.parameters["effect_agreement"].distribution.mean for one in expanded] == [0.25] * 6
+
+
+def test_a_sweep_in_a_file_outside_the_folder_expands(write, tmp_path, folder):
+    write("")
+    inside = folder / "scenarios" / "trial.yaml"
+    inside.unlink()
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    for path in (folder / "scenarios").glob("*.yaml"):
+        (apart / path.name).write_bytes(path.read_bytes())
+    (apart / "trial.yaml").write_text(HEAD + SWEEP, "utf-8")
+    assert len(expand(load_scenario(apart / "trial.yaml", folder))) == 6
+
+
+def test_a_swept_parameter_that_does_not_exist_is_refused(write):
+    with pytest.raises(InputError, match="discount_rate_cots.*no such parameter"):
+        expand(load_scenario("trial", write(HEAD + SWEEP.replace("rate_cost", "rate_cots"))))
+
+
+def test_no_stays_a_word(write):
+    found = load_scenario("trial", write(HEAD.replace('sv: "Prov"', "sv: no")))
+    assert found.definition.label.sv == "no"
+
+
+@pytest.mark.parametrize(("written", "value"), [("1e6", 1e6), ("1.5e3", 1500.0), ("0.07", 0.07)])
+def test_a_number_with_an_exponent_is_a_number(write, written, value):
+    found = load_scenario("trial", write(HEAD + f"overrides: {{cost_single_gene: {written}}}\n"))
+    assert found.parameters["cost_single_gene"].distribution.mean == value
+
+
+def test_the_years_are_all_from_first_to_last(scenario):
+    assert scenario.years == list(range(2026, 2036))
+
+
+def test_resolved_is_plain_data_and_the_same_each_time(shipped, scenario):
+    assert load_scenario("agreement_even", shipped).resolved() == scenario.resolved()
+    assert scenario.resolved() != load_scenario("agreement_even", shipped, {"effect_agreement": 0.25}).resolved()
