@@ -7,14 +7,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Budget impact of precision diagnostics, region by region.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Budget impact of precision diagnostics, region by region."
+)
 console = Console(highlight=False, soft_wrap=True)
 
 
 @app.command()
 def run(
-    scenarios: Annotated[list[str] | None, typer.Argument(help="Scenarios; all in parameters/scenarios if none is named.")] = None,
-    case: Annotated[list[str] | None, typer.Option(help="Case, may be repeated; 'all' for every case. Else the scenario's own.")] = None,
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(help="Scenarios; all in parameters/scenarios if none is named.")
+    ] = None,
+    case: Annotated[
+        list[str] | None, typer.Option(help="Case, may be repeated; 'all' for every case. Else the scenario's own.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
     language: Annotated[str, typer.Option(help="sv or en.")] = "sv",
     draws: Annotated[int, typer.Option(min=2, help="Joint draws of all parameters.")] = 4000,

@@ -10,7 +10,7 @@ import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator, redrawn
-from pmbudget.evidence.fit import Posterior, fit_evidence
+from pmbudget.evidence.fit import fit_evidence
 from pmbudget.financing.agreement import largest_imbalance
 from pmbudget.financing.ledger import net_budget_impact, settle
 from pmbudget.inputs.prices import currency_of
@@ -118,7 +118,8 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
     expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years), outcomes)
     eligible = _counted(expected, rngs)
     covered = xr.concat(
-        [coverage(pace, regions, all_years, draws) for pace in _paces(scenario, today).values()], dim="mix"  # type: ignore[arg-type]
+        [coverage(pace, regions, all_years, draws) for pace in _paces(scenario, today).values()],
+        dim="mix",  # type: ignore[arg-type]
     ).assign_coords(mix=list(_paces(scenario, today)))
     covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
@@ -171,7 +172,7 @@ def _paces(scenario: Scenario, today: int) -> dict[str, Pace]:
 
 def _agreement_years(scenario: Scenario) -> range:
     pace = scenario.definition.pace
-    return range(pace.start, pace.start + max(pace.ramp, 1)) if pace else range(0)
+    return range(pace.start, pace.start + pace.programme_years) if pace else range(0)
 
 
 def _per_draw(array: xr.DataArray, outcomes: xr.Dataset) -> xr.DataArray:
@@ -194,7 +195,9 @@ def _test_cost(scenario: Scenario, outcomes: xr.Dataset) -> xr.DataArray:
 
 def _discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
     """Present value at the start, the flow of a year standing at its middle."""
-    return (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start").transpose("draw", "strategy")
+    return (
+        (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start").transpose("draw", "strategy")
+    )
 
 
 def _joined(parts: list[Results]) -> Results:
@@ -204,9 +207,7 @@ def _joined(parts: list[Results]) -> Results:
         weighted = [getattr(part, name) * size for part, size in zip(parts, sizes, strict=True)]
         whole[name] = sum(weighted[1:], start=weighted[0]) / sum(sizes)
     names = parts[0].checks
-    whole["checks"] = {
-        name: max(part.checks[name] for part in parts) for name in names
-    }
+    whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
     assert set(whole) == {field.name for field in fields(Results)}
     return Results(**whole)
 
@@ -234,7 +235,9 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
         flat[name] = ("draw", values)
     flat = flat.merge(means.drop_vars(uncertain))
     outcomes = simulate(flat, scenario.case, horizon=scenario.case.horizon_years)
-    cost = _discounted(outcomes["cost"].sum("resource"), means["discount_rate_cost"]) + outcomes["cost_once"].sum("resource")
+    cost = _discounted(outcomes["cost"].sum("resource"), means["discount_rate_cost"]) + outcomes["cost_once"].sum(
+        "resource"
+    )
     qaly = _discounted(outcomes["qaly"], means["discount_rate_qaly"])
     gain = _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy()
     frame = pd.DataFrame(
@@ -278,7 +281,9 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
     for reference in REFERENCES:
         totals = [each.net_budget(reference).sum(["region", "year", "payer"]).to_numpy() for each in (results, other)]
         shares[f"variance_{reference}"] = _explained(*totals)
-    gains = [_increment(scenario, net_monetary_benefit(each.cost, each.qaly, wtp)).to_numpy() for each in (results, other)]
+    gains = [
+        _increment(scenario, net_monetary_benefit(each.cost, each.qaly, wtp)).to_numpy() for each in (results, other)
+    ]
     shares["variance_inmb"] = _explained(*gains)
     few = min(n, BLOCK)
     table = draw_parameters(scenario.parameters, posterior, n=few, seed=seed)
@@ -293,8 +298,8 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
 
 
 def _explained(first: np.ndarray, second: np.ndarray) -> float:
-    """Cov / Var of two evaluations that share some parameters, kept within 0-1; 0 where nothing varies."""
+    """Cov / Var of two evaluations that share some parameters, kept within 0-1; missing where nothing varies."""
     variance = (first.var() + second.var()) / 2
     if variance < 1e-12:
-        return 0.0
+        return float("nan")
     return float(np.clip(np.cov(first, second)[0, 1] / variance, 0, 1))

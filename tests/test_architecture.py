@@ -12,7 +12,19 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pmbudget"
 CASES = Path(__file__).resolve().parents[1] / "parameters" / "cases"
 
 WORDS = ("vocabulary", "errors")
-ROOMS = ("inputs", "evidence", "patient", "programme", "financing", "appraisal", "road", "reporting", "batch", "cli")
+ROOMS = (
+    "inputs",
+    "evidence",
+    "patient",
+    "programme",
+    "financing",
+    "appraisal",
+    "road",
+    "reporting",
+    "batch",
+    "cli",
+    "__main__",
+)
 MAY_IMPORT = {"vocabulary": set(), "errors": set()} | {
     room: {*WORDS, *ROOMS[:place]} for place, room in enumerate(ROOMS)
 }
@@ -41,9 +53,7 @@ def imports_of(name, path, known):
             room = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
             above = room[: len(room) - node.level + 1] if node.level else []
             source = ".".join([*above, *([node.module] if node.module else [])])
-            found |= {
-                f"{source}.{alias.name}" if f"{source}.{alias.name}" in known else source for alias in node.names
-            }
+            found |= {f"{source}.{alias.name}" if f"{source}.{alias.name}" in known else source for alias in node.names}
     return found
 
 
@@ -138,15 +148,17 @@ def plant(package, file, line):
     ],
 )
 def test_a_planted_import_is_found(copied, file, line, said):
+    before = breaches(copied)
     plant(copied, file, line)
-    assert any(said in breach for breach in breaches(copied))
+    assert any(said in breach for breach in breaches(copied) if breach not in before)
 
 
 def test_a_planted_cycle_is_found_whole(copied):
+    before = breaches(copied)
     plant(copied, "programme/population.py", "from pmbudget.programme.second import b")
     plant(copied, "programme/second.py", "from pmbudget.programme.population import a")
-    module = "pmbudget.programme."
-    assert breaches(copied) == [f"cycle: {module}population -> {module}second -> {module}population"]
+    first, second = "pmbudget.programme.population", "pmbudget.programme.second"
+    assert [breach for breach in breaches(copied) if breach not in before] == [f"cycle: {first} -> {second} -> {first}"]
 
 
 def test_a_planted_case_name_is_found(copied):

@@ -15,7 +15,7 @@ def _threshold(wtp: Threshold) -> Any:
 
 
 def net_monetary_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -> xr.DataArray:
-    """wtp x QALY - cost, over the dims of both and ``wtp`` when that is an array. SEK."""
+    """Wtp x QALY - cost, over the dims of both and ``wtp`` when that is an array. SEK."""
     return qaly * _threshold(wtp) - cost
 
 
@@ -55,7 +55,10 @@ def icer_table(cost: Any, qaly: Any) -> pd.DataFrame:
     >>> table["status"].tolist(), float(table.loc["b", "icer"])
     (['reference', 'undominated', 'dominated'], 5.0)
     """
-    means = {name: values.mean("draw") if "draw" in values.dims else values for name, values in (("cost", cost), ("qaly", qaly))}
+    means = {
+        name: values.mean("draw") if "draw" in values.dims else values
+        for name, values in (("cost", cost), ("qaly", qaly))
+    }
     frame = pd.DataFrame({name: values.to_series() for name, values in means.items()})
     frame.index.name = "strategy"
     frame = frame.sort_values(["cost", "qaly"], ascending=[True, False], kind="stable")

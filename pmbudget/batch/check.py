@@ -7,6 +7,7 @@ from pmbudget.errors import Fault
 from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
+from pmbudget.inputs.parameters import Parameter
 from pmbudget.inputs.scenarios import Agreement, read_scenario
 from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.road import evaluate_draws
@@ -32,14 +33,17 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
     """Parameters that no two-draw evaluation touched, over all scenarios."""
-    read, known = set(THRESHOLDS), {}
+    read = set(THRESHOLDS)
+    known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
         watched = ReadDraws(table)
         try:
             evaluate_draws(scenario, watched)
         except ValueError as error:
-            return [Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")]
+            return [
+                Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")
+            ]
         read |= watched.read
         read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
         known |= dict(scenario.parameters)

@@ -52,7 +52,11 @@ def check_parameters(names: Mapping[str, Any]) -> None:
     declared: Mapping[str, Any] = names.get("__annotations__") or {}
     faults = []
     for name, value in names.items():
-        if name.startswith("_") or name in ("In", "Out") or not isinstance(value, str | int | float | list | dict | None):
+        if (
+            name.startswith("_")
+            or name in ("In", "Out")
+            or not isinstance(value, str | int | float | list | dict | None)
+        ):
             continue
         if name not in declared:
             remedy = f"{near(name, declared)} Valid: {', '.join(declared)}"
@@ -87,7 +91,11 @@ def notebook_faults(path: Path) -> list[Fault]:
     for number, source in enumerate(sources, start=1):
         for line in source.splitlines():
             if line.lstrip().startswith(("def ", "for ", "while ", "class ")):
-                faults.append(Fault(file, f"cell {number}", f"{line.split()[0]} in a notebook", "move it to the package", line))
+                faults.append(
+                    Fault(file, f"cell {number}", f"{line.split()[0]} in a notebook", "move it to the package", line)
+                )
             if "import pymc" in line and not path.name.startswith("01_"):
-                faults.append(Fault(file, f"cell {number}", "only 01 may import pymc", "use the cached posterior", line))
+                faults.append(
+                    Fault(file, f"cell {number}", "only 01 may import pymc", "use the cached posterior", line)
+                )
     return faults

@@ -69,7 +69,7 @@ def plan_batch(
     *,
     cases: Sequence[str] = (),
     name: str = "batch",
-    settings: Settings = Settings(),  # noqa: B008
+    settings: Settings = Settings(),
     overrides: Mapping[str, Any] | None = None,
 ) -> Plan:
     """The plan of a batch.
@@ -77,7 +77,7 @@ def plan_batch(
     Parameters
     ----------
     names : sequence of str
-        Scenarios; none means all files in ``parameters/scenarios``.
+        Scenarios; none means all files in ``parameters/scenarios``, no agreement first and then the slowest pace.
     cases : sequence of str
         Cases; none means each scenario's own, "all" every case there is.
 
@@ -93,6 +93,8 @@ def plan_batch(
     scenarios = [
         one for each in wanted for case in chosen for one in expand(load_scenario(each, overrides=overrides, case=case))
     ]
+    if not names:
+        scenarios.sort(key=lambda each: (each.definition.pace is not None, -_ramp(each)))
     jobs: dict[str, Job] = {}
     runs = []
     for scenario in scenarios:
@@ -106,6 +108,10 @@ def plan_batch(
     folder_path = project_folder("outputs") / name
     plan = Plan(folder_path, tuple(runs), tuple(jobs.values()), settings)
     return Plan(folder_path, plan.runs, (*plan.jobs, _comparison(plan)), settings)
+
+
+def _ramp(scenario: Scenario) -> int:
+    return scenario.definition.pace.ramp if scenario.definition.pace else 0
 
 
 def _source(chapter: Chapter) -> list[Any]:

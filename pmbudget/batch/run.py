@@ -141,7 +141,9 @@ def execute(order: Path) -> None:
     made.mkdir()
     name = job["chapter"]["name"]
     try:
-        notebook = execute_notebook(Path(job["notebook"]), made / f"{name}.ipynb", {**job["parameters"], "output_dir": str(made)})
+        notebook = execute_notebook(
+            Path(job["notebook"]), made / f"{name}.ipynb", {**job["parameters"], "output_dir": str(made)}
+        )
     except Exception as error:
         (order.parent / "error.txt").write_text(explained(error), "utf-8")
         return

@@ -53,9 +53,7 @@ def redrawn(
     return _table(parameters, posterior, n, lambda name: seed if name in keep else seed + 1_000_003)
 
 
-def _table(
-    parameters: ParameterSet, posterior: Posterior | None, n: int, seed_of: Callable[[str], int]
-) -> xr.Dataset:
+def _table(parameters: ParameterSet, posterior: Posterior | None, n: int, seed_of: Callable[[str], int]) -> xr.Dataset:
     wanted = [parameter.name for parameter in learnt(parameters)]
     values: dict[str, np.ndarray] = {}
     if wanted:
@@ -88,7 +86,9 @@ def _drawn(parameter: Parameter, n: int, seed: int) -> np.ndarray:
 
 def _posterior_rows(names: list[str], posterior: Posterior | None, n: int, seed: int) -> dict[str, np.ndarray]:
     if posterior is None:
-        raise EvidenceError(f"{', '.join(names)} are learnt from studies; give the posterior of fit_evidence(parameters)")
+        raise EvidenceError(
+            f"{', '.join(names)} are learnt from studies; give the posterior of fit_evidence(parameters)"
+        )
     missing = [name for name in names if name not in posterior.draws]
     if missing:
         raise EvidenceError(f"the posterior has no {', '.join(missing)}; fit_evidence(parameters) anew")

@@ -84,14 +84,18 @@ def fit_evidence(
     return _posterior(fitted, key)
 
 
-def _sample(
-    parameters: list[Parameter], draws: int, chains: int, seed: int, progress: bool
-) -> tuple[xr.Dataset, int]:
+def _sample(parameters: list[Parameter], draws: int, chains: int, seed: int, progress: bool) -> tuple[xr.Dataset, int]:
     import pymc as pm
 
     with models.proportion_model(parameters):
         tree = pm.sample(
-            draws, tune=1500, chains=chains, random_seed=seed, target_accept=0.995, progressbar=progress, quiet=not progress
+            draws,
+            tune=1500,
+            chains=chains,
+            random_seed=seed,
+            target_accept=0.995,
+            progressbar=progress,
+            quiet=not progress,
         )
     return tree["posterior"].to_dataset(), int(tree["sample_stats"]["diverging"].sum())
 
@@ -114,7 +118,9 @@ def _diagnostics(fitted: xr.Dataset) -> pd.DataFrame:
 def _gate(fitted: xr.Dataset, divergences: int) -> None:
     found = _diagnostics(fitted)
     bad = found[
-        (found["r_hat"] > LARGEST_R_HAT) | (found[["ess_bulk", "ess_tail"]].min(axis=1) < SMALLEST_ESS) | found.isna().any(axis=1)
+        (found["r_hat"] > LARGEST_R_HAT)
+        | (found[["ess_bulk", "ess_tail"]].min(axis=1) < SMALLEST_ESS)
+        | found.isna().any(axis=1)
     ]
     problems = [
         f"{name}: r_hat {row.r_hat:.3f}, bulk ESS {row.ess_bulk:.0f}, tail ESS {row.ess_tail:.0f}"

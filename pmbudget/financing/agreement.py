@@ -23,7 +23,9 @@ def _taper(clause: Taper, cost: xr.DataArray, balance: xr.DataArray, terms: Term
     """alpha_t x covered cost moves to the payer, alpha_t = share x max(0, 1 - (t - start) / years), from start on."""
     since = cost["year"] - terms.start
     share = (clause.share * (1 - since / clause.years).clip(min=0)).where(since >= 0, 0.0)
-    covered = cost.sel(kind=[kind for kind in cost["kind"].to_numpy() if clause.covers in ("all", kind)]).sum("kind", skipna=False)
+    covered = cost.sel(kind=[kind for kind in cost["kind"].to_numpy() if clause.covers in ("all", kind)]).sum(
+        "kind", skipna=False
+    )
     relief = -share * covered
     relief.loc[{"payer": clause.payer}] = 0.0
     paid = -relief.sum("payer") * (relief["payer"] == clause.payer)

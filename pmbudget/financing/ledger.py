@@ -36,7 +36,7 @@ def settle(
     Returns
     -------
     DataArray
-        (draw, mix, region, year, payer, entry), SEK, positive is a cost to the payer. Entry ``resource_cost`` and one per clause; each clause
+        (draw, mix, region, year, payer, entry), SEK, positive is a cost to the payer. Entries ``resource_cost`` and one per clause, which
         sums to 0 over region and payer in every draw, mix and year.
 
     Raises
@@ -56,7 +56,9 @@ def settle(
         balance = balance + moved
         concerned = xr.DataArray(entries[0]["mix"] == "new", coords={"mix": entries[0]["mix"]})
         entries.append((moved * concerned).transpose(*entries[0].dims))
-    return xr.concat(entries, dim="entry").assign_coords(entry=["resource_cost", *names]).transpose(..., "payer", "entry")
+    return (
+        xr.concat(entries, dim="entry").assign_coords(entry=["resource_cost", *names]).transpose(..., "payer", "entry")
+    )
 
 
 def _posted(resource_cost: xr.DataArray, further: set[str]) -> xr.DataArray:
@@ -72,7 +74,9 @@ def _posted(resource_cost: xr.DataArray, further: set[str]) -> xr.DataArray:
         dims=("payer", "kind", "resource"),
         coords={"payer": taking_part, "kind": ["patient", "transition"]},
     )
-    bare = resource_cost.drop_vars([name for name, coord in resource_cost.coords.items() if coord.dims == ("resource",)])
+    bare = resource_cost.drop_vars(
+        [name for name, coord in resource_cost.coords.items() if coord.dims == ("resource",)]
+    )
     return xr.dot(bare, membership, dim="resource")
 
 

@@ -14,7 +14,15 @@ from pmbudget.inputs.files import Ref, Strict, near, read_yaml, references, vali
 from pmbudget.inputs.parameters import ParameterSet, Text
 
 Payer = Literal[
-    "state", "region", "clinic", "diagnostic_unit", "municipality", "social_insurance", "employer", "university", "patient"
+    "state",
+    "region",
+    "clinic",
+    "diagnostic_unit",
+    "municipality",
+    "social_insurance",
+    "employer",
+    "university",
+    "patient",
 ]
 Families = Literal["exponential", "weibull", "gompertz", "lognormal", "loglogistic", "gamma"]
 
@@ -175,7 +183,7 @@ class TransitionItem(Strict):
 
     ``journey`` falls once, spread by the share of the way from nothing to the ceiling that a region goes in the year; ``switched``
     is per patient moved to the new strategy that year, as years of the comparator's test cost; ``agreement_years`` falls each year
-    of the agreement's ramp.
+    of the agreement's programme.
     """
 
     resource: str

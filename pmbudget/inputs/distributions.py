@@ -6,6 +6,7 @@ kept exactly and the spread is chosen so that the 95 % interval is as wide as th
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -168,7 +169,7 @@ def distribution(
     >>> round(distribution("beta", counts=(7, 469)).mean, 4)
     0.016
     """
-    given = {
+    given: dict[str, Any] = {
         name: figure
         for name, figure in {
             "value": value,

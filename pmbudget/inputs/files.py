@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -22,7 +22,6 @@ class ParameterName(str):
 
 Ref = Annotated[str, AfterValidator(ParameterName)]
 Evidence = Literal["published", "registry", "derived", "expert", "assumption"]
-Model = TypeVar("Model", bound="Strict")
 
 
 class Strict(BaseModel):
@@ -105,7 +104,9 @@ def _parsed(path: Path, stamp: tuple[int, int]) -> tuple[Document | None, tuple[
 def read_yaml(path: Path, faults: list[Fault]) -> Document | None:
     """A YAML 1.2 file; faults (not found, no YAML, duplicate keys) are added to ``faults``."""
     if not path.is_file():
-        faults.append(Fault(shown(path), "file", "not found", near(path.stem, (p.stem for p in path.parent.glob("*.yaml")))))
+        faults.append(
+            Fault(shown(path), "file", "not found", near(path.stem, (p.stem for p in path.parent.glob("*.yaml"))))
+        )
         return None
     state = path.stat()
     document, found = _parsed(path.resolve(), (state.st_mtime_ns, state.st_size))
@@ -120,7 +121,7 @@ def near(word: Any, known: Any) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(names) or '(none exist)'}"
 
 
-def validated(
+def validated[Model: Strict](
     model: type[Model], document: Document, data: Any, faults: list[Fault], at: Sequence[Any] = ()
 ) -> Model | None:
     """``data``, found at ``at`` in ``document``, as a ``model``; every fault in it is added to ``faults``."""
@@ -174,7 +175,7 @@ def _known(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
     return list(getattr(here, "model_fields", {}))
 
 
-def read_rows(path: Path, model: type[Model], faults: list[Fault]) -> list[Model]:
+def read_rows[Model: Strict](path: Path, model: type[Model], faults: list[Fault]) -> list[Model]:
     """The rows of a CSV file as ``model`` records; an empty cell is a key left out."""
     file = shown(path)
     if not path.is_file():

@@ -125,7 +125,9 @@ class Record(Strict):
                 "money without price_year; add it, and price_year_evidence: assumption where the source states none"
             )
         if not money and self.price_year is not None:
-            raise ValueError(f"price_year goes with money, and the unit is {self.unit!r}; remove it or correct the unit")
+            raise ValueError(
+                f"price_year goes with money, and the unit is {self.unit!r}; remove it or correct the unit"
+            )
         if self.distribution.studies is not None:
             return self
         known = self.distribution.distribution()
@@ -134,7 +136,7 @@ class Record(Strict):
             raise ValueError("an assumption has no interval; give a family with mean and interval")
         if self.unit.split("/")[0] in SHARES:
             low, high = known.interval
-            if not (0 <= known.mean <= 1 and (known.family in ("beta", "fixed") or (0 <= low and high <= 1))):
+            if not (0 <= known.mean <= 1 and (known.family in ("beta", "fixed") or (low >= 0 and high <= 1))):
                 raise ValueError(f"a {self.unit} lies between 0 and 1; correct the figures, or use family beta")
         return self
 
@@ -292,16 +294,18 @@ def _parameter(
             remedy = near(reported.quantity, {row.quantity for row in rows})
             problem = f"{reported.studies} has no study to pool for this quantity"
             line = document.line([name, "distribution", "quantity"])
-            faults.append(Fault(document.file, f"{name}.distribution.quantity", problem, remedy, reported.quantity, line))
+            faults.append(
+                Fault(document.file, f"{name}.distribution.quantity", problem, remedy, reported.quantity, line)
+            )
             return None
     known = None if reported.studies is not None else reported.distribution()
     base = Parameter(name, record, document.file, line, known, studies)
     currency = currency_of(record.unit)
     if currency is None or record.price_year is None:
         return base
-    if problem := prices.problem(record.unit, record.price_year, price_year):
+    if hindrance := prices.problem(record.unit, record.price_year, price_year):
         line = document.line([name, "price_year"])
-        faults.append(Fault(document.file, f"{name}.price_year", *problem, record.price_year, line))
+        faults.append(Fault(document.file, f"{name}.price_year", *hindrance, record.price_year, line))
         return None
     factor = prices.factor(record.unit, record.price_year, price_year)
     return replace(base, factor=factor, rate=None if currency == "SEK" else rate_name(currency, record.price_year))

@@ -70,7 +70,9 @@ class Prices:
             if needed not in self.index:
                 return f"no price index for {needed}", f"add {needed} to prices/kpi.csv with its source"
         if currency != "SEK" and (currency, year) not in self.rates:
-            remedy = f"add {currency} {year} to prices/exchange_rates.csv; graded assumption with low and high if not read"
+            remedy = (
+                f"add {currency} {year} to prices/exchange_rates.csv; graded assumption with low and high if not read"
+            )
             return f"no exchange rate for {currency} in {year}", remedy
         return None
 

@@ -9,7 +9,34 @@ from pydantic import BeforeValidator, Field
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.files import Evidence, Strict, find_folder, read_rows, shown
 
-CODES = tuple("01 03 04 05 06 07 08 09 10 12 13 14 17 18 19 20 21 22 23 24 25".split())
+CODES = (
+    *("01", "03", "04", "05", "06", "07", "08", "09", "10", "12", "13"),
+    *("14", "17", "18", "19", "20", "21", "22", "23", "24", "25"),
+)
+    [
+        "01",
+        "03",
+        "04",
+        "05",
+        "06",
+        "07",
+        "08",
+        "09",
+        "10",
+        "12",
+        "13",
+        "14",
+        "17",
+        "18",
+        "19",
+        "20",
+        "21",
+        "22",
+        "23",
+        "24",
+        "25",
+    ]
+)
 
 
 def _code(value: object) -> object:

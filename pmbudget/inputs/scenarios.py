@@ -66,10 +66,14 @@ class Agreement(Strict):
 
 
 class AgreedPace(Strict):
-    """The pace an agreement sets: from ``start`` in a straight line to the ceiling over ``ramp`` years (0: at once)."""
+    """The pace an agreement sets: from ``start`` in a straight line to the ceiling over ``ramp`` years (0: at once).
+
+    Its project offices and platform run for ``programme_years``.
+    """
 
     start: int
     ramp: int = Field(ge=0, le=50)
+    programme_years: int = Field(ge=0, le=50)
 
 
 class Years(Strict):
@@ -209,7 +213,9 @@ def read_scenario(
         agreement = read_agreement(root, definition.agreement, document, faults)
     if the_case is None or faults:
         return None
-    return Scenario(path.stem, definition, parameters, the_case, regions, agreement, root, str(name_or_path), dict(overrides))
+    return Scenario(
+        path.stem, definition, parameters, the_case, regions, agreement, root, str(name_or_path), dict(overrides)
+    )
 
 
 def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tuple[Document | None, dict[str, Any]]:
@@ -272,4 +278,3 @@ def expand(scenario: Scenario) -> list[Scenario]:
     if faults:
         raise InputError(faults)
     return expanded
-

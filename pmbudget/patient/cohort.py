@@ -31,7 +31,7 @@ def partitioned_survival(pfs: Any, os: Any) -> xr.DataArray:
     free, alive = (_curve(curve) for curve in (pfs, os))
     free, alive = xr.broadcast(free, alive)
     crossings = int((free > alive).sum())
-    free = np.minimum(free, alive)
+    free = free.where(free < alive, alive)
     states = xr.concat([free, alive - free, 1 - alive], dim="state").assign_coords(state=list(STATES))
     return states.transpose(..., "cycle", "state").assign_attrs(crossings=crossings)
 

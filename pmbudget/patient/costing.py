@@ -15,7 +15,6 @@ import xarray as xr
 from pmbudget.inputs.cases import Case, Item
 
 
-
 class Draws(Protocol):
     """A table of parameters over ``draw``: a Dataset, or one that remembers what was read."""
 

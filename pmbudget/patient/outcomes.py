@@ -62,8 +62,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
             else:
                 number = spent[item.when, item.until_month] * _times_a_month(item)
                 flows[item.resource].append(_used(draws, case, item, number))
-    for item, number in _diagnostic_use(case, paths, shares):
-        once[item.resource].append(_used(draws, case, item, number))
+    for each, number in _diagnostic_use(case, paths, shares):
+        once[each.resource].append(_used(draws, case, each, number))
     carriers = shares * xr.Variable("true_class", [float(one.matched is not None) for one in case.classes.values()])
     found = stacked([path.found for path in paths.values()], "strategy")
     running, at_start = _by_resource(case, flows), _by_resource(case, once)
@@ -81,7 +81,9 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     full = {"draw": draws.sizes["draw"], "strategy": len(paths)}
     return xr.Dataset(
         {
-            name: value.set_dims({**full, **value.sizes}).transpose(*(dim for dim in order if dim in {*full, *value.dims}))
+            name: value.set_dims({**full, **value.sizes}).transpose(
+                *(dim for dim in order if dim in {*full, *value.dims})
+            )
             for name, value in variables.items()
         },
         coords={
@@ -114,7 +116,8 @@ def _diagnostic_use(case: Case, paths: dict[str, Pathway], shares: xr.Variable) 
     """Every item of the diagnostic pathway with the number of times it is used per patient (strategy, …)."""
     nothing = xr.zeros_like(shares)
     groups = [
-        (test.items, [path.performed.get(name, nothing) for path in paths.values()]) for name, test in case.tests.items()
+        (test.items, [path.performed.get(name, nothing) for path in paths.values()])
+        for name, test in case.tests.items()
     ]
     groups.append((case.pathway.rebiopsy_items, [path.rebiopsies for path in paths.values()]))
     groups.append((case.pathway.positive_items, [path.positives for path in paths.values()]))
@@ -149,8 +152,10 @@ Exposure = dict[tuple[str, int | None], xr.Variable]
 
 def _exposures(draws: Draws, case: Case, management: str, horizon: int) -> tuple[Exposure, float]:
     """Months in each state, progressions and deaths by year since start (…[, true_class], year_since_start), and crossings."""
-    free, alive = (_curve(draws, case, management, which, horizon) for which in ("progression_free", "overall"))
-    occupancy = partitioned_survival(free, alive)
+    occupancy = partitioned_survival(
+        _curve(draws, case, management, "progression_free", horizon),
+        _curve(draws, case, management, "overall", horizon),
+    )
     crossed = occupancy.attrs["crossings"] / (occupancy.size / occupancy.sizes["state"])
     free, progressed, dead = (occupancy.sel(state=name).variable for name in ("progression_free", "progressed", "dead"))
     in_state = (free.isel(cycle=slice(1, None)) + free.isel(cycle=slice(None, -1))) / 2

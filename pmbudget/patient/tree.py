@@ -37,7 +37,9 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
     rest = 1 - sum(stated.values(), start=xr.Variable((), 0.0))
     if (rest < 0).any():
         draw = int(np.flatnonzero(np.atleast_1d(rest.to_numpy()) < 0)[0])
-        raise ValueError(f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}; correct the prevalences")
+        raise ValueError(
+            f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}; correct the prevalences"
+        )
     return stacked([stated.get(name, rest) for name in case.classes], "true_class")
 
 

@@ -34,7 +34,9 @@ class Held:
         """Coverage (…, region, year), the same in all years."""
         university = (regions["university_hospital"] != "").astype(float)
         ahead = university - (university * regions["population"]).sum() / regions["population"].sum()
-        gap = draws[self.uptake.university_gap] * xr.DataArray(ahead, dims="region", coords={"region": regions.index.to_numpy()})
+        gap = draws[self.uptake.university_gap] * xr.DataArray(
+            ahead, dims="region", coords={"region": regions.index.to_numpy()}
+        )
         deviation = draws[self.uptake.deviation].sel(region=list(regions.index))
         today = _expit(_logit(draws[self.uptake.today]) + gap + deviation)
         return np.minimum(today, 0.99 * draws[self.uptake.ceiling]) * xr.ones_like(years)
@@ -59,8 +61,8 @@ class OwnCourse:
 class Agreed:
     """An agreement's plan, a straight line to the ceiling over ``ramp`` years from ``start``, as far as it is carried out.
 
-    Of the acceleration that the plan means over a region's own course a share (``agreement_effect``) is realised. A region ahead of the plan
-    keeps its own course.
+    Of the acceleration that the plan means over a region's own course a share (``agreement_effect``) is realised. A region ahead of
+    the plan keeps its own course.
     """
 
     uptake: Uptake

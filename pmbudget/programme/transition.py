@@ -30,7 +30,7 @@ def programme_cost(
     test_cost : DataArray
         (draw,): what the comparator's tests cost a patient, for double running.
     agreement_years : range
-        The years in which the agreement's ramp runs; empty without an agreement. They concern the mix ``new`` alone.
+        The years in which the agreement's programme runs; empty without an agreement. They concern the mix ``new`` alone.
     """
     gained = coverage_by_mix.diff("year").sel(year=years).clip(min=0)
     journey = gained / draws[case.uptake.ceiling]
@@ -43,10 +43,8 @@ def programme_cost(
     cost = {name: xr.zeros_like(journey).reindex(region=everywhere, fill_value=0.0) for name in names}
     for item in case.transition:
         size = extent[item.when]
-        if item.where == "national":
-            part = size.isel(region=[0]).assign_coords(region=[NATIONAL])
-        else:
-            part = size * _concerned(item, regions)
+        national = size.isel(region=[0]).assign_coords(region=[NATIONAL])
+        part = national if item.where == "national" else size * _concerned(item, regions)
         cost[item.resource] = cost[item.resource] + (xr.DataArray(product(draws, item.price)) * part).reindex(
             region=everywhere, fill_value=0.0
         )

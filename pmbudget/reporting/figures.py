@@ -34,7 +34,9 @@ class Picture:
     alt: str
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        return {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+        return {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}, {
+            "image/png": {"alt": self.alt}
+        }
 
 
 def _plot() -> Any:
@@ -97,7 +99,7 @@ def fan_chart(scenario: Scenario, results: Results, words: Words, *, reference: 
 
 def _fan_title(net: xr.DataArray, words: Words, reference: str) -> str:
     means = net.mean("draw").sel(payer="regions_together")
-    place = int(np.abs(means).argmax())
+    place = int(np.abs(means.to_numpy()).argmax())
     peak, year = float(means[place]), int(means["year"][place])
     key = "fan_title" if peak >= 0 else "fan_title_saves"
     payer = words("payers.regions_together")
@@ -122,8 +124,22 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     by_region["name"] = by_region["region"].map(scenario.regions["region"].str.replace(r"^Region ", "", regex=True))
     order = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["name"]
     sns.pointplot(
-        by_region, x="coverage", y="name", hue="mix", order=list(order), palette=COLOURS, linestyle="none", markersize=5, ax=right, legend=False
+        by_region,
+        x="coverage",
+        y="name",
+        hue="mix",
+        order=list(order),
+        palette=COLOURS,
+        linestyle="none",
+        markersize=5,
+        ax=right,
+        legend=False,
     )
+    spread = results.coverage.sel(year=year, mix="new").quantile(TAILS, dim="draw", skipna=False) * 100
+    named = dict(zip(spread["region"].to_numpy(), spread.transpose("region", "quantile").to_numpy(), strict=True))
+    codes = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["region"]
+    for place, code in enumerate(codes):
+        right.plot(named[code], [place, place], color=COLOURS["new"], alpha=0.25, linewidth=3, zorder=0)
     right.set_xlim(0, 100)
     right.set_xlabel(words("coverage_y"))
     right.set_ylabel("")
@@ -143,14 +159,18 @@ def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     plt, sns = _plot()
     cost, qaly = increments(scenario, results)
     figure, (plane, curve) = plt.subplots(1, 2, figsize=(11, 5.2))
-    sns.scatterplot(x=qaly.to_numpy(), y=cost.to_numpy() / 1e3, s=9, alpha=0.25, color=COLOURS["new"], linewidth=0, ax=plane)
+    sns.scatterplot(
+        x=qaly.to_numpy(), y=cost.to_numpy() / 1e3, s=9, alpha=0.25, color=COLOURS["new"], linewidth=0, ax=plane
+    )
     plane.plot(float(qaly.mean()), float(cost.mean()) / 1e3, "o", color="black")
     reach = np.array([min(0.0, float(qaly.min())), float(qaly.max())])
     low, high = plane.get_ylim()
     for wtp in thresholds(scenario).values():
         plane.plot(reach, reach * wtp / 1e3, color="black", linewidth=0.9, linestyle="--")
-        at = min(reach[1], high * 1e3 / wtp)
-        plane.annotate(words.number(wtp), (at, at * wtp / 1e3), fontsize=9, ha="right", va="bottom")
+        at = min(reach[1], 0.92 * high * 1e3 / wtp)
+        plane.annotate(
+            words.number(wtp), (at, at * wtp / 1e3), fontsize=9, ha="right", va="center", backgroundcolor="white"
+        )
     plane.set_ylim(low, high)
     plane.axhline(0, color="black", linewidth=0.8)
     plane.axvline(0, color="black", linewidth=0.8)
@@ -159,7 +179,9 @@ def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     _numbers(plane.yaxis, words)
     _numbers(plane.xaxis, words, 2)
     new = words.label(scenario.case.strategies[scenario.case.new].label)
-    title = words("plane_title", new=new, qaly=words.figure(float(qaly.mean())), cost=words.number(float(cost.mean()), -2))
+    title = words(
+        "plane_title", new=new, qaly=words.figure(float(qaly.mean())), cost=words.number(float(cost.mean()), -2)
+    )
     plane.set_title(_wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
     grid = np.linspace(0, 2 * max(thresholds(scenario).values()), 101)
     probability = ceac(results.cost, results.qaly, grid)
@@ -169,6 +191,7 @@ def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     curve.set_ylim(0, 100)
     curve.set_xlabel(words("ceac_x"))
     curve.set_ylabel(words("ceac_y"))
+    curve.set_xticks(np.linspace(0, grid[-1] / 1e3, 5))
     _numbers(curve.xaxis, words)
     curve.legend()
     above = grid[probability.sel(strategy=scenario.case.new).to_numpy() >= 0.5]
@@ -217,7 +240,8 @@ def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture
     for study in parameter.studies:
         share = distribution("beta", counts=(study.numerator, study.denominator))
         weight = used.get(study.study, 0.0)
-        label = f"{study.study} {study.year}, {study.country} ({words.number(study.numerator)}/{words.number(study.denominator)})"
+        whence = ", ".join(part for part in (f"{study.study} {study.year}".strip(), study.country) if part)
+        label = f"{whence} ({words.number(study.numerator)}/{words.number(study.denominator)})"
         rows.append((label, share.mean, *share.interval, weight))
     fitted = posterior.fitted.sel(parameter=parameter.name).stack(row=("chain", "draw"))
     summary = [
@@ -225,22 +249,29 @@ def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture
         (words("forest_predicted"), *_three(fitted["predicted"].to_numpy())),
     ]
     figure, axis = plt.subplots(figsize=(10, 0.36 * (len(rows) + 2) + 1.4))
-    for place, (label, mean, low, high, weight) in enumerate(reversed(rows), start=2):
+    for place, (_, mean, low, high, weight) in enumerate(reversed(rows), start=2):
         colour = COLOURS["new"] if weight else "#b0b0b0"
         axis.plot([100 * low, 100 * high], [place, place], color=colour, linewidth=1.5)
         axis.plot(100 * mean, place, "s", color=colour, markersize=4 + 4 * weight)
     for place, (_, mean, low, high) in enumerate(reversed(summary)):
         axis.plot([100 * low, 100 * high], [place, place], color="black", linewidth=2.5)
         axis.plot(100 * mean, place, "D", color="black", markersize=7)
-    axis.set_yticks(range(len(rows) + 2), [*(row[0] for row in reversed(summary)), *(row[0] for row in reversed(rows))], fontsize=9)
+    axis.set_yticks(
+        range(len(rows) + 2), [*(row[0] for row in reversed(summary)), *(row[0] for row in reversed(rows))], fontsize=9
+    )
     axis.set_xlabel(words("forest_x"))
     axis.set_xlim(left=0)
     _numbers(axis.xaxis, words, 1 if summary[1][3] < 0.05 else 0)
     _, mean, low, high = summary[1]
     label = words.label(parameter.record.label)
     digits = 1 if high < 0.1 else 0
-    mean, low, high = (f"{words.number(100 * value, digits)} %" for value in (mean, low, high))
-    axis.set_title(words("forest_title", label=label, predicted=mean, low=low, high=high), loc="left", fontsize=11, fontweight="bold")
+    title = [f"{words.number(100 * value, digits)} %" for value in (mean, low, high)]
+    axis.set_title(
+        words("forest_title", label=label, predicted=title[0], low=title[1], high=title[2]),
+        loc="left",
+        fontsize=11,
+        fontweight="bold",
+    )
     figure.tight_layout()
     return _picture(figure, words("forest_alt"))
 
@@ -271,7 +302,17 @@ def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
     axis.invert_yaxis()
     axis.set_xlabel(words("compare_x", period=period))
     _numbers(axis.xaxis, words)
-    axis.legend(loc="best", fontsize=9)
-    axis.set_title(words("compare_title"), loc="left", fontweight="bold", fontsize=12)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=2, fontsize=10, frameon=False)
+    everyone = rows[rows["payer"] == "all"].sort_values("mean")
+    least, most = everyone.iloc[0], everyone.iloc[-1]
+    title = words(
+        "compare_title",
+        period=period,
+        least=words.msek(least["mean"]),
+        least_scenario=least["label"],
+        most=words.msek(most["mean"]),
+        most_scenario=most["label"],
+    )
+    axis.set_title(_wrapped(title, 95), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return _picture(figure, words("compare_alt"))

@@ -32,7 +32,9 @@ def interval_frame(values: xr.DataArray) -> pd.DataFrame:
 
 def with_groups(budget: xr.DataArray) -> xr.DataArray:
     """Payers, and after them ``regions_together`` (purchaser, clinic, diagnostic unit) and ``all``."""
-    together = budget.sel(payer=[p for p in budget["payer"].to_numpy() if p in REGION_PAYERS]).sum("payer", skipna=False)
+    together = budget.sel(payer=[p for p in budget["payer"].to_numpy() if p in REGION_PAYERS]).sum(
+        "payer", skipna=False
+    )
     everyone = budget.sum("payer", skipna=False)
     groups = xr.concat([together, everyone], dim="payer").assign_coords(payer=["regions_together", "all"])
     return xr.concat([budget, groups], dim="payer")
@@ -90,11 +92,17 @@ def key_figures(scenario: Scenario, results: Results, shares: Mapping[str, float
                 ("net_budget", "SEK", total),
                 ("net_budget_per_inhabitant", "SEK/inhabitant", total / inhabitants),
             ):
-                parts.append(interval_frame(scaled).assign(measure=measure, reference=reference, period=period, unit=unit))
+                parts.append(
+                    interval_frame(scaled).assign(measure=measure, reference=reference, period=period, unit=unit)
+                )
     reached = _national_coverage(results).isel(year=-1, drop=True)
     parts.append(interval_frame(reached).rename(columns={"mix": "reference"}).assign(measure="coverage", unit="share"))
     parts.append(worth_figures(scenario, results))
-    parts.append(pd.DataFrame({"measure": "assumption_share", "reference": list(shares), "mean": list(shares.values()), "unit": "share"}))
+    parts.append(
+        pd.DataFrame(
+            {"measure": "assumption_share", "reference": list(shares), "mean": list(shares.values()), "unit": "share"}
+        )
+    )
     columns = ["measure", "reference", "period", "payer", "unit", "mean", "lower", "upper"]
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)
 
@@ -136,7 +144,9 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
     for name, wtp in thresholds(scenario).items():
         rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
         probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)
-        rows.append({"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)})
+        rows.append(
+            {"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)}
+        )
         gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
         rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
     return pd.DataFrame(rows)
@@ -158,7 +168,11 @@ def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
     frame["coverage_today"] = results.coverage.sel(mix="today").isel(year=0).mean("draw").to_series()
     frame["coverage_new"] = results.coverage.sel(mix="new").isel(year=-1).mean("draw").to_series()
     for reference in REFERENCES:
-        net = results.net_budget(reference).sel(payer=own, region=list(regions.index)).sum(["payer", "year"], skipna=False)
+        net = (
+            results.net_budget(reference)
+            .sel(payer=own, region=list(regions.index))
+            .sum(["payer", "year"], skipna=False)
+        )
         part = interval_frame(net / inhabitants).set_index("region")
         frame[[f"{reference}_mean", f"{reference}_lower", f"{reference}_upper"]] = part[["mean", "lower", "upper"]]
         frame[f"p_loses_{reference}"] = (net > 0).mean("draw").to_series()
@@ -171,7 +185,11 @@ def staff_share(scenario: Scenario, results: Results) -> pd.Series:
     case = scenario.case
     diagnostic = [
         item.resource
-        for items in (*(test.items for test in case.tests.values()), case.pathway.rebiopsy_items, case.pathway.positive_items)
+        for items in (
+            *(test.items for test in case.tests.values()),
+            case.pathway.rebiopsy_items,
+            case.pathway.positive_items,
+        )
         for item in items
     ]
     chosen = once.sel(resource=[name for name in once["resource"].to_numpy() if name in diagnostic])

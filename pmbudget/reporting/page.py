@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from pmbudget.reporting.store import RunSummary
 from pmbudget.reporting.tables import PAYER_ROWS, TOTALS, Html, lead, table
@@ -22,14 +25,17 @@ def notebook_html(notebook: Any, *, language: str, title: str, made: str, quick:
     from traitlets.config import Config
 
     words = Words(language)
-    folder = files("pmbudget.reporting") / "template"
+    folder = Path(str(files("pmbudget.reporting"))) / "template"
     config = Config()
     config.TagRemovePreprocessor.enabled = True
     config.TagRemovePreprocessor.remove_cell_tags = {f"lang-{other}" for other in LANGUAGES if other != language}
     config.TagRemovePreprocessor.remove_all_outputs_tags = {"parameters", "injected-parameters"}
     config.HTMLExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePreprocessor"]
     exporter = HTMLExporter(
-        config=config, template_name=folder.name, extra_template_basedirs=[str(folder.parent)], embed_images=False  # type: ignore[attr-defined]
+        config=config,
+        template_name=folder.name,
+        extra_template_basedirs=[str(folder.parent)],
+        embed_images=False,
     )
     resources = {
         "language": language,
@@ -44,43 +50,48 @@ def notebook_html(notebook: Any, *, language: str, title: str, made: str, quick:
 
 
 def comparison_tables(runs: Sequence[RunSummary], words: Words) -> Html:
-    """Net budget by payer for each run, five and ten years, against each reference, MSEK and SEK per inhabitant."""
+    """For each reference: net budget by payer for each run, five and ten years, MSEK; then SEK per inhabitant."""
+    budgets = [_indexed(run, "net_budget") for run in runs]
+    per_inhabitant = [_indexed(run, "net_budget_per_inhabitant") for run in runs]
+    periods = list(dict.fromkeys(budgets[0].index.get_level_values("period")))
+    payers = [payer for payer in PAYER_ROWS if payer in budgets[0].index.get_level_values("payer")]
     tables = []
-    periods = list(dict.fromkeys(runs[0].figures.query("measure == 'net_budget'")["period"]))
     for reference in REFERENCES:
+        title = words(f"reference_titles.{reference}")
         for period in periods:
-            rows = []
-            payers: list[str] = []
-            for run in runs:
-                found = {
-                    measure: run.figures.query(
-                        "measure == @measure and reference == @reference and period == @period"
-                    ).set_index("payer")
-                    for measure in ("net_budget", "net_budget_per_inhabitant")
-                }
-                payers = [payer for payer in PAYER_ROWS if payer in found["net_budget"].index]
-                row = [words.label(run.scenario)]
-                for payer in payers:
-                    one = found["net_budget"].loc[payer]
-                    row.append(words.span(words.msek(one["mean"]), words.msek(one["lower"]), words.msek(one["upper"])))
-                    if payer in TOTALS:
-                        each = found["net_budget_per_inhabitant"].loc[payer]
-                        row.append(words.span(*(words.figure(each[end]) for end in ("mean", "lower", "upper"))))
-                rows.append(row)
-            header = [words("scenario")]
-            for payer in payers:
-                header.append(f"{words(f'payers.{payer}')}, {words('msek')}")
-                if payer in TOTALS:
-                    header.append(f"{words(f'payers.{payer}')}, {words('sek_per_inhabitant')}")
-            caption = f"{words(f'reference_titles.{reference}')}, {period}. {words('interval_note')}"
-            tables.append(table(caption, header, rows))
+            rows = [
+                [
+                    words.label(run.scenario),
+                    *(words.span_msek(budget.loc[reference, period, payer]) for payer in payers),
+                ]
+                for run, budget in zip(runs, budgets, strict=True)
+            ]
+            caption = f"{title}, {period}, {words('msek')}. {words('interval_note')}"
+            tables.append(table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows))
+        columns = [(payer, period) for payer in ("state", *TOTALS) for period in periods]
+        rows = [
+            [
+                words.label(run.scenario),
+                *(words.span(each.loc[reference, period, payer], digits=1) for payer, period in columns),
+            ]
+            for run, each in zip(runs, per_inhabitant, strict=True)
+        ]
+        header = [words("scenario"), *(f"{words(f'payers.{payer}')}, {period}" for payer, period in columns)]
+        tables.append(table(f"{title}, {words('sek_per_inhabitant')}. {words('interval_note')}", header, rows))
     return Html("".join(tables))
+
+
+def _indexed(run: RunSummary, measure: str) -> pd.DataFrame:
+    return run.figures[run.figures["measure"] == measure].set_index(["reference", "period", "payer"])
 
 
 def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     """Incremental cost and QALY, ICER or dominance, probability at the norms' thresholds, for each run."""
     rows, limits = [], ("wtp_moderate", "wtp_very_high")
-    wtp = {limit: float(runs[0].figures.query("measure == 'threshold' and reference == @limit")["mean"].iloc[0]) for limit in limits}
+    wtp = {
+        limit: float(runs[0].figures.query("measure == 'threshold' and reference == @limit")["mean"].iloc[0])
+        for limit in limits
+    }
     for run in runs:
         figures = run.figures.set_index("measure")
         cost, qaly, icer = (figures.loc[name] for name in ("incremental_cost", "incremental_qaly", "icer"))
@@ -92,13 +103,16 @@ def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
         rows.append(
             [
                 words.label(run.scenario),
-                words.span(*(words.number(cost[end], -2) for end in ("mean", "lower", "upper"))),
-                words.span(*(words.figure(qaly[end]) for end in ("mean", "lower", "upper"))),
+                words.span(cost, digits=-2),
+                words.span(qaly, digits=3),
                 verdict,
                 *(words.percent(probability[limit]) for limit in limits),
             ]
         )
-    header = [words("scenario"), *(words(f"index_worth_columns.{key}") for key in ("incremental_cost", "incremental_qaly", "icer"))]
+    header = [
+        words("scenario"),
+        *(words(f"index_worth_columns.{key}") for key in ("incremental_cost", "incremental_qaly", "icer")),
+    ]
     header += [words("index_worth_columns.probability", wtp=words.number(wtp[limit])) for limit in limits]
     return table(f"{words('index_worth_caption')}. {words('interval_note')}", header, rows)
 
@@ -115,24 +129,50 @@ def assumption_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
 
 
 def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
-    """Each run in a sentence: what it costs the state and the regions over the first period, and how far the runs lie apart."""
-    sentences, totals = [], []
-    for run in runs:
-        budget = run.figures.query("measure == 'net_budget' and reference == 'today'")
-        period = budget["period"].iloc[0]
-        by_payer = budget[budget["period"] == period].set_index("payer")["mean"]
-        totals.append(by_payer["all"])
-        sentences.append(
-            words(
-                "index_lead",
-                scenario=words.label(run.scenario),
-                state=words.msek(by_payer["state"]),
-                regions=words.msek(by_payer["regions_together"]),
-                period=period,
-            )
+    """What introduction costs at the least and the most, whether it is worth it, and each run in a sentence."""
+    period = _indexed(runs[0], "net_budget").index.get_level_values("period")[0]
+    budgets = [_indexed(run, "net_budget").loc["today", period] for run in runs]
+    order = sorted(range(len(runs)), key=lambda place: budgets[place].loc["all", "mean"])
+    least, most = order[0], order[-1]
+    first = words(
+        "index_answer",
+        period=period,
+        least=words.msek(budgets[least].loc["all", "mean"]),
+        least_scenario=f"”{words.label(runs[least].scenario)}”",
+        most=words.msek(budgets[most].loc["all", "mean"]),
+        most_scenario=f"”{words.label(runs[most].scenario)}”",
+    )
+    each = [
+        words(
+            "index_each",
+            scenario=words.label(run.scenario),
+            all=words.span_msek(budget.loc["all"]),
+            state=words.msek(budget.loc["state", "mean"]),
+            regions=words.msek(budget.loc["regions_together", "mean"]),
         )
-    apart = words("index_difference", difference=words.msek(max(totals) - min(totals))) if len(runs) > 1 else ""
-    return lead(*sentences, apart)
+        for run, budget in zip(runs, budgets, strict=True)
+    ]
+    return lead(first, *each, _worth_sentence(runs[0], words), _rests_sentence(runs, words))
+
+
+def _rests_sentence(runs: Sequence[RunSummary], words: Words) -> str:
+    shares = (
+        pd.concat([run.figures.query("measure == 'assumption_share'") for run in runs])
+        .groupby("reference")["mean"]
+        .max()
+    )
+    return words("index_rests", cost=words.percent(shares["cost"]), variance=words.percent(shares["variance_today"]))
+
+
+def _worth_sentence(run: RunSummary, words: Words) -> str:
+    icer = run.figures.query("measure == 'icer'").iloc[0]
+    verdict = words(f"verdict_{icer['reference']}", icer=words.number(icer["mean"], -4))
+    chance = run.figures.query("measure == 'p_cost_effective'").set_index("reference")["mean"]
+    wtp = run.figures.query("measure == 'threshold'").set_index("reference")["mean"]
+    chances = [
+        words("index_chance", chance=words.percent(chance[name]), wtp=words.number(wtp[name])) for name in chance.index
+    ]
+    return words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
 
 
 def overview_html(

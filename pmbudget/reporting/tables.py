@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.fit import Posterior, learnt
@@ -36,12 +36,18 @@ class Html(str):
 
 
 def table(
-    caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, strong: Sequence[int] = (), text_columns: int = 1
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    strong: Sequence[int] = (),
+    text_columns: int = 1,
 ) -> Html:
     """An HTML table: caption, scoped headers, figures to the right; ``strong`` rows are sums."""
     escape = html.escape
     head = "".join(
-        f'<th scope="col"{"" if number < text_columns else " class=num"}>{escape(name)}</th>' for number, name in enumerate(header)
+        f'<th scope="col"{"" if number < text_columns else " class=num"}>{escape(name)}</th>'
+        for number, name in enumerate(header)
     )
     body = []
     for place, row in enumerate(rows):
@@ -50,7 +56,7 @@ def table(
             cells.append(f"<td{'' if number < text_columns else ' class=num'}>{escape(cell)}</td>")
         body.append(f"<tr{' class=sum' if place in strong else ''}>{''.join(cells)}</tr>")
     return Html(
-        f'<div class="scroll"><table><caption>{escape(caption)}</caption>'
+        f'<div class="scroll"><table><caption><span>{escape(caption)}</span></caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
@@ -65,16 +71,17 @@ def _payers(values: xr.DataArray) -> list[str]:
     return [payer for payer in PAYER_ROWS if payer in values["payer"].to_numpy()]
 
 
-def _span_msek(row: Any, words: Words) -> str:
-    return words.span(words.msek(row["mean"]), words.msek(row["lower"]), words.msek(row["upper"]))
-
-
 def budget_headline(scenario: Scenario, results: Results, shares: Mapping[str, float], words: Words) -> Html:
     """What introduction costs, what of it is the agreement's, who pays, how much rests on assumptions."""
     period, years = next(iter(periods(scenario.years).items()))
     found = {}
     for reference in REFERENCES:
-        net = with_groups(results.net_budget(reference)).sum("region", skipna=False).sel(year=years).sum("year", skipna=False)
+        net = (
+            with_groups(results.net_budget(reference))
+            .sum("region", skipna=False)
+            .sel(year=years)
+            .sum("year", skipna=False)
+        )
         found[reference] = interval_frame(net).set_index("payer")
     today, unplanned = (found[reference].loc["all"] for reference in REFERENCES)
     agreement = words("headline_no_agreement")
@@ -97,9 +104,9 @@ def budget_headline(scenario: Scenario, results: Results, shares: Mapping[str, f
         ),
         words(
             "headline_payers",
-            state=words.msek(found["today"].loc["state", "mean"]),
-            regions=words.msek(found["today"].loc["regions_together", "mean"]),
-            per_inhabitant=words.figure(per_inhabitant),
+            state=words.span_msek(found["today"].loc["state"]),
+            regions=words.span_msek(found["today"].loc["regions_together"]),
+            per_inhabitant=words.number(per_inhabitant, 1),
         ),
         words(
             "headline_assumptions", cost=words.percent(shares["cost"]), variance=words.percent(shares["variance_today"])
@@ -115,14 +122,14 @@ def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
         net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
         payers, columns = _payers(net), {}
         for period, years in periods(scenario.years).items():
-            columns[period] = interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer").loc[payers]
+            columns[period] = (
+                interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer").loc[payers]
+            )
         rows = []
         for payer in payers:
             row = [words(f"payers.{payer}")]
             for frame in columns.values():
-                one = frame.loc[payer]
-                scaled = [words.figure(one[end] / inhabitants) for end in ("mean", "lower", "upper")]
-                row += [_span_msek(one, words), words.span(*scaled)]
+                row += [words.span_msek(frame.loc[payer]), words.span(frame.loc[payer], per=inhabitants)]
             rows.append(row)
         header = [words("payer")]
         for period in columns:
@@ -142,7 +149,7 @@ def yearly_table(scenario: Scenario, results: Results, words: Words, *, referenc
     net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
     payers = _payers(net)
-    rows = [[str(year), *(_span_msek(frame.loc[payer, year], words) for payer in payers)] for year in scenario.years]
+    rows = [[str(year), *(words.span_msek(frame.loc[payer, year]) for payer in payers)] for year in scenario.years]
     caption = f"{words('yearly_caption')}: {words(f'reference_titles.{reference}')}. {prices_note(scenario, words)}"
     return table(caption, [words("year"), *(words(f"payers.{payer}") for payer in payers)], rows)
 
@@ -152,7 +159,7 @@ def region_table(scenario: Scenario, results: Results, words: Words) -> Html:
     frame = region_frame(scenario, results)
 
     def span(row: Any, reference: str) -> str:
-        return words.span(*(words.figure(row[f"{reference}_{end}"]) for end in ("mean", "lower", "upper")))
+        return words.span({end: row[f"{reference}_{end}"] for end in ("mean", "lower", "upper")}, digits=1)
 
     rows = [
         [
@@ -166,18 +173,22 @@ def region_table(scenario: Scenario, results: Results, words: Words) -> Html:
         for _, row in frame.iterrows()
     ]
     header = [words("region")] + [
-        words(f"region_columns.{key}", year=scenario.years[-1]) for key in ("coverage_today", "coverage_new", "net", "added", "loses")
+        words(f"region_columns.{key}", year=scenario.years[-1])
+        for key in ("coverage_today", "coverage_new", "net", "added", "loses")
     ]
     caption = f"{words('region_caption')}, {scenario.years[0]}–{scenario.years[-1]}. {words('interval_note')}"
     return table(caption, header, rows)
 
 
 def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """By payer: cost where the work is done, each clause's transfers, what is left; the first five years, MSEK."""
+    """By payer, against today's use: cost where the work is done, each clause's transfers, what is left; first five years, MSEK."""
     period, years = next(iter(periods(scenario.years).items()))
-    change = results.ledger.sel(mix="new").sum("region").sel(year=years).sum("year")
+    ledger = results.ledger.sum("region").sel(year=years).sum("year")
+    change = ledger.sel(mix="new") - ledger.sel(mix="today")
     entries = [str(entry) for entry in change["entry"].to_numpy()]
-    named = {clause.name: words.label(clause.label) for clause in scenario.agreement.clauses} if scenario.agreement else {}
+    named = (
+        {clause.name: words.label(clause.label) for clause in scenario.agreement.clauses} if scenario.agreement else {}
+    )
     named["resource_cost"] = words("transfers_columns.resource_cost")
     payers = [payer for payer in PAYER_ROWS if payer in change["payer"].to_numpy()]
     rows = [
@@ -187,7 +198,11 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
         for payer in payers
     ]
     rows.append(
-        [words("total"), *(words.msek(float(change.sel(entry=entry).sum())) for entry in entries), words.msek(float(change.sum()))]
+        [
+            words("total"),
+            *(words.msek(float(change.sel(entry=entry).sum())) for entry in entries),
+            words.msek(float(change.sum())),
+        ]
     )
     header = [words("payer"), *(named[entry] for entry in entries), words("transfers_columns.after")]
     return table(words("transfers_caption", period=period), header, rows, strong=[len(rows) - 1])
@@ -200,8 +215,14 @@ def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
     change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in REFERENCES}
     resources = scenario.case.resources
     rows = [
-        [words.label(resources[name].label), words(f"payers.{resources[name].unit}"), *(words.msek(float(change[r].sel(resource=name))) for r in REFERENCES)]
-        for name in map(str, cost["resource"].to_numpy())
+        [
+            words.label(resources[name].label),
+            words(f"payers.{resources[name].unit}"),
+            *(words.msek(float(change[r].sel(resource=name))) for r in REFERENCES),
+        ]
+        for name in map(
+            str, cost["resource"].to_numpy()[np.argsort(-np.abs(change["today"].to_numpy()), kind="stable")]
+        )
     ]
     rows.append([words("total"), "", *(words.msek(float(change[reference].sum())) for reference in REFERENCES)])
     header = [words("resource"), words("unit"), *(words(f"reference_short.{reference}") for reference in REFERENCES)]
@@ -215,10 +236,15 @@ def no_effect_table(scenario: Scenario, results: Results, without: Results, word
     stated = words("no_effect_rows.stated", effect=words.percent(effect.mean) if effect else "")
     rows, payers = [], []
     for label, each in ((stated, results), (words("no_effect_rows.none"), without)):
-        net = with_groups(each.net_budget("unplanned")).sum("region", skipna=False).sel(year=years).sum("year", skipna=False)
+        net = (
+            with_groups(each.net_budget("unplanned"))
+            .sum("region", skipna=False)
+            .sel(year=years)
+            .sum("year", skipna=False)
+        )
         payers = _payers(net)
         frame = interval_frame(net).set_index("payer")
-        rows.append([label, *(_span_msek(frame.loc[payer], words) for payer in payers)])
+        rows.append([label, *(words.span_msek(frame.loc[payer]) for payer in payers)])
     caption = f"{words('no_effect_caption', period=period)}. {words('reference_titles.unplanned')}."
     return table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows)
 
@@ -286,11 +312,24 @@ def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
     names = [str(name) for name in outcomes["strategy"].to_numpy()]
     rows = [
         [words("found_row"), *(words.percent(float(outcomes["found"].sel(strategy=name))) for name in names)],
-        [words("matched_row"), *(words.percent(float(treated.sel(strategy=name, management=matched).sum())) for name in names)],
-        [words("mismatched_row"), *(f"{words.number(100 * float(treated.sel(strategy=name, management=case.mismatched)), 1)} %" for name in names)],
+        [
+            words("matched_row"),
+            *(words.percent(float(treated.sel(strategy=name, management=matched).sum())) for name in names),
+        ],
+        [
+            words("mismatched_row"),
+            *(
+                f"{words.number(100 * float(treated.sel(strategy=name, management=case.mismatched)), 1)} %"
+                for name in names
+            ),
+        ],
         [words("staff_row"), *(words.percent(staff[name]) for name in names)],
     ]
-    return table(words("pathway_caption"), [words("strategy"), *(words.label(case.strategies[name].label) for name in names)], rows)
+    return table(
+        words("pathway_caption"),
+        [words("strategy"), *(words.label(case.strategies[name].label) for name in names)],
+        rows,
+    )
 
 
 def resources_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -299,12 +338,23 @@ def resources_table(scenario: Scenario, results: Results, words: Words) -> Html:
     cost = (outcomes["cost"].sum("year_since_start") + outcomes["cost_once"]).to_pandas()
     names = [case.comparator, case.new]
     parts = [
-        (words.label(case.resources[str(name)].label), words(f"payers.{case.resources[str(name)].unit}"), *(cost.loc[s, name] for s in names))
+        (
+            words.label(case.resources[str(name)].label),
+            words(f"payers.{case.resources[str(name)].unit}"),
+            *(cost.loc[s, name] for s in names),
+        )
         for name in cost.columns
     ]
     parts.append((words("total"), "", *(cost.loc[s].sum() for s in names)))
-    rows = [[label, unit, words.number(old), words.number(new), words.number(new - old)] for label, unit, old, new in parts]
-    header = [words("resource"), words("unit"), *(words.label(case.strategies[s].label) for s in names), words("resources_difference")]
+    rows = [
+        [label, unit, words.number(old), words.number(new), words.number(new - old)] for label, unit, old, new in parts
+    ]
+    header = [
+        words("resource"),
+        words("unit"),
+        *(words.label(case.strategies[s].label) for s in names),
+        words("resources_difference"),
+    ]
     return table(words("resources_caption"), header, rows, strong=[len(rows) - 1], text_columns=2)
 
 
@@ -313,7 +363,9 @@ def evidence_headline(scenario: Scenario, words: Words) -> Html:
     parameters = scenario.parameters
     assumed = sum(p.rests_on_assumption for p in parameters.values())
     fitted = len(learnt(parameters))
-    return lead(words("headline_evidence", learnt=fitted, published=len(parameters) - assumed - fitted, assumed=assumed))
+    return lead(
+        words("headline_evidence", learnt=fitted, published=len(parameters) - assumed - fitted, assumed=assumed)
+    )
 
 
 def studies_table(scenario: Scenario, words: Words) -> Html:
@@ -349,7 +401,10 @@ def diagnostics_table(scenario: Scenario, posterior: Posterior, words: Words) ->
         ]
         for name, row in posterior.diagnostics.iterrows()
     ]
-    header = [words("evidence_columns.label"), *(words(f"diagnostics_columns.{key}") for key in ("r_hat", "ess_bulk", "ess_tail"))]
+    header = [
+        words("evidence_columns.label"),
+        *(words(f"diagnostics_columns.{key}") for key in ("r_hat", "ess_bulk", "ess_tail")),
+    ]
     return table(words("diagnostics_caption"), header, rows)
 
 
@@ -360,7 +415,7 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
         record, values = parameter.record, draws[name]
         if "draw" in values.dims:
             one = interval_frame(xr.DataArray(values.to_numpy().ravel(), dims="draw")).iloc[0]
-            shown = words.span(*(words.figure(one[end]) for end in ("mean", "lower", "upper")))
+            shown = words.span(one)
         else:
             shown = words.figure(float(values))
         conversion = words("not_applicable")
@@ -382,4 +437,6 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
         )
     keys = ("label", "unit", "grade", "source", "price_year", "factor", "value")
     note = words("conversion_note", rates=words("conversion_rates"), year=scenario.parameters.price_year)
-    return table(f"{words('evidence_caption')}. {note}", [words(f"evidence_columns.{key}") for key in keys], rows, text_columns=4)
+    return table(
+        f"{words('evidence_caption')}. {note}", [words(f"evidence_columns.{key}") for key in keys], rows, text_columns=4
+    )

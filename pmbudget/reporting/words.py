@@ -60,12 +60,28 @@ class Words:
     def msek(self, value: float) -> str:
         """SEK as millions, one decimal below ten."""
         millions = float(value) / 1e6
-        return self.number(millions, 1 if abs(millions) < 9.95 else 0)
+        return self.number(millions, 1 if 0.05 <= abs(millions) < 9.95 else 0)
 
     def percent(self, share: float) -> str:
-        """A share as whole per cent."""
+        """A share as whole per cent; what is missing is a dash."""
+        if share != share:
+            return self("not_applicable")
+        if 0.995 <= share < 1:
+            return "> 99\u00a0%"
         return f"{self.number(100 * share)}\u00a0%"
 
-    def span(self, mean: str, low: str, high: str) -> str:
-        """A mean with its interval."""
-        return self("with_interval", mean=mean, low=low, high=high)
+    def span(self, row: Any, *, per: float = 1.0, digits: int | None = None) -> str:
+        """``mean`` (``lower`` to ``upper``) of a row, divided by ``per``, all with the same number of decimals; 0 where all are."""
+        mean, low, high = (float(row[end]) / per for end in ("mean", "lower", "upper"))
+        size = max(abs(mean), abs(low), abs(high))
+        if size < 1e-9:
+            return self.number(0)
+        if digits is None:
+            digits = 0 if size >= 20 else 1 if size >= 2 else 2 if size >= 0.2 else 3
+        mean_, low_, high_ = (self.number(value, digits) for value in (mean, low, high))
+        return self("with_interval", mean=mean_, low=low_, high=high_)
+
+    def span_msek(self, row: Any) -> str:
+        """A row in SEK as millions with its interval."""
+        size = max(abs(float(row[end])) for end in ("mean", "lower", "upper"))
+        return self.span(row, per=1e6, digits=None if size < 1 else 0 if size >= 20e6 else 1)

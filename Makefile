@@ -1,0 +1,40 @@
+# make run and make test need nothing but Python 3.12 or later.
+PYTHON := $(shell for p in python3 python3.12 python3.13 python3.14 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help run test check bench lab clean
+
+help:  ## what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-7s %s\n", $$1, $$2}' Makefile
+
+run: $(READY)  ## run every scenario: reports and comparison in outputs/batch
+	$(BIN)/pmbudget run
+
+test: $(READY)  ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## style, types, architecture, parameter files and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+	$(BIN)/pmbudget check
+
+bench: $(READY)  ## speed and memory beside plain references
+	$(BIN)/python benchmarks/national_budget.py
+
+lab: $(READY)  ## the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+clean:  ## remove the environment, caches and outputs
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find outputs -mindepth 1 ! -name .gitkeep -delete
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.12 or later is needed and none was found."; \
+	echo "Remedy: install it (python.org, your package manager, 'pyenv install 3.12' or 'uv python install 3.12') and run make again."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)

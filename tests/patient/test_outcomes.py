@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from pmbudget.patient import simulate
+
+MEDIAN = 12.0
+RATE = np.log(2) / MEDIAN
+
+
+@pytest.fixture(scope="module")
+def case(scenario):
+    return scenario.case
+
+
+@pytest.fixture(scope="module")
+def outcomes(few, case):
+    return simulate(few, case, horizon=20)
+
+
+def hazard_ratios(case):
+    by_management = [name for one in case.managements.values() for name in one.hazard_ratios]
+    curves = [curve for one in case.managements.values() for curve in (one.progression_free, one.overall) if curve]
+    by_curve = [name for curve in curves for name in curve.hazard_ratios]
+    classes = case.classes.values()
+    prognoses = [name for one in classes for name in (*one.prognosis_progression_free, *one.prognosis_overall)]
+    return {case.real_world, *by_management, *by_curve, *prognoses}
+
+
+@pytest.fixture(scope="module")
+def constant(few, case, setting):
+    """All curves exponential with one median: what a patient gets does not depend on what was found."""
+    few = setting(few, hazard_ratios(case), 1.0)
+    for one in case.managements.values():
+        for curve in filter(None, (one.progression_free, one.overall)):
+            few = setting(few, [curve.shape], 1.0)
+            if curve.median:
+                few = setting(few, [curve.median], MEDIAN)
+            else:
+                few = setting(few, [curve.alive], np.exp(-RATE * curve.at_month))
+    return few
+
+
+def test_outcomes_have_the_dims_that_the_next_room_expects(outcomes):
+    assert outcomes["cost"].dims == ("draw", "strategy", "year_since_start", "resource")
+    assert outcomes["cost_once"].dims == ("draw", "strategy", "resource")
+    assert outcomes["qaly"].dims == outcomes["life_years"].dims == ("draw", "strategy", "year_since_start")
+    assert outcomes.sizes["year_since_start"] == 20
+
+
+def test_nothing_is_negative_or_missing(outcomes):
+    assert all(
+        float(outcomes[name].min()) >= 0 for name in ("cost", "cost_once", "activity", "activity_once", "life_years")
+    )
+    assert not any(bool(outcomes[name].isnull().any()) for name in outcomes)
+
+
+def test_nobody_lives_longer_than_the_horizon(outcomes):
+    assert float(outcomes["life_years"].max()) <= 1
+    assert float(outcomes["life_years"].sum("year_since_start").max()) < 20
+
+
+def test_each_year_holds_fewer_alive_than_the_one_before(outcomes):
+    assert float(outcomes["life_years"].diff("year_since_start").max()) <= 0
+
+
+def test_qalys_are_fewer_than_life_years(outcomes):
+    assert bool((outcomes["qaly"] < outcomes["life_years"]).all())
+
+
+def test_managements_are_shared_out_between_all_patients(outcomes):
+    assert outcomes["treated"].sum("management").to_numpy() == pytest.approx(1)
+    assert float(outcomes["found"].min()) > 0
+    assert float(outcomes["found"].max()) <= 1
+
+
+def test_life_years_are_those_free_of_progression_and_those_after(few, case, setting):
+    without_loss = setting(
+        few, {name for one in case.managements.values() for loss in one.qaly_loss for name in loss}, 0.0
+    )
+
+    def years(free, progressed):
+        utilities = setting(without_loss, [case.utility_progression_free], free)
+        return simulate(setting(utilities, [case.utility_progressed], progressed), case, horizon=10)
+
+    free, progressed, both = years(1.0, 0.0), years(0.0, 1.0), years(1.0, 1.0)
+    parts = free["qaly"] + progressed["qaly"]
+    assert parts.to_numpy() == pytest.approx(both["life_years"].to_numpy(), rel=1e-9)
+    assert both["qaly"].to_numpy() == pytest.approx(both["life_years"].to_numpy(), rel=1e-9)
+    assert float(progressed["qaly"].sum("year_since_start").min()) > 0
+
+
+def test_a_constant_hazard_gives_its_mean_survival(constant, case):
+    # Mean survival is median / ln 2.
+    lived = simulate(constant, case, horizon=40)["life_years"].sum("year_since_start")
+    assert lived.to_numpy() == pytest.approx(MEDIAN / np.log(2) / 12, rel=1e-3)
+
+
+def test_a_constant_hazard_gives_each_year_its_share(constant, case):
+    lived = simulate(constant, case, horizon=5)["life_years"].isel(draw=0, strategy=0).to_numpy()
+    starts = np.exp(-RATE * 12 * np.arange(5))
+    assert lived == pytest.approx(starts * (1 - np.exp(-RATE * 12)) / RATE / 12, rel=1e-3)
+
+
+def test_what_runs_on_is_counted_by_its_interval(constant, case):
+    outcomes = simulate(constant, case, horizon=20)
+    [item] = [item for item in case.items_for_all if item.when == "progression_free"]
+    times = outcomes["activity"].sel(resource=item.resource)
+    assert times.to_numpy() == pytest.approx((outcomes["life_years"] * 365.25 / item.every_days).to_numpy(), rel=1e-9)
+
+
+def test_everyone_dies_once(constant, case):
+    outcomes = simulate(constant, case, horizon=20)
+    [item] = [item for item in case.items_for_all if item.when == "on_death"]
+    deaths = outcomes["activity"].sel(resource=item.resource).sum("year_since_start")
+    assert deaths.to_numpy() == pytest.approx(1 - np.exp(-RATE * 240), rel=1e-9)
+
+
+def test_what_ends_at_a_month_is_not_used_after_it(outcomes, case):
+    ends = {item.until_month for item in case.managements[case.reference].items if item.until_month}
+    assert ends == {24}
+    visits = outcomes["activity"].sel(resource="infusion_visits").isel(year_since_start=slice(2, None))
+    all_years = outcomes["activity"].sel(resource="infusion_visits")
+    second_line = float(visits.sum(["year_since_start"]).max())
+    assert second_line < 0.5 * float(all_years.sum("year_since_start").min())
+
+
+def test_cost_is_activity_times_price_where_there_is_one_price(outcomes, case, few):
+    [item] = [item for item in case.items_for_all if item.when == "on_death"]
+    price = few[item.price[0]]
+    deaths, cost = (outcomes[name].sel(resource=item.resource) for name in ("activity", "cost"))
+    xr.testing.assert_allclose(cost, (deaths * price).transpose(*cost.dims))
+
+
+def test_the_two_strategies_are_alike_but_for_their_tests_when_nothing_is_found(few, case, setting):
+    offered = {step.offered for plan in case.strategies.values() for step in plan.tests}
+    outcomes = simulate(setting(few, offered, 0.0), case, horizon=10)
+    for name in ("qaly", "cost", "cost_once"):
+        one, other = (outcomes[name].sel(strategy=strategy, drop=True) for strategy in case.strategies)
+        xr.testing.assert_allclose(one, other)
+    assert float(outcomes["cost_once"].where(outcomes["unit"] == "diagnostic_unit").sum()) == 0
+
+
+def test_a_draw_does_not_depend_on_the_other_draws(few, case, outcomes):
+    alone = simulate(few.isel(draw=slice(11, 12)), case, horizon=20)
+    for name in ("cost", "qaly", "cost_once"):
+        xr.testing.assert_allclose(alone[name], outcomes[name].isel(draw=slice(11, 12)), rtol=1e-12)

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from pmbudget.patient import survival_curve
+from pmbudget.patient.survival import weibull_scale
+
+MEDIAN, LN2 = 9.0, np.log(2)
+TIMES = np.linspace(0, 60, 31)
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters"),
+    [
+        ("exponential", {"rate": LN2 / MEDIAN}),
+        ("weibull", {"shape": 1.3, "scale": MEDIAN / LN2 ** (1 / 1.3)}),
+        ("gompertz", {"shape": 0.05, "rate": LN2 * 0.05 / np.expm1(0.05 * MEDIAN)}),
+        ("gompertz", {"shape": -0.02, "rate": LN2 * -0.02 / np.expm1(-0.02 * MEDIAN)}),
+        ("lognormal", {"meanlog": np.log(MEDIAN), "sdlog": 0.8}),
+        ("loglogistic", {"shape": 1.7, "scale": MEDIAN}),
+        ("gamma", {"shape": 2.0, "rate": stats.gamma.median(2.0) / MEDIAN}),
+    ],
+)
+def test_half_are_alive_at_the_median_and_all_at_the_start(family, parameters):
+    assert survival_curve(family, [0, MEDIAN], **parameters).to_numpy() == pytest.approx([1, 0.5], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "known"),
+    [
+        ("exponential", {"rate": 0.1}, stats.expon(scale=10)),
+        ("weibull", {"shape": 1.3, "scale": 12.0}, stats.weibull_min(1.3, scale=12)),
+        ("gompertz", {"shape": 0.05, "rate": 0.02}, stats.gompertz(0.4, scale=20)),
+        ("lognormal", {"meanlog": 2.0, "sdlog": 0.8}, stats.lognorm(0.8, scale=np.exp(2))),
+        ("loglogistic", {"shape": 1.7, "scale": 9.0}, stats.fisk(1.7, scale=9)),
+        ("gamma", {"shape": 2.0, "rate": 0.2}, stats.gamma(2, scale=5)),
+    ],
+)
+def test_the_whole_curve_is_that_of_the_family(family, parameters, known):
+    assert survival_curve(family, TIMES, **parameters).to_numpy() == pytest.approx(known.sf(TIMES), rel=1e-9)
+
+
+def test_a_hazard_ratio_moves_the_scale_of_a_weibull():
+    ratio, shape, scale = 0.6, 1.4, 11.0
+    curve = survival_curve("weibull", TIMES, shape=shape, scale=scale) ** ratio
+    moved = survival_curve("weibull", TIMES, shape=shape, scale=scale * ratio ** (-1 / shape))
+    assert curve.to_numpy() == pytest.approx(moved.to_numpy(), rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [0.0, 1e-13, 1e-9, -1e-9])
+def test_a_gompertz_without_bend_is_exponential(shape):
+    curve = survival_curve("gompertz", TIMES, shape=shape, rate=0.08)
+    assert curve.to_numpy() == pytest.approx(np.exp(-0.08 * TIMES), rel=1e-6)
+
+
+def test_parameters_over_draws_give_curves_over_draws():
+    rates = xr.DataArray([0.1, 0.2], dims="draw")
+    curve = survival_curve("exponential", [0, 5, 10], rate=rates)
+    assert curve.dims == ("draw", "cycle")
+    assert curve.to_numpy() == pytest.approx(np.exp(-np.outer([0.1, 0.2], [0, 5, 10])))
+
+
+@pytest.mark.parametrize(("alive", "time"), [(0.5, 12.0), (0.6, 60.0)])
+def test_the_scale_puts_the_stated_share_alive_at_the_stated_time(alive, time):
+    scale = weibull_scale(alive, time, 0.9)
+    assert float(survival_curve("weibull", [time], shape=0.9, scale=scale)[0]) == pytest.approx(alive)
+
+
+@pytest.mark.parametrize(
+    ("family", "times", "parameters", "said"),
+    [
+        ("weibul", [0, 1], {"shape": 1, "scale": 1}, "unknown family 'weibul'"),
+        ("weibull", [0, 1], {"shape": 1, "rate": 1}, "weibull takes shape, scale"),
+        ("exponential", [-1, 1], {"rate": 1}, "at least 0"),
+        ("exponential", [[0, 1]], {"rate": 1}, "one-dimensional"),
+        ("exponential", [0, np.nan], {"rate": 1}, "at least 0"),
+    ],
+)
+def test_what_is_no_curve_is_refused(family, times, parameters, said):
+    with pytest.raises(ValueError, match=said):
+        survival_curve(family, times, **parameters)

@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+
+from pmbudget.inputs import cases
+from pmbudget.patient.costing import product
+from pmbudget.patient.tree import class_shares, walk_pathway
+
+
+@pytest.fixture(scope="module")
+def case(scenario):
+    return scenario.case
+
+
+def labelled(variable, case):
+    """Values by true class, the first draw."""
+    values = variable.transpose("true_class", ...).to_numpy().reshape(len(case.classes), -1)[:, 0]
+    return dict(zip(case.classes, values, strict=True))
+
+
+def carriers(case):
+    return [name for name, one in case.classes.items() if one.matched]
+
+
+def test_true_classes_sum_to_one(few, case):
+    shares = class_shares(few, case)
+    assert shares.sum("true_class").to_numpy() == pytest.approx(1)
+    assert float(shares.min()) >= 0
+
+
+def test_shares_above_one_name_the_draw(few, case, setting):
+    too_many = setting(few, ["prevalence_egfr"], 0.2)
+    too_many["prevalence_egfr"][7] = 1.1
+    with pytest.raises(ValueError, match="more than 1 in draw 7"):
+        class_shares(too_many, case)
+
+
+def test_managements_sum_to_one_in_every_draw_and_class(table, case):
+    for strategy in case.strategies:
+        managements = walk_pathway(table, case, strategy).managements
+        assert managements.sizes == {"management": len(case.managements), "true_class": len(case.classes), "draw": 500}
+        assert managements.sum("management").to_numpy() == pytest.approx(1)
+        assert float(managements.min()) >= 0
+        assert float(managements.max()) <= 1
+
+
+def perfect(table, case, setting, strategy):
+    """Every test finds its targets and nothing else, never fails, and is offered to all while tissue lasts."""
+    plan = case.strategies[strategy]
+    tests = [case.tests[step.test] for step in plan.tests]
+    sure = [step.offered for step in plan.tests]
+    sure += [name for test in tests for name in (test.specificity, *test.targets.values())]
+    never = [test.failure for test in tests] + [plan.exhaustion] * (plan.exhaustion is not None)
+    return setting(setting(table, sure, 1.0), never, 0.0)
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "panel"])
+def test_a_perfect_test_finds_every_carrier_and_no_one_else(few, case, setting, strategy):
+    path = walk_pathway(perfect(few, case, setting, strategy), case, strategy)
+    expected = {name: float(name in carriers(case)) for name in case.classes}
+    assert labelled(path.found, case) == pytest.approx(expected)
+    assert labelled(path.positives, case) == pytest.approx(expected)
+    assert float(path.rebiopsies.sum()) == 0
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "panel"])
+def test_all_found_in_time_and_acted_on_are_matched(few, case, setting, strategy):
+    pathway = case.pathway
+    certain = setting(perfect(few, case, setting, strategy), [*pathway.after_result, pathway.late_but_matched], 1.0)
+    managements = (
+        walk_pathway(certain, case, strategy).managements.transpose("management", "true_class", ...).to_numpy()
+    )
+    for place, one in enumerate(case.classes.values()):
+        chosen = list(case.managements).index(one.matched or case.reference)
+        assert managements[chosen, place] == pytest.approx(1)
+
+
+def test_a_test_made_is_not_repeated_on_those_who_are_positive(few, case, setting):
+    path = walk_pathway(perfect(few, case, setting, "sequential"), case, "sequential")
+    first, second = (step.test for step in case.strategies["sequential"].tests[:2])
+    target = next(iter(case.tests[first].targets))
+    assert labelled(path.performed[first], case) == pytest.approx(dict.fromkeys(case.classes, 1.0))
+    assert labelled(path.performed[second], case)[target] == pytest.approx(0)
+
+
+def one_test(case, *steps, exhaustion=None):
+    offered = tuple(cases.TestOffered(test=test, offered="offered_panel") for test in steps)
+    label, turnaround = case.strategies["panel"].label, case.strategies["panel"].turnaround
+    plan = cases.Strategy(label=label, tests=offered, turnaround=turnaround, exhaustion=exhaustion)
+    return case.model_copy(update={"strategies": {"one": plan}})
+
+
+@pytest.fixture
+def by_hand(few, case, setting):
+    """Offered 0.8; fails 0.2; half of those again, failing 0.4; sensitivity 0.9; specificity 0.95."""
+    values = {
+        "offered_panel": 0.8,
+        case.tests["dna_panel"].failure: 0.2,
+        case.pathway.rebiopsy: 0.5,
+        case.pathway.rebiopsy_failure: 0.4,
+        case.tests["dna_panel"].specificity: 0.95,
+    } | dict.fromkeys(case.tests["dna_panel"].targets.values(), 0.9)
+    for name, value in values.items():
+        few = setting(few, [name], value)
+    return few
+
+
+def test_failure_and_rebiopsy_by_hand(by_hand, case):
+    # f* = 0.2 x 0.5 + 0.2 x 0.5 x 0.4 = 0.14.
+    path = walk_pathway(by_hand, one_test(case, "dna_panel"), "one")
+    targets = case.tests["dna_panel"].targets
+    assert labelled(path.found, case) == pytest.approx(
+        {name: 0.8 * 0.86 * 0.9 if name in targets else 0.0 for name in case.classes}
+    )
+    assert labelled(path.positives, case) == pytest.approx(
+        {name: 0.8 * 0.86 * (0.9 if name in targets else 0.05) for name in case.classes}
+    )
+
+
+def test_tests_made_count_those_made_again(by_hand, case):
+    path = walk_pathway(by_hand, one_test(case, "dna_panel"), "one")
+    assert labelled(path.rebiopsies, case) == pytest.approx(dict.fromkeys(case.classes, 0.8 * 0.2 * 0.5))
+    assert labelled(path.performed["dna_panel"], case) == pytest.approx(dict.fromkeys(case.classes, 0.8 * 1.1))
+
+
+def test_the_second_test_is_made_on_those_without_answer_whose_tissue_lasts(by_hand, case, setting):
+    twice = one_test(case, "dna_panel", "dna_panel", exhaustion="exhaustion_step")
+    path = walk_pathway(setting(by_hand, ["exhaustion_step"], 0.25), twice, "one")
+    found = 0.8 * 0.86 * 0.9
+    again = (1 - found) * 0.8 * 0.75
+    assert labelled(path.found, case)["egfr"] == pytest.approx(found + again * 0.86 * 0.9)
+    assert labelled(path.performed["dna_panel"], case)["egfr"] == pytest.approx((0.8 + again) * 1.1)
+
+
+def test_half_of_the_answers_are_in_time_when_turnaround_is_the_window(by_hand, case, setting):
+    turnaround = case.strategies["panel"].turnaround
+    timed = setting(by_hand, [turnaround, case.pathway.window], 14.0)
+    timed = setting(timed, [case.pathway.late_but_matched], 0.3)
+    timed = setting(timed, case.pathway.after_result, 0.9)
+    managements = walk_pathway(timed, one_test(case, "dna_panel"), "one").managements
+    acted = (0.5 + 0.5 * 0.3) * 0.9 ** len(case.pathway.after_result)
+    chosen = {"management": list(case.managements).index(case.classes["egfr"].matched)}
+    matched = labelled(managements.isel(chosen), case)
+    assert matched["egfr"] == pytest.approx(0.8 * 0.86 * 0.9 * acted)
+    assert matched["alk"] == pytest.approx(0)
+
+
+def test_false_positives_have_the_wrong_drug(by_hand, case):
+    path = walk_pathway(by_hand, one_test(case, "dna_panel"), "one")
+    wrong = labelled(path.managements.isel(management=list(case.managements).index(case.mismatched)), case)
+    assert all(wrong[name] == 0 for name in case.tests["dna_panel"].targets)
+    assert all(wrong[name] > 0 for name in case.classes if name not in case.tests["dna_panel"].targets)
+
+
+def test_nothing_offered_leaves_all_with_the_reference(few, case, setting):
+    path = walk_pathway(setting(few, ["offered_panel"], 0.0), case, "panel")
+    reference = path.managements.isel(management=list(case.managements).index(case.reference))
+    assert reference.to_numpy() == pytest.approx(1)
+
+
+def test_a_product_of_nothing_is_one(few):
+    assert float(product(few, [])) == 1
+    assert np.array_equal(product(few, ["offered_panel"]).to_numpy(), few["offered_panel"].to_numpy())
