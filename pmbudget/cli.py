@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ def run(
         list[str] | None, typer.Option(help="Case, may be repeated; 'all' for every case. Else the scenario's own.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
-    language: Annotated[str, typer.Option(help="sv or en.")] = "sv",
+    language: Annotated[Literal["sv", "en"], typer.Option(help="Language of the reports.")] = "sv",
     draws: Annotated[int, typer.Option(min=2, help="Joint draws of all parameters.")] = 4000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 1,
     quick: Annotated[bool, typer.Option(help="200 draws, marked as such in every report.")] = False,

@@ -166,7 +166,7 @@ def _paces(scenario: Scenario, today: int) -> dict[str, Pace]:
     return {
         "today": Held(uptake),
         "unplanned": own,
-        "new": Agreed(uptake, today, pace.start, pace.ramp) if pace else own,
+        "new": Agreed(uptake, today, pace.start, pace.ramp, pace.region_starts) if pace else own,
     }
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pmbudget.batch.manifest import NUMERIC, content_key, is_done, package_key, versions
-from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, Chapter, notebook_path
+from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, EVERYTHING, Chapter, notebook_path
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
 from pmbudget.inputs.files import find_folder, project_folder
+from pmbudget.reporting.words import Words
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,10 @@ def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...
         "seed": settings.seed,
         "language": settings.language,
     }
-    label = getattr(scenario.case.label, settings.language)
-    if chapter.reads != CHAPTERS[0].reads:
-        label = f"{getattr(scenario.definition.label, settings.language)}: {label}"
+    words = Words(settings.language)
+    label = words.label(scenario.case.label)
+    if chapter.reads == EVERYTHING:
+        label = f"{words.label(scenario.definition.label)}: {label}"
     posterior = evidence_key(scenario.parameters)
     return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings)
 
@@ -148,5 +150,5 @@ def _comparison(plan: Plan) -> Job:
         "runs": [run.folder for run in plan.runs],
         "language": plan.settings.language,
     }
-    title = {"sv": "Jämförelse av scenarier", "en": "Comparison of scenarios"}[plan.settings.language]
-    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), title, None, plan.settings)
+    label = Words(plan.settings.language).label(plan.runs[0].scenario.case.label)
+    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, plan.settings)

@@ -100,6 +100,8 @@ def run_job(job: Job, batch: Path, children: Children, *, threads: int) -> Outco
         order.write_text(json.dumps(asdict(job)), "utf-8")
         env = {**os.environ, **{name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}}
         code, said = children.call([sys.executable, "-m", "pmbudget.batch.run", str(order)], env)
+        if children.stopped:
+            return Outcome(job, "interrupted")
         failure = scratch / "error.txt"
         if code or failure.exists():
             told = failure.read_text("utf-8") if failure.exists() else said.strip() or f"exit code {code}"

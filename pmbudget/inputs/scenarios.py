@@ -21,7 +21,7 @@ from pmbudget.inputs.files import (
     validated,
 )
 from pmbudget.inputs.parameters import ParameterSet, Source, Text, read_parameters
-from pmbudget.inputs.regions import read_regions
+from pmbudget.inputs.regions import RegionCode, read_regions
 
 
 class Taper(Strict):
@@ -68,10 +68,11 @@ class Agreement(Strict):
 class AgreedPace(Strict):
     """The pace an agreement sets: from ``start`` in a straight line to the ceiling over ``ramp`` years (0: at once).
 
-    Its project offices and platform run for ``programme_years``.
+    Its project offices and platform run for ``programme_years``. Regions in ``region_starts`` begin another year than the rest.
     """
 
     start: int
+    region_starts: dict[RegionCode, int] = Field(default_factory=dict)
     ramp: int = Field(ge=0, le=50)
     programme_years: int = Field(ge=0, le=50)
 

@@ -1,7 +1,7 @@
 """The pace: what share of the eligible gets the new strategy, in each region and year."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ class OwnCourse:
 
 @dataclass(frozen=True)
 class Agreed:
-    """An agreement's plan, a straight line to the ceiling over ``ramp`` years from ``start``, as far as it is carried out.
+    """An agreement's plan, a straight line to the ceiling over ``ramp`` years from each region's start, as far as it is carried out.
 
     Of the acceleration that the plan means over a region's own course a share (``agreement_effect``) is realised. A region ahead of
     the plan keeps its own course.
@@ -69,12 +69,15 @@ class Agreed:
     today: int
     start: int
     ramp: int
+    region_starts: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
         """Coverage (…, region, year); the plan reaches the ceiling in the ramp's last year (ramp 0: in the first)."""
         held = Held(self.uptake)(draws, years, regions)
         own = OwnCourse(self.uptake, self.today)(draws, years, regions)
-        done = ((years - self.start + 1) / max(self.ramp, 1)).clip(0, 1)
+        begin = [self.region_starts.get(code, self.start) for code in regions.index]
+        elapsed = years - xr.DataArray(begin, dims="region", coords={"region": regions.index.to_numpy()}) + 1
+        done = (elapsed / max(self.ramp, 1)).clip(0, 1)
         planned = held + (draws[self.uptake.ceiling] - held) * done
         return own + draws[self.uptake.agreement_effect] * (planned - own).clip(min=0)
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.fit import Posterior, learnt
+from pmbudget.evidence.models import pooled_studies
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import (
     incremental_table,
@@ -300,7 +301,16 @@ def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
     columns = ("cost", "qaly", "incremental_cost", "incremental_qaly", "icer", "status")
     header = [words("strategy"), *(words(f"cea_columns.{key}") for key in columns)]
     header += [words("cea_columns.probability", wtp=words.number(wtp)) for wtp in limits.values()]
-    return table(words("cea_caption"), header, rows)
+    caption = words(
+        "cea_caption",
+        cost=_rate(scenario, "discount_rate_cost", words),
+        qaly=_rate(scenario, "discount_rate_qaly", words),
+    )
+    return table(caption, header, rows)
+
+
+def _rate(scenario: Scenario, name: str, words: Words) -> str:
+    return words.percent(scenario.parameters.fixed(name))
 
 
 def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -372,13 +382,17 @@ def studies_table(scenario: Scenario, words: Words) -> Html:
     """Every study behind the learnt shares, used or not."""
     rows = []
     for parameter in learnt(scenario.parameters):
+        weights = {study: weight for study, weight in pooled_studies(parameter)}
         for study in parameter.studies:
+            weight = weights.get(study, 0.0)
             rows.append(
                 [
                     words.label(parameter.record.label),
                     f"{study.study} {study.year}".strip(),
                     study.country,
-                    words(f"use.{study.use}"),
+                    words("use.part", weight=words.percent(weight))
+                    if 0 < weight < 1
+                    else words("use.all" if weight else "use.none"),
                     words(f"evidence.{study.evidence}"),
                     study.source,
                     f"{words.number(study.numerator)}/{words.number(study.denominator)}",

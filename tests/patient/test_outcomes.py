@@ -34,10 +34,8 @@ def constant(few, case, setting):
     for one in case.managements.values():
         for curve in filter(None, (one.progression_free, one.overall)):
             few = setting(few, [curve.shape], 1.0)
-            if curve.median:
-                few = setting(few, [curve.median], MEDIAN)
-            else:
-                few = setting(few, [curve.alive], np.exp(-RATE * curve.at_month))
+            value = MEDIAN if curve.median else np.exp(-RATE * curve.at_month)
+            few = setting(few, [curve.median or curve.alive], value)
     return few
 
 

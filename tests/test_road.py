@@ -1,0 +1,291 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pmbudget import road
+from pmbudget.appraisal import net_monetary_benefit
+from pmbudget.evidence.draws import crude_posterior
+from pmbudget.inputs import load_scenario
+from pmbudget.inputs.prices import currency_of
+from pmbudget.patient import simulate
+from pmbudget.road import WITH_DRAWS, assumption_shares, evaluate, evaluate_draws, tornado
+
+WTP = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def short(table):
+    return table.isel(draw=slice(50))
+
+
+@pytest.fixture(scope="module")
+def alone(unplanned, crude_draws):
+    return evaluate_draws(unplanned, crude_draws(unplanned, 50))
+
+
+@pytest.fixture
+def without_pymc(monkeypatch):
+    monkeypatch.setattr(road, "fit_evidence", crude_posterior)
+
+
+def assert_same(one, other):
+    for name in WITH_DRAWS:
+        xr.testing.assert_identical(getattr(one, name), getattr(other, name))
+    for name in ("ledger", "resource_cost", "outcomes"):
+        xr.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-12)
+    assert one.checks == pytest.approx(other.checks, rel=1e-9)
+
+
+@pytest.fixture(scope="module")
+def thousand(scenario, crude_draws):
+    return crude_draws(scenario, 1000)
+
+
+@pytest.fixture(scope="module")
+def in_two_blocks(scenario, thousand):
+    return evaluate_draws(scenario, thousand, block=500)
+
+
+def test_the_block_does_not_move_a_result(scenario, thousand, in_two_blocks):
+    in_one = evaluate_draws(scenario, thousand, block=1000)
+    for name in WITH_DRAWS:
+        xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-12)
+    xr.testing.assert_identical(in_one.patients, in_two_blocks.patients)
+    for name in ("ledger", "resource_cost", "outcomes"):
+        xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-9)
+
+
+def test_fewer_draws_are_the_start_of_more(results, in_two_blocks):
+    first = in_two_blocks.budget.isel(draw=slice(500))
+    xr.testing.assert_allclose(first, results.budget, rtol=1e-12)
+
+
+def test_the_same_seed_gives_the_same_results(scenario, short):
+    assert_same(evaluate_draws(scenario, short, seed=3), evaluate_draws(scenario, short, seed=3))
+
+
+def test_another_seed_gives_others(scenario, short):
+    one, other = (evaluate_draws(scenario, short, seed=seed) for seed in (3, 4))
+    assert not np.array_equal(one.patients, other.patients)
+    xr.testing.assert_identical(one.cost, other.cost)
+
+
+def test_the_second_block_has_its_own_patients(scenario, thousand):
+    twice = thousand.isel(draw=[*range(500), *range(500)])
+    patients = evaluate_draws(scenario, twice).patients.to_numpy()
+    assert not np.array_equal(patients[:500], patients[500:])
+
+
+@pytest.mark.parametrize("block", [0, 300, -500])
+def test_a_block_that_would_move_the_random_numbers_is_refused(scenario, short, block):
+    with pytest.raises(ValueError, match=f"block = {block} must be a multiple of 500"):
+        evaluate_draws(scenario, short, block=block)
+
+
+def test_progress_is_told_by_block(scenario, thousand):
+    told = []
+    evaluate_draws(scenario, thousand.isel(draw=slice(600)), progress=lambda done, of: told.append((done, of)))
+    assert told == [(500, 600), (600, 600)]
+
+
+def test_evaluate_is_drawing_and_walking(scenario, table, results, without_pymc):
+    assert_same(evaluate(scenario, draws=500), results)
+
+
+def test_transfers_and_budgets_balance(results):
+    assert results.checks["transfers"] < 1e-9
+    assert results.checks["budget"] < 1e-9
+    assert 0 <= results.checks["crossings"] < 1
+
+
+@pytest.mark.parametrize("reference", ["today", "unplanned"])
+def test_net_budgets_sum_to_the_difference_in_resource_cost(results, reference):
+    net = results.net_budget(reference).sum(["region", "payer"])
+    total = results.resource_total
+    difference = total.sel(mix="new", drop=True) - total.sel(mix=reference, drop=True)
+    assert float(abs(net - difference).max()) < 1e-9 * float(total.max())
+
+
+def test_the_ledger_is_the_mean_of_the_budget(results):
+    xr.testing.assert_allclose(results.ledger.sum("entry"), results.budget.mean("draw"), rtol=1e-9, atol=1e-3)
+
+
+def test_resource_cost_is_the_first_entry_of_the_ledger(results):
+    entry = results.ledger.sel(entry="resource_cost").sum("payer")
+    xr.testing.assert_allclose(entry.drop_vars("entry"), results.resource_cost.sum("resource"), rtol=1e-9)
+
+
+def test_nothing_is_missing(results):
+    assert not any(bool(getattr(results, name).isnull().any()) for name in (*WITH_DRAWS, "ledger", "resource_cost"))
+
+
+def test_all_mixes_treat_the_same_patients(results):
+    by_mix = results.patients.sum("strategy")
+    assert float(abs(by_mix - by_mix.sel(mix="new")).max()) < 1e-9
+    assert float(by_mix.min()) >= 0
+
+
+def test_coverage_is_the_share_of_patients(results, scenario):
+    share = results.patients.sel(strategy=scenario.case.new, drop=True) / results.patients.sum("strategy")
+    treated = results.patients.sum("strategy") > 0
+    assert float(abs(share.where(treated) - results.coverage.where(treated)).max()) < 1e-12
+
+
+def test_results_are_shown_for_the_scenario_s_years(results, scenario):
+    for name in ("coverage", "patients", "budget", "resource_total"):
+        assert getattr(results, name)["year"].to_numpy().tolist() == scenario.years
+
+
+def test_no_national_cost_stays_with_others_than_the_state(results):
+    national = results.budget.sel(mix="new", region="00").drop_sel(payer="state")
+    assert float(abs(national).max()) < 1e-6
+    assert float(results.budget.sel(mix="new", region="00", payer="state").min()) >= 0
+
+
+def test_new_is_unplanned_where_there_is_no_agreement(alone):
+    assert float(abs(alone.net_budget("unplanned")).max()) == 0
+    assert float(abs(alone.net_budget("today")).max()) > 0
+    xr.testing.assert_identical(
+        alone.coverage.sel(mix="new", drop=True), alone.coverage.sel(mix="unplanned", drop=True)
+    )
+    assert alone.ledger["entry"].to_numpy().tolist() == ["resource_cost"]
+
+
+def test_the_agreement_does_not_move_the_other_mixes(results, unplanned, crude_draws):
+    without = evaluate_draws(unplanned, crude_draws(unplanned, 500))
+    mixes = ["today", "unplanned"]
+    shared = [payer for payer in without.budget["payer"].to_numpy() if payer in results.budget["payer"]]
+    xr.testing.assert_allclose(
+        results.budget.sel(mix=mixes, payer=shared), without.budget.sel(mix=mixes, payer=shared), rtol=1e-12
+    )
+
+
+def test_an_agreement_without_effect_leaves_coverage_and_adds_its_own_cost_only(shipped, crude_draws):
+    idle = load_scenario("agreement_even", shipped, {"effect_agreement": 0})
+    results = evaluate_draws(idle, crude_draws(idle, 20))
+    new, unplanned = (results.coverage.sel(mix=mix, drop=True) for mix in ("new", "unplanned"))
+    xr.testing.assert_allclose(new, unplanned, rtol=1e-12)
+    added = results.resource_cost.sel(mix="new") - results.resource_cost.sel(mix="unplanned")
+    by_resource = added.sum(["region", "year"]).to_series()
+    yearly = {item.resource for item in idle.case.transition if item.when == "agreement_years"}
+    assert set(by_resource.index[by_resource.abs() > 1]) == yearly
+    assert float(by_resource[list(yearly)].min()) > 0
+
+
+def test_a_faster_agreement_gives_more_the_new_strategy(shipped, crude_draws):
+    fast, slow = (load_scenario(f"agreement_{pace}", shipped) for pace in ("fast", "slow"))
+    quick, late = (evaluate_draws(one, crude_draws(one, 20)).coverage.sel(mix="new") for one in (fast, slow))
+    assert float((quick - late).min()) >= -1e-12
+    assert float((quick - late).sel(year=2027).mean()) > 0
+
+
+def test_cost_per_patient_is_discounted_from_the_middle_of_each_year(scenario, short):
+    found = evaluate_draws(scenario, short)
+    outcomes = simulate(short, scenario.case, horizon=scenario.case.horizon_years)
+    year = outcomes["year_since_start"] + 0.5
+    rate = scenario.parameters.fixed("discount_rate_cost")
+    cost = (outcomes["cost"].sum("resource") / (1 + rate) ** year).sum("year_since_start")
+    xr.testing.assert_allclose(found.cost, cost + outcomes["cost_once"].sum("resource"), rtol=1e-12)
+    rate = scenario.parameters.fixed("discount_rate_qaly")
+    qaly = (outcomes["qaly"] / (1 + rate) ** year).sum("year_since_start")
+    xr.testing.assert_allclose(found.qaly, qaly.transpose(*found.qaly.dims), rtol=1e-12)
+
+
+def test_without_discounting_more_is_counted(shipped, crude_draws, short, scenario):
+    flat = load_scenario("agreement_even", shipped, {"discount_rate_cost": 0, "discount_rate_qaly": 0})
+    undiscounted = evaluate_draws(flat, crude_draws(flat, 50))
+    discounted = evaluate_draws(scenario, short)
+    assert bool((undiscounted.cost > discounted.cost).all())
+    assert bool((undiscounted.qaly > discounted.qaly).all())
+    xr.testing.assert_identical(undiscounted.budget, discounted.budget)
+
+
+# What rests on assumptions
+
+
+def graded(scenario, grade_of):
+    parameters = {
+        name: replace(
+            one,
+            record=one.record.model_copy(update={"evidence": grade_of(one), "price_year_evidence": None}),
+        )
+        for name, one in scenario.parameters.items()
+    }
+    return replace(scenario, parameters=replace(scenario.parameters, parameters=parameters))
+
+
+@pytest.fixture(scope="module")
+def walked(scenario, table):
+    return evaluate_draws(scenario, table.isel(draw=slice(200)))
+
+
+def test_assumption_shares_lie_between_0_and_1(scenario, walked, without_pymc):
+    shares = assumption_shares(scenario, walked, wtp=WTP)
+    assert set(shares) == {"variance_today", "variance_unplanned", "variance_inmb", "cost"}
+    assert all(0 <= share <= 1 for share in shares.values())
+    assert 0 < shares["cost"] < 1
+
+
+def test_where_all_is_assumed_all_rests_on_assumptions(scenario, walked, without_pymc):
+    shares = assumption_shares(graded(scenario, lambda one: "assumption"), walked, wtp=WTP)
+    assert (shares["cost"], shares["variance_inmb"]) == pytest.approx((1, 1), rel=1e-9)
+
+
+def test_where_every_price_is_assumed_all_cost_rests_on_assumptions(scenario, walked, without_pymc):
+    def grade_of(one):
+        return "assumption" if currency_of(one.unit) else "published"
+
+    shares = assumption_shares(graded(scenario, grade_of), walked, wtp=WTP)
+    assert shares["cost"] == pytest.approx(1, rel=1e-9)
+    assert shares["variance_inmb"] < 0.9
+
+
+def test_where_nothing_is_assumed_nothing_rests_on_assumptions(scenario, walked, without_pymc):
+    shares = assumption_shares(graded(scenario, lambda one: "published"), walked, wtp=WTP)
+    assert shares["cost"] == 0
+    assert shares["variance_inmb"] < 0.3
+
+
+@pytest.fixture
+def bars(scenario, without_pymc):
+    return tornado(scenario, wtp=WTP)
+
+
+def gain(results):
+    benefit = net_monetary_benefit(results.cost, results.qaly, WTP)
+    return (benefit.sel(strategy="panel") - benefit.sel(strategy="sequential")).to_numpy()
+
+
+def test_the_tornado_is_widest_first(bars):
+    assert (bars["high"] - bars["low"]).abs().is_monotonic_decreasing
+
+
+def test_the_tornado_stands_on_the_result_at_the_means(bars, scenario, crude_draws):
+    at_means = crude_draws(scenario, 4000).mean("draw").expand_dims(draw=1)
+    assert bars["base"].to_numpy() == pytest.approx(gain(evaluate_draws(scenario, at_means))[0], rel=1e-9)
+
+
+def test_a_bar_is_the_result_at_the_ends_of_its_interval(bars, scenario, crude_draws):
+    draws = crude_draws(scenario, 4000)
+    means = draws.mean("draw").expand_dims(draw=2)
+    name = bars.index[0]
+    ends = draws[name].quantile([0.025, 0.975]).to_numpy()
+    found = gain(evaluate_draws(scenario, means.copy().assign({name: ("draw", ends)})))
+    assert bars.loc[name, ["low", "high"]].to_numpy(float) == pytest.approx(found, rel=1e-9)
+
+
+def test_the_tornado_holds_the_patient_s_parameters_alone(bars, scenario):
+    assert not {scenario.case.uptake.today, scenario.case.eligible.incident} & set(bars.index)
+    assert "cost_panel" in bars.index
+
+
+def test_a_dearer_panel_lowers_the_benefit_of_the_panel_alone(scenario, short):
+    dearer = short.assign(cost_panel=2 * short["cost_panel"])
+    before, after = (
+        net_monetary_benefit(found.cost, found.qaly, WTP)
+        for found in (evaluate_draws(scenario, short), evaluate_draws(scenario, dearer))
+    )
+    assert bool((after.sel(strategy="panel") < before.sel(strategy="panel")).all())
+    xr.testing.assert_identical(after.sel(strategy="sequential"), before.sel(strategy="sequential"))
