@@ -57,7 +57,7 @@ def _table(parameters: ParameterSet, posterior: Posterior | None, n: int, seed_o
     wanted = [parameter.name for parameter in learnt(parameters)]
     values: dict[str, np.ndarray] = {}
     if wanted:
-        values |= _posterior_rows(wanted, posterior, n, seed_of("posterior"))
+        values |= _posterior_rows(wanted, posterior, n, seed_of)
     for name, parameter in parameters.items():
         if not parameter.is_learnt:
             values[name] = _drawn(parameter, n, seed_of(name))
@@ -84,7 +84,9 @@ def _drawn(parameter: Parameter, n: int, seed: int) -> np.ndarray:
     return drawn * parameter.factor
 
 
-def _posterior_rows(names: list[str], posterior: Posterior | None, n: int, seed: int) -> dict[str, np.ndarray]:
+def _posterior_rows(
+    names: list[str], posterior: Posterior | None, n: int, seed_of: Callable[[str], int]
+) -> dict[str, np.ndarray]:
     if posterior is None:
         raise EvidenceError(
             f"{', '.join(names)} are learnt from studies; give the posterior of fit_evidence(parameters)"
@@ -99,8 +101,9 @@ def _posterior_rows(names: list[str], posterior: Posterior | None, n: int, seed:
             f"{n} draws asked for and the posterior holds {held}; "
             f"fit_evidence(parameters, draws={-(-n // chains)}, chains={chains}) gives enough"
         )
-    rows = generator(seed, "posterior", 0).permutation(held)[:n]
-    return {name: posterior.draws[name].to_numpy()[rows] for name in names}
+    # The same rows for all parameters of one seed: what the posterior knows jointly stays joint.
+    rows = {name: generator(seed_of(name), "posterior", 0).permutation(held)[:n] for name in names}
+    return {name: posterior.draws[name].to_numpy()[rows[name]] for name in names}
 
 
 def crude_posterior(parameters: ParameterSet, rows: int = 4000) -> Posterior:

@@ -64,8 +64,8 @@ def transfer(clause: Taper | NationalSplit, cost: xr.DataArray, balance: xr.Data
 
 
 def largest_imbalance(ledger: xr.DataArray) -> float:
-    """The largest sum of a transfer over region and payer, relative to the resource cost of its draw, mix and year."""
+    """The largest sum of a transfer over region and payer, relative to the resource cost of its own draw, mix and year."""
     total = ledger.sum(["region", "payer"], skipna=False)
-    transfers = total.drop_sel(entry="resource_cost")
-    scale = float(np.abs(total.sel(entry="resource_cost")).max()) or 1.0
-    return float(np.abs(transfers).max()) / scale if transfers.size else 0.0
+    scale = np.abs(total.sel(entry="resource_cost", drop=True)).clip(min=1.0)
+    transfers = np.abs(total.drop_sel(entry="resource_cost")) / scale
+    return float(transfers.max()) if transfers.size else 0.0

@@ -134,16 +134,14 @@ def validated[Model: Strict](
 
 
 def _fault(model: type[BaseModel], document: Document, error: Any, at: tuple[Any, ...]) -> Fault:
-    # Union tags stand in pydantic's location but not in the file.
     node, loc = document.data, []
     for key in (*at, *error["loc"]):
         step = _step(node, key)
-        if step is not NOTHING or key == error["loc"][-1:]:
+        # Union tags and "[key]" stand in pydantic's location but not in the file.
+        if key != "[key]" and (step is not NOTHING or key == error["loc"][-1]):
             loc.append(key)
             node = step
-        elif key in error["loc"][-1:]:
-            loc.append(key)
-    value = error["input"] if error["type"] not in ("missing",) else NOTHING
+    value = NOTHING if error["type"] == "missing" else error["input"]
     problem, remedy = str(error["msg"]).removeprefix("Value error, "), "correct the value"
     if error["type"] == "missing":
         problem, remedy = "the key is missing", f"add {loc[-1] if loc else 'it'}"

@@ -47,7 +47,13 @@ def read_regions(folder: Path, faults: list[Fault]) -> pd.DataFrame:
     """The table of :func:`load_regions`; faults are added to ``faults``."""
     path = folder / "regions.csv"
     rows = read_rows(path, Region, faults)
-    missing = set(CODES) - {row.code for row in rows}
+    codes = [row.code for row in rows]
+    twice = sorted({code for code in codes if codes.count(code) > 1})
+    if twice:
+        faults.append(
+            Fault(shown(path), "code", f"more than one row for {', '.join(twice)}", "keep one row per region")
+        )
+    missing = set(CODES) - set(codes)
     if rows and missing:
         faults.append(Fault(shown(path), "code", f"no row for {', '.join(sorted(missing))}", "add one row per region"))
     frame = pd.DataFrame([row.model_dump() for row in rows], columns=list(Region.model_fields))

@@ -197,10 +197,13 @@ def read_scenario(
     if document is None:
         return None
     definition = validated(ScenarioFile, document, merged, faults)
+    chosen, own = case or merged.get("case"), {**(merged.get("overrides") or {}), **overrides}
     if definition is None:
+        # The parameters are read all the same, so that their faults are told in the same breath.
+        price_year = merged.get("price_year")
+        read_parameters(root, chosen, price_year if isinstance(price_year, int) else 2024, own, faults)
         return None
-    own = {**definition.overrides, **overrides}
-    definition = definition.model_copy(update={"overrides": own, "case": case or definition.case})
+    definition = definition.model_copy(update={"overrides": own, "case": chosen})
     parameters = read_parameters(root, definition.case, definition.price_year, own, faults)
     for name in own:
         if name not in parameters.raw:
@@ -237,7 +240,9 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
         remedy = near(base, (p.stem for p in path.parent.glob("*.yaml") if p != path))
         faults.append(Fault(document.file, "base", "no such scenario", remedy, base, line))
         return None, {}
-    _, inherited = _merged(parent, faults, (*below, path))
+    above, inherited = _merged(parent, faults, (*below, path))
+    if above is None:
+        return None, {}
     merged = {**inherited, **document.data}
     merged["overrides"] = {**(inherited.get("overrides") or {}), **(document.data.get("overrides") or {})}
     return document, merged
