@@ -22,6 +22,7 @@ from pmbudget.inputs.files import (
 )
 from pmbudget.inputs.parameters import ParameterSet, Source, Text, read_parameters
 from pmbudget.inputs.regions import RegionCode, read_regions
+from pmbudget.vocabulary import LANGUAGES
 
 
 class Taper(Strict):
@@ -279,8 +280,20 @@ def expand(scenario: Scenario) -> list[Scenario]:
         given = {**scenario.given, **chosen}
         found = read_scenario(scenario.file, scenario.folder, given, scenario.definition.case, faults)
         if found is not None:
-            definition = found.definition.model_copy(update={"sweep": {}})
+            label = _swept_label(found, chosen)
+            definition = found.definition.model_copy(update={"sweep": {}, "label": label})
             expanded.append(replace(found, name=name, definition=definition))
     if faults:
         raise InputError(faults)
     return expanded
+
+
+def _swept_label(scenario: Scenario, chosen: Mapping[str, Any]) -> Text:
+    """The scenario's label with what the sweep set, so that its runs can be told apart."""
+    label = scenario.definition.label
+    parameters = [(scenario.parameters[name].record, value) for name, value in chosen.items()]
+    set_to = {
+        language: "; ".join(f"{getattr(record.label, language)} {value} {record.unit}" for record, value in parameters)
+        for language in LANGUAGES
+    }
+    return Text(sv=f"{label.sv}: {set_to['sv']}", en=f"{label.en}: {set_to['en']}")

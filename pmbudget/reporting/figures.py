@@ -284,17 +284,15 @@ def _three(values: np.ndarray) -> tuple[float, float, float]:
 def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
     """Net budget against today's use by payer and run over the longest period, MSEK with 95 % intervals."""
     plt, sns = _plot()
-    figures = pd.concat([run.figures.assign(label=words.label(run.scenario)) for run in runs])
-    rows = figures[(figures["measure"] == "net_budget") & (figures["reference"] == "today")]
-    period = rows["period"].max()
-    rows = rows[rows["period"] == period]
-    payers = [payer for payer in PAYER_ORDER if payer in set(rows["payer"])]
-    labels = list(dict.fromkeys(rows["label"]))
-    colours = sns.color_palette("colorblind", len(labels))
+    budgets = [run.figures.query("measure == 'net_budget' and reference == 'today'") for run in runs]
+    period = budgets[0]["period"].iloc[-1]
+    budgets = [budget[budget["period"] == period].set_index("payer") for budget in budgets]
+    payers = [payer for payer in PAYER_ORDER if payer in budgets[0].index]
+    labels = [words.label(run.scenario) for run in runs]
     figure, axis = plt.subplots(figsize=(11, 1 + 0.9 * len(payers)))
-    for number, (label, colour) in enumerate(zip(labels, colours, strict=True)):
-        part = rows[rows["label"] == label].set_index("payer").loc[payers]
-        place = np.arange(len(payers)) + (number - (len(labels) - 1) / 2) * 0.17
+    for number, (label, colour) in enumerate(zip(labels, sns.color_palette("colorblind", len(runs)), strict=True)):
+        part = budgets[number].loc[payers]
+        place = np.arange(len(payers)) + (number - (len(labels) - 1) / 2) * min(0.17, 0.8 / len(labels))
         axis.hlines(place, part["lower"] / 1e6, part["upper"] / 1e6, color=colour, linewidth=2)
         axis.plot(part["mean"] / 1e6, place, "o", color=colour, label=label)
     axis.axvline(0, color="black", linewidth=0.8)
@@ -303,15 +301,15 @@ def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
     axis.set_xlabel(words("compare_x", period=period))
     _numbers(axis.xaxis, words)
     axis.legend(loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=2, fontsize=10, frameon=False)
-    everyone = rows[rows["payer"] == "all"].sort_values("mean")
-    least, most = everyone.iloc[0], everyone.iloc[-1]
+    totals = [budget.loc["all", "mean"] for budget in budgets]
+    least, most = int(np.argmin(totals)), int(np.argmax(totals))
     title = words(
         "compare_title",
         period=period,
-        least=words.msek(least["mean"]),
-        least_scenario=least["label"],
-        most=words.msek(most["mean"]),
-        most_scenario=most["label"],
+        least=words.msek(totals[least]),
+        least_scenario=labels[least],
+        most=words.msek(totals[most]),
+        most_scenario=labels[most],
     )
     axis.set_title(_wrapped(title, 95), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()

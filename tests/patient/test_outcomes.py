@@ -114,15 +114,6 @@ def test_everyone_dies_once(constant, case):
     assert deaths.to_numpy() == pytest.approx(1 - np.exp(-RATE * 240), rel=1e-9)
 
 
-def test_what_ends_at_a_month_is_not_used_after_it(outcomes, case):
-    ends = {item.until_month for item in case.managements[case.reference].items if item.until_month}
-    assert ends == {24}
-    visits = outcomes["activity"].sel(resource="infusion_visits").isel(year_since_start=slice(2, None))
-    all_years = outcomes["activity"].sel(resource="infusion_visits")
-    second_line = float(visits.sum(["year_since_start"]).max())
-    assert second_line < 0.5 * float(all_years.sum("year_since_start").min())
-
-
 def test_cost_is_activity_times_price_where_there_is_one_price(outcomes, case, few):
     [item] = [item for item in case.items_for_all if item.when == "on_death"]
     price = few[item.price[0]]
@@ -131,8 +122,7 @@ def test_cost_is_activity_times_price_where_there_is_one_price(outcomes, case, f
 
 
 def test_the_two_strategies_are_alike_but_for_their_tests_when_nothing_is_found(few, case, setting):
-    offered = {step.offered for plan in case.strategies.values() for step in plan.tests}
-    outcomes = simulate(setting(few, offered, 0.0), case, horizon=10)
+    outcomes = simulate(unlooked_for(few, case, setting), case, horizon=10)
     for name in ("qaly", "cost", "cost_once"):
         one, other = (outcomes[name].sel(strategy=strategy, drop=True) for strategy in case.strategies)
         xr.testing.assert_allclose(one, other)
@@ -143,3 +133,68 @@ def test_a_draw_does_not_depend_on_the_other_draws(few, case, outcomes):
     alone = simulate(few.isel(draw=slice(11, 12)), case, horizon=20)
     for name in ("cost", "qaly", "cost_once"):
         xr.testing.assert_allclose(alone[name], outcomes[name].isel(draw=slice(11, 12)), rtol=1e-12)
+
+
+def unlooked_for(draws, case, setting):
+    """Nobody is tested, so that all have the reference management."""
+    return setting(draws, {step.offered for plan in case.strategies.values() for step in plan.tests}, 0.0)
+
+
+def mean_life(draws, case):
+    lived = simulate(draws, case, horizon=60)["life_years"].sum("year_since_start")
+    return lived.isel(strategy=0).to_numpy()
+
+
+def test_a_hazard_ratio_of_two_halves_mean_survival(constant, case, setting):
+    twice = setting(constant, [case.real_world], 2.0)
+    assert mean_life(twice, case) == pytest.approx(MEDIAN / np.log(2) / 12 / 2, rel=1e-2)
+
+
+@pytest.fixture
+def half_carriers(constant, case, setting):
+    """Half of the patients have the first class, whose prognosis untreated is twice the hazard; the rest have none."""
+    first, *others = [one for one in case.classes.values() if one.prevalence != "else"]
+    draws = setting(setting(constant, [first.prevalence], 0.5), [one.prevalence for one in others], 0.0)
+    return setting(draws, first.prognosis_overall[:1], 2.0)
+
+
+def test_a_class_not_found_has_its_own_prognosis(half_carriers, case, setting):
+    whole = MEDIAN / np.log(2) / 12
+    assert mean_life(unlooked_for(half_carriers, case, setting), case) == pytest.approx(0.75 * whole, rel=1e-2)
+
+
+def test_a_class_found_and_treated_has_the_curve_of_its_treatment(half_carriers, case, setting):
+    pathway, first = case.pathway, next(iter(case.classes))
+    tests = [case.tests[step.test] for plan in case.strategies.values() for step in plan.tests]
+    sure = {step.offered for plan in case.strategies.values() for step in plan.tests}
+    sure |= {name for test in tests for name in (test.specificity, *test.targets.values())}
+    sure |= {*pathway.after_result, pathway.late_but_matched}
+    never = {test.failure for test in tests} | {plan.exhaustion for plan in case.strategies.values() if plan.exhaustion}
+    found = setting(setting(half_carriers, sure, 1.0), never, 0.0)
+    assert case.managements[case.classes[first].matched].overall
+    assert mean_life(found, case) == pytest.approx(MEDIAN / np.log(2) / 12, rel=1e-2)
+
+
+def test_adverse_events_cost_their_quality_of_life_in_the_first_year(few, case, setting):
+    untested = unlooked_for(few, case, setting)
+    [loss] = case.managements[case.reference].qaly_loss
+    with_loss, without = (
+        simulate(draws, case, horizon=3)["qaly"] for draws in (untested, setting(untested, loss[:1], 0.0))
+    )
+    lost = (without - with_loss).isel(strategy=0).to_numpy()
+    assert lost[:, 0] == pytest.approx(np.prod([few[name].to_numpy() for name in loss], axis=0))
+    assert np.abs(lost[:, 1:]).max() < 1e-12
+
+
+def test_a_regimen_ends_at_its_month(constant, case, setting):
+    [item] = [
+        one for one in case.managements[case.reference].items if one.until_month and one.resource == "infusion_visits"
+    ]
+    second_line = {
+        name for one in case.managements[case.reference].items if one.when == "on_progression" for name in one.quantity
+    }
+    draws = setting(unlooked_for(constant, case, setting), second_line, 0.0)
+    visits = simulate(draws, case, horizon=5)["activity"].sel(resource=item.resource).isel(strategy=0).to_numpy()
+    months = (1 - np.exp(-RATE * item.until_month)) / RATE
+    assert visits.sum(1) == pytest.approx(months * 365.25 / 12 / item.every_days, rel=1e-3)
+    assert np.abs(visits[:, 2:]).max() == 0

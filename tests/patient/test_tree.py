@@ -131,6 +131,12 @@ def test_the_second_test_is_made_on_those_without_answer_whose_tissue_lasts(by_h
     assert labelled(path.performed["dna_panel"], case)["egfr"] == pytest.approx((0.8 + again) * 1.1)
 
 
+def test_a_false_answer_ends_the_search_too(by_hand, case):
+    path = walk_pathway(by_hand, one_test(case, "dna_panel", "dna_panel"), "one")
+    wrong = 0.8 * 0.86 * 0.05
+    assert labelled(path.performed["dna_panel"], case)["alk"] == pytest.approx((0.8 + (1 - wrong) * 0.8) * 1.1)
+
+
 def test_half_of_the_answers_are_in_time_when_turnaround_is_the_window(by_hand, case, setting):
     turnaround = case.strategies["panel"].turnaround
     timed = setting(by_hand, [turnaround, case.pathway.window], 14.0)

@@ -1,0 +1,127 @@
+"""A batch on a notebook of a few lines: shared work, resumption, errors that are kept, nothing half-written."""
+
+import json
+import os
+from dataclasses import replace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from pmbudget.batch.manifest import is_done
+from pmbudget.batch.notebooks import CHAPTERS, COMPARISON
+from pmbudget.batch.plan import Job, Settings, plan_batch
+from pmbudget.batch.run import SCRATCH, Children, execute_notebook, run_job, sweep
+
+BODY = """
+import os
+assert number == 3
+if output_dir:
+    with open(os.path.join(output_dir, 'table.txt'), 'w') as file:
+        file.write('made')
+number
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    cells = [
+        new_code_cell("number: int = 1\noutput_dir: str = ''", metadata={"tags": ["parameters"]}),
+        new_code_cell(BODY),
+    ]
+    source = tmp_path / "small.ipynb"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), source)
+    return Job(CHAPTERS[0], "k1", str(source), {"number": 3}, ("one", "two"), "Small", None, Settings())
+
+
+def test_a_job_lands_whole_in_every_folder_that_shares_it(job, tmp_path):
+    batch = tmp_path / "batch"
+    assert run_job(job, batch, Children(), threads=1).error is None
+    for name in job.folders:
+        assert (batch / name / "table.txt").read_text() == "made"
+        manifest = json.loads((batch / name / "01_evidence.manifest.json").read_text())
+        assert manifest["status"] == "completed"
+        assert set(manifest["files"]) == {"01_evidence.html", "01_evidence.ipynb", "table.txt"}
+    assert job.is_done(batch)
+    assert not list(batch.glob(f"{SCRATCH}*"))
+    assert str(tmp_path) not in (batch / "one" / "01_evidence.ipynb").read_text("utf-8").replace("\\\\", "\\")
+
+
+def test_a_failing_notebook_is_told_and_kept_and_not_done(job, tmp_path):
+    batch = tmp_path / "batch"
+    outcome = run_job(replace(job, parameters={"number": 4}), batch, Children(), threads=1)
+    assert "AssertionError" in outcome.error
+    assert not job.is_done(batch)
+    assert [path.name for path in (batch / "failed").iterdir()] == ["one-01_evidence.ipynb"]
+    assert not (batch / "one").exists()
+
+
+def test_another_key_or_a_missing_file_is_not_done(job, tmp_path):
+    batch = tmp_path / "batch"
+    run_job(job, batch, Children(), threads=1)
+    assert is_done(batch / "one", "01_evidence", "k1")
+    assert not is_done(batch / "one", "01_evidence", "k2")
+    (batch / "one" / "table.txt").unlink()
+    assert not is_done(batch / "one", "01_evidence", "k1")
+    assert not job.is_done(batch)
+
+
+def test_after_a_stop_nothing_starts(job, tmp_path):
+    children = Children()
+    children.stop()
+    outcome = run_job(job, tmp_path / "batch", children, threads=1)
+    assert outcome.error == "interrupted"
+    assert list((tmp_path / "batch").iterdir()) == []
+
+
+def test_a_sweep_takes_what_the_dead_left_and_spares_the_living(tmp_path):
+    (tmp_path / f"{SCRATCH}999999999-x").mkdir()
+    (tmp_path / f"{SCRATCH}{os.getpid()}-x").mkdir()
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{SCRATCH}{os.getpid()}-x"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="IPC sockets are for Unix")
+def test_the_kernel_talks_over_a_socket_of_its_own(tmp_path):
+    source = tmp_path / "transport.ipynb"
+    cell = "import ipykernel.kernelapp as k\napp = k.IPKernelApp.instance()\nprint(app.transport, app.ip)"
+    nbformat.write(
+        new_notebook(
+            cells=[new_code_cell(cell)],
+            metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
+        ),
+        source,
+    )
+    texts = [
+        execute_notebook(source, tmp_path / f"out{n}.ipynb", {}).cells[0].outputs[0]["text"].split() for n in range(2)
+    ]
+    assert texts[0][0] == texts[1][0] == "ipc"
+    assert texts[0][1] != texts[1][1]
+    assert all(len(text[1]) < 100 and os.path.isabs(text[1]) for text in texts)
+
+
+def test_scenarios_share_what_they_do_not_change():
+    plan = plan_batch(["agreement_even", "agreement_fast"], name="shared")
+    by_chapter = {}
+    for job in plan.jobs:
+        by_chapter.setdefault(job.chapter.name, []).append(job)
+    assert [len(by_chapter[name]) for name in ("01_evidence", "03_cost_effectiveness", "05_budget_impact")] == [1, 1, 2]
+    assert len(by_chapter["01_evidence"][0].folders) == 2
+    assert plan.jobs[-1].chapter == COMPARISON
+
+
+@pytest.mark.parametrize("other", [Settings(seed=2), Settings(draws=200), Settings(language="en")])
+def test_another_setting_is_another_run(other):
+    first, second = (plan_batch(["unplanned"], settings=settings).runs[0].folder for settings in (Settings(), other))
+    assert first != second
+
+
+def test_an_override_of_the_evidence_runs_everything_anew():
+    first, second = (plan_batch(["unplanned"], overrides=given) for given in (None, {"utility_progressed": 0.5}))
+    assert not {job.key for job in first.jobs} & {job.key for job in second.jobs}
+
+
+def test_without_names_the_world_without_agreement_comes_first_and_then_the_slowest():
+    ramps = [run.scenario.definition.pace.ramp if run.scenario.definition.pace else None for run in plan_batch([]).runs]
+    assert ramps == [None, 8, 5, 2]

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from pmbudget.reporting.words import Words, _phrases
+
+SV, EN = Words("sv"), Words("en")
+
+
+def test_swedish_and_english_write_numbers_in_their_own_way():
+    assert SV.number(-1234567.891, 1) == "−1\u00a0234\u00a0567,9"
+    assert EN.number(-1234567.891, 1) == "−1,234,567.9"
+
+
+def test_nothing_is_written_as_minus_zero_or_nan():
+    assert SV.number(-0.04, 1) == "0,0"
+    assert SV.number(np.nan) == SV.percent(np.nan) == "–"
+
+
+def test_a_span_has_the_same_decimals_throughout():
+    assert SV.span({"mean": 5.04, "lower": 0.5, "upper": 10.7}) == "5,0 (0,5 till 10,7)"
+    assert SV.span({"mean": 0.0, "lower": 0.0, "upper": 0.0}) == "0"
+
+
+@pytest.mark.parametrize(("value", "written"), [(19.4e6, "19"), (1.23e6, "1,2"), (-0.2e6, "−0,2"), (0.0, "0")])
+def test_money_is_in_millions_with_one_decimal_below_ten(value, written):
+    assert SV.msek(value) == written
+
+
+def test_almost_all_is_not_all():
+    assert SV.percent(0.997) == "> 99\u00a0%"
+    assert SV.percent(1.0) == "100\u00a0%"
+
+
+def test_both_languages_have_the_same_texts_with_the_same_gaps():
+    def flat(node, path=()):
+        if not isinstance(node, dict):
+            return {path: {part.split("}")[0] for part in str(node).split("{")[1:]}}
+        return {key: gap for name, inner in node.items() for key, gap in flat(inner, (*path, name)).items()}
+
+    assert flat(_phrases("sv")) == flat(_phrases("en"))
+
+
+def test_an_unknown_language_is_refused():
+    with pytest.raises(ValueError, match="sv, en"):
+        Words("no")
