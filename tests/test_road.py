@@ -181,6 +181,15 @@ def test_a_faster_agreement_gives_more_the_new_strategy(shipped, crude_draws):
     assert float((quick - late).sel(year=2027).mean()) > 0
 
 
+def test_the_programme_is_paid_for_its_own_years(results, scenario):
+    pace = scenario.definition.pace
+    [platform] = {item.resource for item in scenario.case.transition if item.where == "national"}
+    cost = results.resource_cost.sel(mix="new", resource=platform).sum("region")
+    assert cost["year"].to_numpy()[cost.to_numpy() > 0].tolist() == list(
+        range(pace.start, pace.start + pace.programme_years)
+    )
+
+
 def test_cost_per_patient_is_discounted_from_the_middle_of_each_year(scenario, short):
     found = evaluate_draws(scenario, short)
     outcomes = simulate(short, scenario.case, horizon=scenario.case.horizon_years)

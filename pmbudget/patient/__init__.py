@@ -1,7 +1,18 @@
 """What happens to one patient?"""
 
 from pmbudget.patient.cohort import cycle_weights, discount_factors, partitioned_survival
+from pmbudget.patient.decision import decision_tree
+from pmbudget.patient.markov import cohort_total, markov_trace
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.survival import survival_curve
 
-__all__ = ["cycle_weights", "discount_factors", "partitioned_survival", "simulate", "survival_curve"]
+__all__ = [
+    "cohort_total",
+    "cycle_weights",
+    "decision_tree",
+    "discount_factors",
+    "markov_trace",
+    "partitioned_survival",
+    "simulate",
+    "survival_curve",
+]

@@ -421,6 +421,22 @@ BREAKS = [
         "",
     ),
     Break(
+        "region start without quotes",
+        EVEN,
+        "  ramp: 5",
+        "  ramp: 5\n  region_starts: {01: 2027}",
+        ("pace.region_starts", "is a number", "in quotes"),
+        "region_starts",
+    ),
+    Break(
+        "region start outside the years",
+        EVEN,
+        "  ramp: 5",
+        '  ramp: 5\n  region_starts: {"01": 2019}',
+        ("2019", "outside the years"),
+        "",
+    ),
+    Break(
         "unknown clause key",
         AGREEMENT,
         "    share: 0.5",

@@ -108,6 +108,11 @@ def test_a_sweep_expands_to_the_product(write):
     assert all(one.definition.sweep == {} for one in expanded)
 
 
+def test_swept_scenarios_have_labels_that_tell_them_apart(write):
+    expanded = expand(load_scenario("trial", write(HEAD + SWEEP)))
+    assert len({one.definition.label.sv for one in expanded}) == len({one.definition.label.en for one in expanded}) == 6
+
+
 def test_a_sweep_keeps_the_scenario_s_own_overrides(write):
     folder = write(HEAD + SWEEP + "overrides: {effect_agreement: 0.25}\n")
     expanded = expand(load_scenario("trial", folder))

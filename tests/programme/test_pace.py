@@ -127,6 +127,18 @@ def test_an_agreement_moves_nothing_before_it_starts(agreed, own):
     xr.testing.assert_allclose(agreed(start=2030).sel(year=before), own.sel(year=before), rtol=1e-12)
 
 
+def test_a_region_that_starts_another_year_goes_the_same_way_later(uptake, regions, draws):
+    late = Agreed(uptake, TODAY, START, 4, {"14": START + 3})
+    found, at_once, after = (
+        coverage(pace, regions, YEARS, draws)
+        for pace in (late, Agreed(uptake, TODAY, START, 4), Agreed(uptake, TODAY, START + 3, 4))
+    )
+    others = [code for code in regions.index if code != "14"]
+    xr.testing.assert_identical(found.sel(region=others), at_once.sel(region=others))
+    xr.testing.assert_identical(found.sel(region="14"), after.sel(region="14"))
+    assert float(abs(found - at_once).max()) > 0
+
+
 def test_a_year_does_not_depend_on_the_years_shown_after_it(agreed):
     xr.testing.assert_identical(agreed(years=YEARS[:10]), agreed().isel(year=slice(10)))
 

@@ -1,0 +1,234 @@
+"""A Markov cohort: occupancy of states over cycles, and what is earned in them and on the way between them."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.patient.cohort import cycle_weights, discount_factors
+
+TOLERANCE = 1e-9
+
+
+def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
+    """Occupancy of each state: x(t + 1) = x(t) P(t).
+
+    Parameters
+    ----------
+    start : array
+        (…, state): share, or number, in each state at cycle 0.
+    transition : array
+        (…[, cycle], from, to): probability of being in ``to`` a cycle later. Labelled arrays go by the names of their dims. A plain array
+        has from and to as its last two axes; an axis before them of length ``n_cycles`` is the cycle. The two kinds may be mixed.
+    n_cycles : int
+
+    Returns
+    -------
+    DataArray
+        (…, cycle, state), cycles 0 … n.
+
+    Raises
+    ------
+    ValueError
+        Rows that do not sum to 1, probabilities outside 0-1, a number of states or cycles that does not fit: the place is named.
+
+    Examples
+    --------
+    >>> markov_trace([1, 0], [[0.9, 0.1], [0, 1]], 2).sel(state=0).values.round(4).tolist()
+    [1.0, 0.9, 0.81]
+    """
+    if n_cycles < 1:
+        raise ValueError(f"n_cycles = {n_cycles} must be 1 or more")
+    moves = _labelled_transition(transition, n_cycles)
+    begin = _labelled_start(start, moves)
+    states = moves.sizes["from"]
+    if moves.sizes["to"] != states or begin.sizes["state"] != states:
+        raise ValueError(
+            f"start has {begin.sizes['state']} states and transition goes from {states} to {moves.sizes['to']}; they must be as many"
+        )
+    _check_rows(moves)
+    # States and cycles first, draws last: each step is a few long, contiguous products.
+    leading = dict(begin.sizes) | {dim: size for dim, size in moves.sizes.items() if dim not in ("cycle", "from", "to")}
+    leading.pop("state")
+    matrix = moves.variable.set_dims({**leading, **moves.sizes}) if leading else moves.variable
+    timed = "cycle" in moves.dims
+    matrix = matrix.transpose(*(("cycle",) if timed else ()), "from", "to", *leading)
+    values = np.ascontiguousarray(matrix.to_numpy())
+    trace = np.empty((n_cycles + 1, states, *leading.values()))
+    trace[0] = begin.variable.set_dims({**leading, "state": states}).transpose("state", *leading).to_numpy()
+    step = np.empty(tuple(leading.values()))
+    for cycle in range(n_cycles):
+        now = values[cycle] if timed else values
+        for to in range(states):
+            np.multiply(trace[cycle, 0], now[0, to], out=trace[cycle + 1, to, ...])
+            for origin in range(1, states):
+                np.multiply(trace[cycle, origin], now[origin, to], out=step)
+                trace[cycle + 1, to] += step
+    found = xr.DataArray(trace, dims=("cycle", "state", *leading)).transpose(..., "cycle", "state")
+    labels = moves.coords.get("to", moves.coords.get("from", begin.coords.get("state")))
+    names = np.arange(states) if labels is None else labels.to_numpy()
+    kept = {dim: source.coords[dim].to_numpy() for source in (begin, moves) for dim in leading if dim in source.coords}
+    return found.assign_coords({"cycle": np.arange(n_cycles + 1), "state": names, **kept})
+
+
+def cohort_total(
+    occupancy: xr.DataArray,
+    state_values: Any,
+    *,
+    discount_rate: float,
+    counting: str = "trapezoid",
+    cycles_per_year: float = 1,
+    transition_values: Any = None,
+    transition: Any = None,
+) -> xr.DataArray:
+    """The discounted sum of what a cohort earns.
+
+    sum over cycles t of w(t) d(t) x(t) · v(t), and over moves of d(t) x(t - 1) P(t) · m(t).
+
+    Parameters
+    ----------
+    occupancy : DataArray
+        (…, cycle, state), as from :func:`markov_trace` or ``partitioned_survival``.
+    state_values : array
+        (…, state) or (…, cycle, state), cycles 0 … n: what a cycle in the state is worth.
+    discount_rate : float
+        Per year.
+    counting : str
+        As in ``cycle_weights``.
+    cycles_per_year : float
+    transition_values : array, optional
+        (…, from, to): earned once on the move into a cycle, at that cycle's discount and never weighted within it; needs ``transition``.
+    transition : array, optional
+        As given to :func:`markov_trace`.
+
+    Returns
+    -------
+    DataArray
+        (…).
+
+    Raises
+    ------
+    ValueError
+        Values for another number of cycles or states, or transition values without a transition.
+
+    Examples
+    --------
+    >>> alive = markov_trace([1, 0], [[0.5, 0.5], [0, 1]], 2)
+    >>> float(cohort_total(alive, [1, 0], discount_rate=0, counting="end"))
+    0.75
+    """
+    n_cycles = occupancy.sizes["cycle"] - 1
+    values = _labelled_values(state_values, occupancy)
+    weights = cycle_weights(n_cycles, counting) * discount_factors(
+        n_cycles, discount_rate, cycles_per_year=cycles_per_year
+    )
+    bare = occupancy.drop_vars(["cycle", "state"], errors="ignore")
+    weighted = values * xr.DataArray(weights, dims="cycle")
+    total = xr.dot(bare, weighted.drop_vars(["cycle", "state"], errors="ignore"), dim=["cycle", "state"])
+    if transition_values is None:
+        return total
+    if transition is None:
+        raise ValueError("transition_values are earned on moves; give transition as well")
+    moves = _labelled_transition(transition, n_cycles).drop_vars(["cycle", "from", "to"], errors="ignore")
+    earned = _labelled(transition_values, ("from", "to")).drop_vars(["from", "to"], errors="ignore")
+    _same_size(earned, occupancy.sizes["state"], "transition_values", "from", "to")
+    before = bare.isel(cycle=slice(None, -1)).rename(state="from")
+    discount = xr.DataArray(
+        discount_factors(n_cycles, discount_rate, cycles_per_year=cycles_per_year)[1:], dims="cycle"
+    )
+    return total + xr.dot(before, moves, earned, discount, dim=["cycle", "from", "to"])
+
+
+def _labelled(values: Any, dims: tuple[str, ...]) -> xr.DataArray:
+    """A plain array with names on its last axes; leading axes are axis_k, counted from the right."""
+    if isinstance(values, xr.DataArray):
+        return values
+    array = np.asarray(values, float)
+    extra = array.ndim - len(dims)
+    if extra < 0:
+        raise ValueError(f"an array over {', '.join(dims)} is needed, and this one has {array.ndim} axes")
+    return xr.DataArray(array, dims=[*(f"axis_{extra - number}" for number in range(extra)), *dims])
+
+
+def _labelled_transition(transition: Any, n_cycles: int) -> xr.DataArray:
+    if not isinstance(transition, xr.DataArray):
+        array = np.asarray(transition, float)
+        if array.ndim > 2 and array.shape[-3] != n_cycles:
+            raise ValueError(
+                f"the axis before from and to has {array.shape[-3]} places and there are {n_cycles} cycles; "
+                "label the dims of an array over draws or strategies"
+            )
+        transition = _labelled(array, ("cycle", "from", "to") if array.ndim > 2 else ("from", "to"))
+    if not {"from", "to"} <= set(transition.dims):
+        raise ValueError(f"transition has dims {transition.dims}; name two of them from and to")
+    if transition.sizes.get("cycle", n_cycles) != n_cycles:
+        raise ValueError(
+            f"transition has {transition.sizes['cycle']} cycles and n_cycles is {n_cycles}; give one matrix per cycle"
+        )
+    if {"from", "to"} <= set(transition.coords) and list(transition["from"].to_numpy()) != list(
+        transition["to"].to_numpy()
+    ):
+        raise ValueError(
+            f"from {transition['from'].to_numpy()} and to {transition['to'].to_numpy()} must be the same states in one order"
+        )
+    return transition
+
+
+def _labelled_start(start: Any, moves: xr.DataArray) -> xr.DataArray:
+    begin = _labelled(start, ("state",))
+    if "state" not in begin.dims:
+        raise ValueError(f"start has dims {begin.dims}; name one of them state")
+    if "state" in begin.coords and "from" in moves.coords:
+        if set(begin["state"].to_numpy()) != set(moves["from"].to_numpy()):
+            raise ValueError(
+                f"start has states {begin['state'].to_numpy()} and transition {moves['from'].to_numpy()}; they must be the same"
+            )
+        begin = begin.sel(state=moves["from"].to_numpy())
+    return begin
+
+
+def _labelled_values(state_values: Any, occupancy: xr.DataArray) -> xr.DataArray:
+    if not isinstance(state_values, xr.DataArray):
+        array = np.asarray(state_values, float)
+        timed = array.ndim > 1 and array.shape[-2] == occupancy.sizes["cycle"]
+        if array.ndim > 1 and not timed:
+            raise ValueError(
+                f"the axis before the states has {array.shape[-2]} places and occupancy {occupancy.sizes['cycle']} cycles (0 … n); "
+                "label the dims of values over draws or strategies"
+            )
+        state_values = _labelled(array, ("cycle", "state") if timed else ("state",))
+    if "state" in state_values.coords and "state" in occupancy.coords:
+        wanted = occupancy["state"].to_numpy()
+        if set(state_values["state"].to_numpy()) != set(wanted):
+            raise ValueError(
+                f"state_values has states {state_values['state'].to_numpy()} and occupancy {wanted}; they must be the same"
+            )
+        state_values = state_values.sel(state=wanted)
+    _same_size(state_values, occupancy.sizes["state"], "state_values", "state")
+    if state_values.sizes.get("cycle", occupancy.sizes["cycle"]) != occupancy.sizes["cycle"]:
+        cycles = occupancy.sizes["cycle"]
+        raise ValueError(
+            f"state_values has {state_values.sizes['cycle']} cycles and occupancy {cycles} (0 … n); give one per point"
+        )
+    return state_values
+
+
+def _same_size(values: xr.DataArray, states: int, name: str, *dims: str) -> None:
+    for dim in dims:
+        if values.sizes.get(dim) != states:
+            raise ValueError(
+                f"{name} has {values.sizes.get(dim, 'no')} places on {dim} and there are {states} states; give one each"
+            )
+
+
+def _check_rows(moves: xr.DataArray) -> None:
+    """Every probability in 0-1 and every row summing to 1, or the first place where not."""
+    values = moves.variable.transpose(..., "to")
+    outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE) | values.isnull()
+    off = abs(values.sum("to", skipna=False) - 1) > TOLERANCE
+    for wrong, said in ((outside, "a probability outside 0-1"), (off, "a row that does not sum to 1")):
+        if bool(wrong.any()):
+            place = dict(zip(wrong.dims, np.argwhere(wrong.to_numpy())[0], strict=True))
+            named = {dim: moves[dim].to_numpy()[at] if dim in moves.coords else int(at) for dim, at in place.items()}
+            where = ", ".join(f"{dim} {at}" for dim, at in named.items())
+            raise ValueError(f"transition has {said} at {where}; correct it")
