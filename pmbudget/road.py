@@ -139,6 +139,10 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
     ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else scenario.years[0])
     budget = ledger.sum("entry", skipna=False)
     total = resource_cost.sum(["region", "resource"], skipna=False)
+    if not np.isfinite(total.to_numpy()).all() or not np.isfinite(outcomes["qaly"].to_numpy()).all():
+        raise ValueError(
+            f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
+        )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
     shown = {"year": scenario.years}
     return Results(
@@ -190,7 +194,9 @@ def _counted(expected: xr.DataArray, rngs: list[tuple[np.random.Generator, int]]
 
 def _test_cost(scenario: Scenario, outcomes: xr.Dataset) -> xr.DataArray:
     once = outcomes["cost_once"].sel(strategy=scenario.case.comparator, drop=True)
-    return once.isel(resource=(outcomes["unit"] == "diagnostic_unit").to_numpy()).sum("resource")
+    return once.isel(resource=((outcomes["unit"] == "diagnostic_unit") & outcomes["in_budget"]).to_numpy()).sum(
+        "resource"
+    )
 
 
 def _discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
@@ -220,7 +226,8 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index parameter, columns low, high (INMB at the lower and upper end), base and evidence, widest first; SEK.
+        Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
+        INMB) and is_assumed, widest first; SEK.
     """
     posterior = fit_evidence(scenario.parameters)
     table = draw_parameters(scenario.parameters, posterior, seed=seed)
@@ -245,7 +252,7 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
             "low": gain[0:-1:2],
             "high": gain[1:-1:2],
             "base": gain[-1],
-            "evidence": [scenario.parameters[name].record.evidence for name in uncertain],
+            "is_assumed": [scenario.parameters[name].is_assumed for name in uncertain],
         },
         index=pd.Index(uncertain, name="parameter"),
     )
@@ -261,9 +268,10 @@ def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:
 def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> dict[str, float]:
     """How much of the result rests on assumptions.
 
-    The share of variance is Var(E[result | assumptions]) / Var(result), by evaluating once more with the assumed parameters as they
-    were drawn and everything else drawn anew: the covariance of the two is the numerator. The share of cost is what disappears from
-    the expected resource cost of the scenario when every assumed price is set to 0.
+    The share of variance is Var(E[result | assumptions]) / Var(result), by evaluating once more with the parameters whose spread was
+    assumed as they were drawn and everything else drawn anew: the covariance of the two is the numerator. The share of cost is what
+    disappears from the expected change in resource cost against today's use, resource by resource and whatever its sign, when every
+    assumed price is set to 0.
 
     Returns
     -------
@@ -271,7 +279,7 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
         ``variance_<reference>`` for the whole period's net budget impact against each reference, ``variance_inmb`` for the incremental
         net monetary benefit at ``wtp``, and ``cost``; each 0-1.
     """
-    assumed = [name for name, parameter in scenario.parameters.items() if parameter.rests_on_assumption]
+    assumed = [name for name, parameter in scenario.parameters.items() if parameter.spread_is_assumed]
     posterior = fit_evidence(scenario.parameters)
     n = results.cost.sizes["draw"]
     other = evaluate_draws(
@@ -287,14 +295,20 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
     shares["variance_inmb"] = _explained(*gains)
     few = min(n, BLOCK)
     table = draw_parameters(scenario.parameters, posterior, n=few, seed=seed)
-    prices = [name for name in assumed if currency_of(scenario.parameters[name].unit) and name in table]
-    unpriced = table.assign({name: table[name] * 0 for name in prices})
-    with_all, without = (
-        float(evaluate_draws(scenario, each, seed=seed).resource_total.sel(mix="new").sum("year").mean("draw"))
-        for each in (table, unpriced)
-    )
-    shares["cost"] = 1 - without / with_all if with_all else 0.0
+    priced = [
+        name for name, parameter in scenario.parameters.items() if parameter.is_assumed and currency_of(parameter.unit)
+    ]
+    unpriced = table.assign({name: table[name] * 0 for name in priced})
+    changes = [_change(evaluate_draws(scenario, each, seed=seed)) for each in (table, unpriced)]
+    whole = float(np.abs(changes[0]).sum())
+    shares["cost"] = float(np.abs(changes[0] - changes[1]).sum()) / whole if whole else float("nan")
     return shares
+
+
+def _change(results: Results) -> np.ndarray:
+    """Expected change in cost against today's use by resource, SEK."""
+    cost = results.resource_cost.sum(["region", "year"], skipna=False)
+    return (cost.sel(mix="new") - cost.sel(mix="today")).to_numpy()
 
 
 def _explained(first: np.ndarray, second: np.ndarray) -> float:

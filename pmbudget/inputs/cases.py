@@ -87,10 +87,14 @@ class Test(Strict):
 
 
 class TestOffered(Strict):
-    """A test's place in a strategy: the share of those still without an answer who are offered it."""
+    """A test's place in a strategy: the share of those still without an answer who are offered it, and when its answer comes.
+
+    ``turnaround_share`` is the part of the strategy's turnaround after which this test is answered; all of it if left out.
+    """
 
     test: str
     offered: Ref
+    turnaround_share: Ref | None = None
 
 
 class Strategy(Strict):
@@ -134,11 +138,15 @@ class Management(Strict):
 
 
 class TrueClass(Strict):
-    """A true class of patient: how common, what follows when it is found, what it means for prognosis when it is not."""
+    """A true class of patient: how common, what follows when it is found, what it means for prognosis when it is not.
+
+    What a class that ``waits`` leads to comes later in the disease, so that no answer is too late for it.
+    """
 
     label: Text
     prevalence: Literal["else"] | Ref = Field(union_mode="left_to_right")
     matched: str | None = None
+    waits: bool = False
     prognosis_progression_free: tuple[Ref, ...] = ()
     prognosis_overall: tuple[Ref, ...] = ()
 

@@ -23,6 +23,10 @@ from pmbudget.inputs.files import (
 from pmbudget.inputs.prices import Prices, currency_of, load_prices
 
 SHARES = ("probability", "share", "proportion", "utility")
+SIGNED = ("difference of", "logit per", "per year")
+"""Units, by how they begin, of what may be below 0; everything else may not."""
+ABOVE_ZERO = ("hazard ratio", "Weibull shape", "months", "days", "hours", "SD of")
+"""Units, by how they begin, of what the model divides by or takes the logarithm of."""
 
 
 class Text(Strict):
@@ -113,6 +117,7 @@ class Record(Strict):
     distribution: Reported
     by: Literal["region"] | None = None
     evidence: Evidence
+    interval_evidence: Literal["assumption"] | None = None
     source: Source
     note: str = ""
     set_by_scenario: bool = False
@@ -138,6 +143,10 @@ class Record(Strict):
             low, high = known.interval
             if not (0 <= known.mean <= 1 and (known.family in ("beta", "fixed") or (low >= 0 and high <= 1))):
                 raise ValueError(f"a {self.unit} lies between 0 and 1; correct the figures, or use family beta")
+        low = known.interval[0]
+        if not self.unit.startswith(SIGNED) and (low < 0 or (low == 0 and self.unit.startswith(ABOVE_ZERO))):
+            least = "above 0" if self.unit.startswith(ABOVE_ZERO) else "0 or more"
+            raise ValueError(f"{low:g} {self.unit} is impossible; give figures that are {least}")
         return self
 
 
@@ -164,9 +173,14 @@ class Parameter:
         return self.distribution is None
 
     @property
-    def rests_on_assumption(self) -> bool:
+    def is_assumed(self) -> bool:
         """Whether the figure or the year of its price was assumed."""
         return "assumption" in (self.record.evidence, self.record.price_year_evidence)
+
+    @property
+    def spread_is_assumed(self) -> bool:
+        """Whether how surely it is known was assumed, even if the figure itself was read."""
+        return self.is_assumed or self.record.interval_evidence == "assumption"
 
     @property
     def unit(self) -> str:

@@ -111,8 +111,9 @@ class ScenarioFile(Strict):
     def _pace_needs_years(self) -> Self:
         if (self.pace is None) != (self.agreement is None):
             raise ValueError("agreement and pace go together; give both, or neither for the unplanned world")
-        if self.pace and not self.years.first <= self.pace.start <= self.years.last:
-            raise ValueError(f"pace starts {self.pace.start}, outside the years shown; move start or years")
+        starts = [self.pace.start, *self.pace.region_starts.values()] if self.pace else []
+        if outside := [start for start in starts if not self.years.first <= start <= self.years.last]:
+            raise ValueError(f"pace starts {outside[0]}, outside the years shown; move start or years")
         return self
 
 

@@ -17,8 +17,8 @@ def decision_tree(tree: Mapping[str, Any], parameters: Any = None) -> xr.Dataset
     ----------
     tree : mapping
         ``{strategy: node}``; a node is ``{"cost": x, "effect": y, "branches": {label: (probability, node), …}}``, each part optional.
-        What is met along a path adds up. A figure is a number, an array over draws, or a name looked up in ``parameters``; the probability that
-        remains is ``"else"``.
+        What is met along a path adds up. A figure is a number, an array over draws, or a name looked up in ``parameters``; the
+        probability that remains is ``"else"``.
     parameters : Dataset or mapping, optional
         Where names are looked up.
 

@@ -56,7 +56,8 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     nothing = xr.Variable("true_class", np.zeros(len(classes)))
     searching, tissue = nothing + 1.0, xr.Variable((), 1.0)
     performed: dict[str, xr.Variable] = {}
-    rebiopsies, found, wrong = nothing, nothing, nothing
+    rebiopsies, found, wrong, acted_matched, acted_mismatched = (nothing for _ in range(5))
+    first_line = xr.Variable("true_class", [float(not one.waits) for one in case.classes.values()])
     for step in plan.tests:
         test = case.tests[step.test]
         failure, specificity = product(draws, [test.failure]), product(draws, [test.specificity])
@@ -68,21 +69,24 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
         sensitivity = [product(draws, [test.targets[name]]) if name in test.targets else never for name in classes]
         true_positive = answered * stacked(sensitivity, "true_class")
         false_positive = answered * is_other * (1 - specificity)
+        late = 1 - _in_time(draws, case, plan.turnaround, step.turnaround_share)
+        acted_matched = acted_matched + true_positive * (1 - late * first_line)
+        acted_mismatched = acted_mismatched + false_positive * (1 - late)
         performed[step.test] = performed.get(step.test, nothing) + made + again
         rebiopsies = rebiopsies + again
         found, wrong = found + true_positive, wrong + false_positive
         searching = searching - true_positive - false_positive
         if plan.exhaustion is not None:
-            tissue = tissue * (1 - product(draws, [plan.exhaustion]))
-    acted = _in_time(draws, case, strategy) * product(draws, common.after_result)
-    managements = _managements(case, found * acted, wrong * acted)
+            tissue = tissue * (1 - product(draws, [plan.exhaustion]) * product(draws, [step.offered]))
+    followed = product(draws, common.after_result)
+    managements = _managements(case, acted_matched * followed, acted_mismatched * followed)
     return Pathway(managements, performed, rebiopsies, found + wrong, found)
 
 
-def _in_time(draws: Draws, case: Case, strategy: str) -> xr.Variable:
-    """Share of the answers that come in time to be acted on, the late ones that still are included."""
-    common, turnaround = case.pathway, product(draws, [case.strategies[strategy].turnaround])
-    wait = np.log(product(draws, [common.window])) - np.log(turnaround)
+def _in_time(draws: Draws, case: Case, turnaround: str, part: str | None) -> xr.Variable:
+    """Share of a test's answers that come in time to be acted on, the late ones that still are included."""
+    common, days = case.pathway, product(draws, [turnaround, part] if part else [turnaround])
+    wait = np.log(product(draws, [common.window])) - np.log(days)
     in_time = xr.apply_ufunc(special.ndtr, wait / product(draws, [common.turnaround_spread]))
     return in_time + (1 - in_time) * product(draws, [common.late_but_matched])
 

@@ -203,8 +203,10 @@ def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     return _picture(figure, alt)
 
 
-def tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, *, wtp: float, most: int = 15) -> Picture:
-    """One-way sensitivity of the net monetary benefit, widest first; assumptions are marked."""
+def tornado_chart(
+    scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words, *, wtp: float, most: int = 15
+) -> Picture:
+    """One-way sensitivity of the net monetary benefit around the means, widest first; assumptions and the expected benefit are marked."""
     plt, _ = _plot()
     shown = frame.head(most).iloc[::-1]
     figure, axis = plt.subplots(figsize=(11, 0.42 * len(shown) + 1.8))
@@ -214,9 +216,11 @@ def tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, *, wtp:
         for end, colour in (("low", "#8fb8d0"), ("high", COLOURS["new"])):
             axis.barh(place, row[end] / 1e3 - base, left=base, color=colour, height=0.7)
         label = words.label(scenario.parameters[str(name)].record.label)
-        labels.append(f"{label} *" if row["evidence"] == "assumption" else label)
+        labels.append(f"{label} *" if row["is_assumed"] else label)
     axis.axvline(shown["base"].iloc[0] / 1e3, color="black", linewidth=0.9)
     axis.axvline(0, color="#b00020", linewidth=1.2, linestyle="--")
+    cost, qaly = increments(scenario, results)
+    axis.axvline(float((wtp * qaly - cost).mean()) / 1e3, color="black", linewidth=1.2, linestyle=":")
     axis.set_yticks(range(len(shown)), [_wrapped(label, 52) for label in labels], fontsize=10)
     axis.set_xlabel(words("tornado_x", wtp=words.number(wtp)) + f"   (* {words('tornado_assumption')})")
     _numbers(axis.xaxis, words)

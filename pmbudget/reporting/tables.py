@@ -371,7 +371,7 @@ def resources_table(scenario: Scenario, results: Results, words: Words) -> Html:
 def evidence_headline(scenario: Scenario, words: Words) -> Html:
     """How many parameters are learnt, read and assumed."""
     parameters = scenario.parameters
-    assumed = sum(p.rests_on_assumption for p in parameters.values())
+    assumed = sum(p.is_assumed for p in parameters.values())
     fitted = len(learnt(parameters))
     return lead(
         words("headline_evidence", learnt=fitted, published=len(parameters) - assumed - fitted, assumed=assumed)
@@ -436,6 +436,8 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
         if record.price_year is not None:
             conversion = f"{words.figure(parameter.factor)}" + (f" × {parameter.rate}" if parameter.rate else "")
         grade = words(f"evidence.{record.evidence}")
+        if record.interval_evidence:
+            grade = f"{grade} ({words('evidence_columns.interval')}: {words('evidence.assumption')})"
         if record.price_year_evidence and record.evidence != "assumption":
             grade = f"{grade} ({words('evidence_columns.price_year').lower()}: {words('evidence.assumption')})"
         rows.append(

@@ -126,7 +126,7 @@ def test_the_second_test_is_made_on_those_without_answer_whose_tissue_lasts(by_h
     twice = one_test(case, "dna_panel", "dna_panel", exhaustion="exhaustion_step")
     path = walk_pathway(setting(by_hand, ["exhaustion_step"], 0.25), twice, "one")
     found = 0.8 * 0.86 * 0.9
-    again = (1 - found) * 0.8 * 0.75
+    again = (1 - found) * 0.8 * (1 - 0.25 * 0.8)
     assert labelled(path.found, case)["egfr"] == pytest.approx(found + again * 0.86 * 0.9)
     assert labelled(path.performed["dna_panel"], case)["egfr"] == pytest.approx((0.8 + again) * 1.1)
 
@@ -166,3 +166,22 @@ def test_nothing_offered_leaves_all_with_the_reference(few, case, setting):
 def test_a_product_of_nothing_is_one(few):
     assert float(product(few, [])) == 1
     assert np.array_equal(product(few, ["offered_panel"]).to_numpy(), few["offered_panel"].to_numpy())
+
+
+def test_an_early_answer_is_in_time_more_often_and_what_waits_is_never_late(by_hand, case, setting):
+    timed = setting(by_hand, [case.strategies["panel"].turnaround], 28.0)
+    timed = setting(timed, [case.pathway.window], 14.0)
+    timed = setting(timed, [case.pathway.late_but_matched], 0.0)
+    timed = setting(timed, case.pathway.after_result, 1.0)
+    plan = one_test(case, "dna_panel")
+    step = plan.strategies["one"].tests[0].model_copy(update={"turnaround_share": "share_turnaround_first_tests"})
+    early = plan.model_copy(update={"strategies": {"one": plan.strategies["one"].model_copy(update={"tests": (step,)})}})
+    halved = setting(timed, ["share_turnaround_first_tests"], 0.5)
+
+    def matched(of, name):
+        place = {"management": list(case.managements).index(case.classes[name].matched)}
+        return labelled(walk_pathway(halved, of, "one").managements.isel(place), case)[name]
+
+    assert matched(early, "egfr") == pytest.approx(0.5 * 0.8 * 0.86 * 0.9)
+    assert matched(plan, "egfr") < 0.5 * matched(early, "egfr")
+    assert matched(plan, "kras_g12c") == pytest.approx(0.8 * 0.86 * 0.9)

@@ -26,7 +26,7 @@ def expected(few, funnel, scenario):
 
 
 def test_the_regions_sum_to_the_national_number(expected, few, funnel):
-    national = few[funnel.incident] * few[funnel.shares[0]] * few[funnel.shares[1]]
+    national = few[funnel.incident] * few[funnel.shares[0]] * few[funnel.shares[1]] * few[funnel.shares[2]]
     for year in YEARS:
         grown = national * (1 + few[funnel.growth]) ** (year - funnel.incident_year)
         assert expected.sel(year=year).sum("region").to_numpy() == pytest.approx(grown.to_numpy(), rel=1e-12)
