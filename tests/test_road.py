@@ -218,7 +218,9 @@ def graded(scenario, grade_of):
     parameters = {
         name: replace(
             one,
-            record=one.record.model_copy(update={"evidence": grade_of(one), "price_year_evidence": None}),
+            record=one.record.model_copy(
+                update={"evidence": grade_of(one), "price_year_evidence": None, "interval_evidence": None}
+            ),
         )
         for name, one in scenario.parameters.items()
     }
@@ -237,12 +239,12 @@ def test_assumption_shares_lie_between_0_and_1(scenario, walked, without_pymc):
     assert 0 < shares["cost"] < 1
 
 
-def test_where_all_is_assumed_all_is_assumeds(scenario, walked, without_pymc):
+def test_where_all_is_assumed_all_rests_on_assumptions(scenario, walked, without_pymc):
     shares = assumption_shares(graded(scenario, lambda one: "assumption"), walked, wtp=WTP)
     assert (shares["cost"], shares["variance_inmb"]) == pytest.approx((1, 1), rel=1e-9)
 
 
-def test_where_every_price_is_assumed_all_cost_is_assumeds(scenario, walked, without_pymc):
+def test_where_every_price_is_assumed_all_cost_rests_on_assumptions(scenario, walked, without_pymc):
     def grade_of(one):
         return "assumption" if currency_of(one.unit) else "published"
 
@@ -251,7 +253,18 @@ def test_where_every_price_is_assumed_all_cost_is_assumeds(scenario, walked, wit
     assert shares["variance_inmb"] < 0.9
 
 
-def test_where_nothing_is_assumed_nothing_is_assumeds(scenario, walked, without_pymc):
+def test_an_assumed_interval_counts_in_variance_and_not_in_cost(scenario, walked, without_pymc):
+    published = graded(scenario, lambda one: "published")
+    parameters = {
+        name: replace(one, record=one.record.model_copy(update={"interval_evidence": "assumption"}))
+        for name, one in published.parameters.items()
+    }
+    spread = replace(published, parameters=replace(published.parameters, parameters=parameters))
+    shares = assumption_shares(spread, walked, wtp=WTP)
+    assert (shares["cost"], shares["variance_inmb"]) == pytest.approx((0, 1), rel=1e-9)
+
+
+def test_where_nothing_is_assumed_nothing_rests_on_assumptions(scenario, walked, without_pymc):
     shares = assumption_shares(graded(scenario, lambda one: "published"), walked, wtp=WTP)
     assert shares["cost"] == 0
     assert shares["variance_inmb"] < 0.3

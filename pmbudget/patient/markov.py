@@ -123,8 +123,13 @@ def cohort_total(
         n_cycles, discount_rate, cycles_per_year=cycles_per_year
     )
     bare = occupancy.drop_vars(["cycle", "state"], errors="ignore")
-    weighted = values * xr.DataArray(weights, dims="cycle")
-    total = xr.dot(bare, weighted.drop_vars(["cycle", "state"], errors="ignore"), dim=["cycle", "state"])
+    values = values.drop_vars(["cycle", "state"], errors="ignore")
+    if "cycle" in values.dims:
+        total = xr.dot(bare, values, xr.DataArray(weights, dims="cycle"), dim=["cycle", "state"])
+    else:
+        by_cycle = bare.transpose("cycle", ...)
+        spent = by_cycle.isel(cycle=0, drop=True).copy(data=np.tensordot(weights, by_cycle.to_numpy(), axes=1))
+        total = xr.dot(spent, values, dim="state")
     if transition_values is None:
         return total
     if transition is None:

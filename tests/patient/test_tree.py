@@ -175,7 +175,9 @@ def test_an_early_answer_is_in_time_more_often_and_what_waits_is_never_late(by_h
     timed = setting(timed, case.pathway.after_result, 1.0)
     plan = one_test(case, "dna_panel")
     step = plan.strategies["one"].tests[0].model_copy(update={"turnaround_share": "share_turnaround_first_tests"})
-    early = plan.model_copy(update={"strategies": {"one": plan.strategies["one"].model_copy(update={"tests": (step,)})}})
+    early = plan.model_copy(
+        update={"strategies": {"one": plan.strategies["one"].model_copy(update={"tests": (step,)})}}
+    )
     halved = setting(timed, ["share_turnaround_first_tests"], 0.5)
 
     def matched(of, name):
