@@ -1,6 +1,6 @@
 """A Markov cohort over draws beside a hand-vectorised NumPy loop, in the same process.
 
-10,000 draws × 3 strategies × 50 cycles × 4 states, cost and QALY discounted; transitions constant, and changing by cycle. Prints CPU seconds
+10,000 draws × 3 strategies × 50 cycles × 4 states, cost and QALY discounted; transitions constant or changing by cycle. Prints CPU seconds
 (the least of five), their ratio and the peak memory.
 """
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pmbudget.batch.notebooks import notebook_faults
+from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault
 from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
 from pmbudget.inputs import Scenario, expand
@@ -26,6 +26,9 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     if not faults:
         faults += _unread(root, whole)
     notebooks = root.parent / "notebooks"
+    wanted = {f"{chapter.name}.ipynb" for chapter in (*CHAPTERS, COMPARISON)} if notebooks.is_dir() else set()
+    for name in sorted(wanted - {path.name for path in notebooks.glob("*.ipynb")}):
+        faults.append(Fault(f"notebooks/{name}", "file", "not found", "restore it"))
     for path in sorted(notebooks.glob("*.ipynb")):
         faults += notebook_faults(path)
     return list(dict.fromkeys(faults))

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.inputs.cases import CareItem, Case, Curve, Item
-from pmbudget.patient.cohort import partitioned_survival
+from pmbudget.patient.cohort import STATES, partitioned_survival
 from pmbudget.patient.costing import Draws, item_use, product, stacked
 from pmbudget.patient.survival import survival_curve, weibull_scale
 from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
@@ -33,7 +33,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         ``cost`` and ``activity`` (draw, strategy, year_since_start, resource) and ``cost_once``, ``activity_once``
         (draw, strategy, resource): SEK and the resource's measure per patient, undiscounted; ``qaly`` and ``life_years``
         (draw, strategy, year_since_start); ``treated`` (draw, strategy, management): share of patients; ``found`` (draw, strategy):
-        share found of those with something to find. Coordinates ``unit``, ``kind`` and ``in_budget`` stand on ``resource``;
+        share found of those with something to find; ``carriers`` (draw): their share of all, and ``mismatched_carriers``
+        (draw, strategy): the share of all who are carriers and treated for another target than their own. Coordinates ``unit``, ``kind`` and ``in_budget`` stand on ``resource``;
         ``attrs["crossings"]`` is the share of curve points where progression-free survival was lowered to overall survival.
     """
     shares = class_shares(draws, case)
@@ -76,6 +77,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         "life_years": life_years,
         "treated": weights.sum("true_class"),
         "found": (found * carriers).sum("true_class") / carriers.sum("true_class"),
+        "carriers": carriers.sum("true_class"),
+        "mismatched_carriers": _mismatched(case, paths, carriers),
     }
     order = ("draw", "strategy", "management", "year_since_start", "resource")
     full = {"draw": draws.sizes["draw"], "strategy": len(paths)}
@@ -93,6 +96,26 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
             **resource_coordinates(case, _resources(case)),
         },
         attrs={"crossings": float(np.mean(crossings))},
+    )
+
+
+def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataArray:
+    """Share of patients in each state (draw, strategy, cycle, state), monthly cycles 0 … 12 x ``horizon``."""
+    shares = class_shares(draws, case)
+    weights = stacked([walk_pathway(draws, case, name).managements for name in case.strategies], "strategy") * shares
+    total = xr.Variable((), 0.0)
+    for place, management in enumerate(case.managements):
+        curves = (_curve(draws, case, management, which, horizon) for which in ("progression_free", "overall"))
+        total = total + _over_classes(partitioned_survival(*curves).variable, weights.isel(management=place))
+    coords = {"strategy": list(case.strategies), "state": list(STATES)}
+    full = total.set_dims({"draw": draws.sizes["draw"], **total.sizes})
+    return xr.DataArray(full.transpose("draw", "strategy", "cycle", "state"), coords=coords)
+
+
+def _mismatched(case: Case, paths: dict[str, Pathway], carriers: xr.Variable) -> xr.Variable:
+    place = list(case.managements).index(case.mismatched)
+    return (stacked([path.managements.isel(management=place) for path in paths.values()], "strategy") * carriers).sum(
+        "true_class"
     )
 
 

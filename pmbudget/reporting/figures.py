@@ -39,7 +39,7 @@ class Picture:
         }
 
 
-def _plot() -> Any:
+def plot() -> Any:
     """Matplotlib and seaborn, loaded where a figure is made."""
     import matplotlib
 
@@ -51,21 +51,24 @@ def _plot() -> Any:
     return plt, sns
 
 
-def _picture(figure: Any, alt: str) -> Picture:
-    plt, _ = _plot()
+def picture(figure: Any, alt: str) -> Picture:
+    """A figure as PNG, closed."""
+    plt, _ = plot()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
     return Picture(buffer.getvalue(), alt)
 
 
-def _numbers(axis: Any, words: Words, digits: int = 0) -> None:
+def numbered(axis: Any, words: Words, digits: int = 0) -> None:
+    """Tick labels in the language's number format."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value, digits)))
 
 
-def _wrapped(text: str, width: int) -> str:
+def wrapped(text: str, width: int) -> str:
+    """Text in lines of at most ``width`` characters."""
     import textwrap
 
     return "\n".join(textwrap.wrap(text, width))
@@ -73,7 +76,7 @@ def _wrapped(text: str, width: int) -> str:
 
 def fan_chart(scenario: Scenario, results: Results, words: Words, *, reference: str = "today") -> Picture:
     """Yearly net budget by payer against a reference: mean, 50 % and 95 % intervals, MSEK."""
-    plt, _ = _plot()
+    plt, _ = plot()
     net = with_groups(results.net_budget(reference)).sum("region", skipna=False) / 1e6
     payers = [payer for payer in PAYER_ORDER if payer in net["payer"].to_numpy()]
     figure, axes = plt.subplots(2, -(-len(payers) // 2), figsize=(11, 6.4), sharex=True, sharey=True, squeeze=False)
@@ -86,15 +89,15 @@ def fan_chart(scenario: Scenario, results: Results, words: Words, *, reference: 
         axis.plot(years, values.mean("draw"), color=COLOURS["new"], linewidth=2)
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set_title(words(f"payers.{payer}"), fontsize=12)
-        _numbers(axis.yaxis, words)
+        numbered(axis.yaxis, words)
         axis.set_xticks(years[::3])
     for axis in axes[:, 0]:
         axis.set_ylabel(words("fan_y"))
     for axis in list(axes.flat)[len(payers) :]:
         axis.set_visible(False)
-    figure.suptitle(_wrapped(_fan_title(net, words, reference), 90), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(wrapped(_fan_title(net, words, reference), 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
-    return _picture(figure, words("fan_alt", payers=", ".join(words(f"payers.{payer}") for payer in payers)))
+    return picture(figure, words("fan_alt", payers=", ".join(words(f"payers.{payer}") for payer in payers)))
 
 
 def _fan_title(net: xr.DataArray, words: Words, reference: str) -> str:
@@ -108,7 +111,7 @@ def _fan_title(net: xr.DataArray, words: Words, reference: str) -> str:
 
 def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     """National coverage by year in the three worlds with 95 % intervals, and by region in the fifth year."""
-    plt, sns = _plot()
+    plt, sns = plot()
     year = scenario.years[min(4, len(scenario.years) - 1)]
     national = coverage_frame(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), gridspec_kw={"width_ratios": [1.1, 1]})
@@ -147,16 +150,16 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     right.set_title(words("coverage_right", year=year), fontsize=12)
     reached = national[national["year"] == year].set_index("mix")["mean"]
     title = words("coverage_title", year=year, **{mix: words.percent(reached[mix]) for mix in COLOURS})
-    figure.suptitle(_wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
-    return _picture(figure, words("coverage_alt", year=year))
+    return picture(figure, words("coverage_alt", year=year))
 
 
 def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     """Cost-effectiveness plane and acceptability curves."""
     from pmbudget.appraisal.cea import ceac
 
-    plt, sns = _plot()
+    plt, sns = plot()
     cost, qaly = increments(scenario, results)
     figure, (plane, curve) = plt.subplots(1, 2, figsize=(11, 5.2))
     sns.scatterplot(
@@ -176,13 +179,13 @@ def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     plane.axvline(0, color="black", linewidth=0.8)
     plane.set_xlabel(words("plane_x"))
     plane.set_ylabel(words("plane_y"))
-    _numbers(plane.yaxis, words)
-    _numbers(plane.xaxis, words, 2)
+    numbered(plane.yaxis, words)
+    numbered(plane.xaxis, words, 2)
     new = words.label(scenario.case.strategies[scenario.case.new].label)
     title = words(
         "plane_title", new=new, qaly=words.figure(float(qaly.mean())), cost=words.number(float(cost.mean()), -2)
     )
-    plane.set_title(_wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
+    plane.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
     grid = np.linspace(0, 2 * max(thresholds(scenario).values()), 101)
     probability = ceac(results.cost, results.qaly, grid)
     for name, colour in ((scenario.case.new, COLOURS["new"]), (scenario.case.comparator, COLOURS["today"])):
@@ -192,22 +195,22 @@ def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     curve.set_xlabel(words("ceac_x"))
     curve.set_ylabel(words("ceac_y"))
     curve.set_xticks(np.linspace(0, grid[-1] / 1e3, 5))
-    _numbers(curve.xaxis, words)
+    numbered(curve.xaxis, words)
     curve.legend()
     above = grid[probability.sel(strategy=scenario.case.new).to_numpy() >= 0.5]
     found = words("ceac_title_never") if not above.size else words("ceac_title", wtp=words.number(above[0], -4))
     found = words("ceac_title_always") if above.size == grid.size else found
-    curve.set_title(_wrapped(found, 48), loc="left", fontweight="bold", fontsize=12)
+    curve.set_title(wrapped(found, 48), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     alt = f"{words('plane_alt', draws=words.number(cost.size))} {words('ceac_alt')}"
-    return _picture(figure, alt)
+    return picture(figure, alt)
 
 
 def tornado_chart(
     scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words, *, wtp: float, most: int = 15
 ) -> Picture:
     """One-way sensitivity of the net monetary benefit around the means, widest first; assumptions and the expected benefit are marked."""
-    plt, _ = _plot()
+    plt, _ = plot()
     shown = frame.head(most).iloc[::-1]
     figure, axis = plt.subplots(figsize=(11, 0.42 * len(shown) + 1.8))
     labels = []
@@ -221,15 +224,15 @@ def tornado_chart(
     axis.axvline(0, color="#b00020", linewidth=1.2, linestyle="--")
     cost, qaly = increments(scenario, results)
     axis.axvline(float((wtp * qaly - cost).mean()) / 1e3, color="black", linewidth=1.2, linestyle=":")
-    axis.set_yticks(range(len(shown)), [_wrapped(label, 52) for label in labels], fontsize=10)
+    axis.set_yticks(range(len(shown)), [wrapped(label, 52) for label in labels], fontsize=10)
     axis.set_xlabel(words("tornado_x", wtp=words.number(wtp)) + f"   (* {words('tornado_assumption')})")
-    _numbers(axis.xaxis, words)
+    numbered(axis.xaxis, words)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in ("#8fb8d0", COLOURS["new"])]
     axis.legend(handles, [words("tornado_low"), words("tornado_high")], loc="lower right")
     first = words.label(scenario.parameters[str(frame.index[0])].record.label)
     axis.set_title(words("tornado_title", first=first), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
-    return _picture(figure, words("tornado_alt"))
+    return picture(figure, words("tornado_alt"))
 
 
 def forest_plots(parameters: Sequence[Parameter], posterior: Posterior, words: Words) -> list[Picture]:
@@ -238,7 +241,7 @@ def forest_plots(parameters: Sequence[Parameter], posterior: Posterior, words: W
 
 
 def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture:
-    plt, _ = _plot()
+    plt, _ = plot()
     used = {study.study: weight for study, weight in pooled_studies(parameter)}
     rows = []
     for study in parameter.studies:
@@ -265,7 +268,7 @@ def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture
     )
     axis.set_xlabel(words("forest_x"))
     axis.set_xlim(left=0)
-    _numbers(axis.xaxis, words, 1 if summary[1][3] < 0.05 else 0)
+    numbered(axis.xaxis, words, 1 if summary[1][3] < 0.05 else 0)
     _, mean, low, high = summary[1]
     label = words.label(parameter.record.label)
     digits = 1 if high < 0.1 else 0
@@ -277,7 +280,7 @@ def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture
         fontweight="bold",
     )
     figure.tight_layout()
-    return _picture(figure, words("forest_alt"))
+    return picture(figure, words("forest_alt"))
 
 
 def _three(values: np.ndarray) -> tuple[float, float, float]:
@@ -287,7 +290,7 @@ def _three(values: np.ndarray) -> tuple[float, float, float]:
 
 def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
     """Net budget against today's use by payer and run over the longest period, MSEK with 95 % intervals."""
-    plt, sns = _plot()
+    plt, sns = plot()
     budgets = [run.figures.query("measure == 'net_budget' and reference == 'today'") for run in runs]
     period = budgets[0]["period"].iloc[-1]
     budgets = [budget[budget["period"] == period].set_index("payer") for budget in budgets]
@@ -303,7 +306,7 @@ def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
     axis.set_yticks(range(len(payers)), [words(f"payers.{payer}") for payer in payers])
     axis.invert_yaxis()
     axis.set_xlabel(words("compare_x", period=period))
-    _numbers(axis.xaxis, words)
+    numbered(axis.xaxis, words)
     axis.legend(loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=2, fontsize=10, frameon=False)
     totals = [budget.loc["all", "mean"] for budget in budgets]
     least, most = int(np.argmin(totals)), int(np.argmax(totals))
@@ -315,6 +318,6 @@ def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
         most=words.msek(totals[most]),
         most_scenario=labels[most],
     )
-    axis.set_title(_wrapped(title, 95), loc="left", fontweight="bold", fontsize=12)
+    axis.set_title(wrapped(title, 95), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
-    return _picture(figure, words("compare_alt"))
+    return picture(figure, words("compare_alt"))

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
@@ -179,21 +180,13 @@ def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
     return frame
 
 
-def staff_share(scenario: Scenario, results: Results) -> pd.Series:
-    """Share of the cost of diagnostics that is staff, by strategy: computed, never assumed."""
-    once = results.outcomes["cost_once"]
-    case = scenario.case
-    diagnostic = [
-        item.resource
-        for items in (
-            *(test.items for test in case.tests.values()),
-            case.pathway.rebiopsy_items,
-            case.pathway.positive_items,
-        )
-        for item in items
-    ]
-    chosen = once.sel(resource=[name for name in once["resource"].to_numpy() if name in diagnostic])
-    return (chosen.where(chosen["kind"] == "staff", 0.0).sum("resource") / chosen.sum("resource")).to_series()
+def staff_share_of(case: Case, cost_once: xr.DataArray) -> xr.DataArray:
+    """Share of the cost of diagnostics that is staff (the dims of ``cost_once`` but resource): computed, never assumed."""
+    groups = (*(test.items for test in case.tests.values()), case.pathway.rebiopsy_items, case.pathway.positive_items)
+    diagnostic = {item.resource for items in groups for item in items}
+    chosen = cost_once.isel(resource=np.isin(cost_once["resource"].to_numpy(), list(diagnostic)))
+    staff = chosen.isel(resource=chosen["kind"].to_numpy() == "staff")
+    return staff.sum("resource") / chosen.sum("resource")
 
 
 def incremental_table(scenario: Scenario, results: Results) -> pd.DataFrame:

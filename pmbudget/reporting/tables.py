@@ -17,7 +17,7 @@ from pmbudget.reporting.frames import (
     judged,
     periods,
     region_frame,
-    staff_share,
+    staff_share_of,
     thresholds,
     with_groups,
 )
@@ -318,7 +318,7 @@ def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
     case, outcomes = scenario.case, results.outcomes
     treated = outcomes["treated"]
     matched = [one.matched for one in case.classes.values() if one.matched]
-    staff = staff_share(scenario, results)
+    staff = staff_share_of(case, outcomes["cost_once"])
     names = [str(name) for name in outcomes["strategy"].to_numpy()]
     rows = [
         [words("found_row"), *(words.percent(float(outcomes["found"].sel(strategy=name))) for name in names)],
@@ -333,7 +333,7 @@ def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
                 for name in names
             ),
         ],
-        [words("staff_row"), *(words.percent(staff[name]) for name in names)],
+        [words("staff_row"), *(words.percent(float(staff.sel(strategy=name))) for name in names)],
     ]
     return table(
         words("pathway_caption"),

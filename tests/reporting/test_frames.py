@@ -57,7 +57,7 @@ def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results)
         resource=[name for name in once["resource"].to_numpy() if name.startswith(("laboratory", "staff", "rebiopsy"))]
     )
     staff = once.sel(resource=[name for name in once["resource"].to_numpy() if name.startswith("staff")])
-    assert frames.staff_share(scenario, results)["panel"] == pytest.approx(float(staff.sum() / laboratory.sum()))
+    assert float(frames.staff_share_of(scenario.case, once)) == pytest.approx(float(staff.sum() / laboratory.sum()))
 
 
 def test_a_run_is_stored_and_read_again(tmp_path, scenario, results, figures):
