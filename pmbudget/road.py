@@ -301,7 +301,7 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
     unpriced = table.assign({name: table[name] * 0 for name in priced})
     changes = [_change(evaluate_draws(scenario, each, seed=seed)) for each in (table, unpriced)]
     whole = float(np.abs(changes[0]).sum())
-    shares["cost"] = float(np.abs(changes[0] - changes[1]).sum()) / whole if whole else float("nan")
+    shares["cost"] = min(1.0, float(np.abs(changes[0] - changes[1]).sum()) / whole) if whole else float("nan")
     return shares
 
 

@@ -27,7 +27,6 @@ def _taper(clause: Taper, cost: xr.DataArray, balance: xr.DataArray, terms: Term
         "kind", skipna=False
     )
     relief = -share * covered
-    relief.loc[{"payer": clause.payer}] = 0.0
     paid = -relief.sum("payer") * (relief["payer"] == clause.payer)
     return relief + paid
 

@@ -34,7 +34,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         (draw, strategy, resource): SEK and the resource's measure per patient, undiscounted; ``qaly`` and ``life_years``
         (draw, strategy, year_since_start); ``treated`` (draw, strategy, management): share of patients; ``found`` (draw, strategy):
         share found of those with something to find; ``carriers`` (draw): their share of all, and ``mismatched_carriers``
-        (draw, strategy): the share of all who are carriers and treated for another target than their own. Coordinates ``unit``, ``kind`` and ``in_budget`` stand on ``resource``;
+        (draw, strategy): the share of all who are carriers and treated for another target than their own. Coordinates ``unit``,
+        ``kind`` and ``in_budget`` stand on ``resource``;
         ``attrs["crossings"]`` is the share of curve points where progression-free survival was lowered to overall survival.
     """
     shares = class_shares(draws, case)

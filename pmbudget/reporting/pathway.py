@@ -36,7 +36,7 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
             comparator=label[case.comparator].lower(),
             found_new=_percent(found[case.new], words),
             found_old=_percent(found[case.comparator], words),
-            gained=_percent(gained, words),
+            gained=words.span(interval_frame(gained).iloc[0], per=0.01, digits=1),
         ),
         words(
             "headline_staff",
@@ -55,6 +55,10 @@ def _matched(case: Case) -> list[str]:
 def _percent(values: xr.DataArray, words: Words) -> str:
     row = interval_frame(values).iloc[0]
     return f"{words.span(row, per=0.01, digits=0)} %"
+
+
+def _tenths(share: float, words: Words) -> str:
+    return f"{words.number(100 * share, 1)} %"
 
 
 def tree_chart(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Picture:
@@ -110,7 +114,7 @@ def _draw_tree(axis: Any, title: str, branches: list[tuple[str, float, list[tupl
         axis.text(0.36, middle, words(key), ha="center", va="center", fontsize=10, bbox=box)
         for place, (end, part) in zip(places, ends, strict=True):
             axis.plot(
-                [0.47, 0.66],
+                [0.36, 0.66],
                 [middle, place],
                 color="#9aa5b1",
                 linewidth=0.8 + 5 * part,
@@ -118,8 +122,8 @@ def _draw_tree(axis: Any, title: str, branches: list[tuple[str, float, list[tupl
                 solid_capstyle="round",
             )
             axis.text(
-                0.575,
-                (middle + place) / 2,
+                0.55,
+                middle + (place - middle) * 19 / 30,
                 f"{words.number(100 * part, 1)} %",
                 ha="center",
                 va="center",
@@ -138,10 +142,10 @@ def _draw_tree(axis: Any, title: str, branches: list[tuple[str, float, list[tupl
     axis.text(0.07, root, title, ha="center", va="center", fontsize=11, fontweight="bold", bbox=box)
     for middle, share in middles:
         axis.plot(
-            [0.14, 0.25], [root, middle], color="#9aa5b1", linewidth=0.8 + 5 * share, zorder=0, solid_capstyle="round"
+            [0.07, 0.36], [root, middle], color="#9aa5b1", linewidth=0.8 + 5 * share, zorder=0, solid_capstyle="round"
         )
         axis.text(
-            0.195,
+            0.215,
             (root + middle) / 2,
             f"{words.number(100 * share, 1)} %",
             ha="center",
@@ -183,7 +187,7 @@ def course_chart(scenario: Scenario, draws: xr.Dataset, words: Words) -> Picture
         axis.set_ylim(0, 100)
     axes[0].set_ylabel(words("course_y"))
     axes[1].legend(loc="upper right", fontsize=10)
-    title = words("course_title", new=words.percent(alive[case.new]), old=words.percent(alive[case.comparator]))
+    title = words("course_title", new=_tenths(alive[case.new], words), old=_tenths(alive[case.comparator], words))
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("course_alt"))

@@ -30,7 +30,9 @@ def test_months_in_the_drawn_states_are_the_life_years_of_the_model(few, outcome
     occupancy = occupancy_by_strategy(few, scenario.case, horizon=5)
     np.testing.assert_allclose(occupancy.sum("state"), 1, atol=1e-12)
     alive = 1 - occupancy.sel(state="dead")
-    years = (alive.isel(cycle=slice(1, None)).to_numpy() + alive.isel(cycle=slice(None, -1)).to_numpy()).sum(axis=-1) / 24
+    years = (alive.isel(cycle=slice(1, None)).to_numpy() + alive.isel(cycle=slice(None, -1)).to_numpy()).sum(
+        axis=-1
+    ) / 24
     np.testing.assert_allclose(years, outcomes["life_years"].sum("year_since_start"), rtol=1e-12)
 
 
