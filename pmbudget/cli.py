@@ -1,11 +1,14 @@
 """The command line: parses and calls."""
 
 import sys
+from math import prod
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+
+from pmbudget.vocabulary import POSTERIOR_DRAWS
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Budget impact of precision diagnostics, region by region."
@@ -23,7 +26,7 @@ def run(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
     language: Annotated[Literal["sv", "en"], typer.Option(help="Language of the reports.")] = "sv",
-    draws: Annotated[int, typer.Option(min=2, help="Joint draws of all parameters.")] = 4000,
+    draws: Annotated[int, typer.Option(min=2, max=prod(POSTERIOR_DRAWS), help="Joint draws of all parameters.")] = 4000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 1,
     quick: Annotated[bool, typer.Option(help="200 draws, marked as such in every report.")] = False,
     force: Annotated[bool, typer.Option(help="Run again what is done.")] = False,
@@ -36,6 +39,8 @@ def run(
     from pmbudget.batch.local import run_plan, write_index
     from pmbudget.batch.plan import Settings, plan_batch
 
+    if Path(name).name != name:
+        raise typer.BadParameter(f"{name!r} is a path; give the bare name of a folder in outputs/", param_hint="--name")
     settings = Settings(draws=200 if quick else draws, seed=seed, language=language, quick=quick)
     plan = plan_batch(scenarios or [], cases=case or [], name=name, settings=settings)
     if dry_run:

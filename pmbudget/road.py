@@ -75,6 +75,8 @@ def evaluate(
     progress : callable, optional
         Called with draws done and draws in all.
     """
+    if draws < 2:
+        raise ValueError(f"draws = {draws} must be 2 or more")
     posterior = fit_evidence(scenario.parameters)
     table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
     return evaluate_draws(scenario, table, seed=seed, block=block, progress=progress)

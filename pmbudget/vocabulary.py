@@ -31,5 +31,8 @@ LANGUAGES = ("sv", "en")
 CREDIBLE_INTERVAL = 0.95
 TAILS = ((1 - CREDIBLE_INTERVAL) / 2, (1 + CREDIBLE_INTERVAL) / 2)
 
+POSTERIOR_DRAWS = (1000, 4)
+"""Draws and chains of a posterior: together the most joint draws that an evaluation can ask for."""
+
 BLOCK = 500
 """Draws that share one seeded generator; every block is drawn whole, so a shorter table is the start of a longer one."""

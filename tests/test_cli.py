@@ -41,10 +41,69 @@ def test_a_dry_run_says_what_would_run_and_makes_nothing(tmp_path, folder, monke
     monkeypatch.chdir(tmp_path)
     result = called("run", "agreement_fast", "--dry-run", "--name", "nothing")
     assert result.exit_code == 0, result.output
-    assert result.output.count("to run") == 4
+    assert result.output.count("to run") == 5
     assert not (tmp_path / "outputs").exists()
 
 
 def test_an_unknown_scenario_is_an_error_with_the_nearest_name():
     with pytest.raises(InputError, match="did you mean agreement_fast"):
         CliRunner().invoke(app, ["run", "agrement_fast", "--dry-run"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("cases/nsclc_panel/case.yaml", "comparator: sequential", "comparator: sequentiel", "sequentiel"),
+        ("wages.yaml", "interval: [32000, 42000]", "interval: [42000, 32000]", "does not hold the mean"),
+        (
+            "scenarios/agreement_fast.yaml",
+            "base: unplanned",
+            "base: unplanned\noverrides: {effect_agreement: 40}",
+            "between 0 and 1",
+        ),
+        (
+            "scenarios/agreement_fast.yaml",
+            "base: unplanned",
+            "base: unplanned\noverrides: {cost_ihc: -5}",
+            "impossible",
+        ),
+        (
+            "scenarios/agreement_fast.yaml",
+            "base: unplanned",
+            "base: unplanned\nsweep: {cost_pannel: [1, 2]}",
+            "sweep.cost_pannel",
+        ),
+    ],
+)
+def test_check_tells_each_of_these_once(folder, file, old, new, said):
+    path = folder / file
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    faults = [str(fault) for fault in check(folder)]
+    assert len([fault for fault in faults if said in fault]) == 1, faults
+
+
+def test_faults_of_a_broken_file_do_not_hide_those_of_others(folder):
+    (folder / "scenarios" / "unplanned.yaml").write_text("a:\n\tb: 1\n", "utf-8")
+    for name, old, new in (("scenarios/agreement_fast.yaml", "ramp:", "rampp:"), ("wages.yaml", "unit:", "uniit:")):
+        path = folder / name
+        path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
+    told = "\n".join(map(str, check(folder)))
+    assert "tabs" in told
+    assert "uniit" in told
+
+
+def test_a_broken_price_table_is_told_once_and_not_for_each_amount(folder):
+    path = folder / "prices" / "kpi.csv"
+    path.write_text(path.read_text("utf-8").replace("2024,", "2024x,", 1), "utf-8")
+    assert len(check(folder)) == 1
+
+
+@pytest.mark.parametrize(
+    "given", [("--draws", "5000"), ("--draws", "1"), ("--name", "../elsewhere"), ("--language", "no")]
+)
+def test_settings_that_cannot_be_are_refused_before_anything_runs(given):
+    result = called("run", "--dry-run", *given)
+    assert result.exit_code == 2
+    assert given[0] in result.output

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
-from pmbudget.errors import Fault
+from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
 from pmbudget.inputs import Scenario, expand
+from pmbudget.inputs.cases import read_case
 from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
-from pmbudget.inputs.parameters import Parameter
+from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
+from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import Agreement, read_scenario
 from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.road import evaluate_draws
@@ -17,12 +19,21 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     """All faults of the parameter files and the notebooks: what does not load, does not evaluate, or is read by nobody."""
     root = find_folder(folder)
     faults: list[Fault] = []
-    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").glob("*.yaml"))]
+    read_regions(root, faults)
     for path in sorted((root / "agreements").glob("*.yaml")):
         document = read_yaml(path, faults)
         if document is not None:
             validated(Agreement, document, document.data, faults)
-    whole = [one for scenario in scenarios if scenario is not None for one in expand(scenario)]
+    for path in sorted((root / "cases").glob("*/case.yaml")):
+        name = path.parent.name
+        read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)
+    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").glob("*.yaml"))]
+    whole: list[Scenario] = []
+    for scenario in scenarios:
+        try:
+            whole += expand(scenario) if scenario else []
+        except InputError as error:
+            faults += error.faults
     if not faults:
         faults += _unread(root, whole)
     notebooks = root.parent / "notebooks"
@@ -31,7 +42,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
         faults.append(Fault(f"notebooks/{name}", "file", "not found", "restore it"))
     for path in sorted(notebooks.glob("*.ipynb")):
         faults += notebook_faults(path)
-    return list(dict.fromkeys(faults))
+    return list({str(fault): fault for fault in faults}.values())
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:

@@ -192,7 +192,16 @@ def _export(job: dict[str, Any], notebook: Any, stem: Path) -> None:
     words = Words(settings["language"])
     title = f"{words('reports.' + job['chapter']['name'])}: {job['title']}"
     made = made_note(words, __version__, settings["draws"], settings["seed"])
-    page = notebook_html(notebook, language=settings["language"], title=title, made=made, quick=settings["quick"])
+    index = "index.html" if job["folders"] == ["."] else "../index.html"
+    page = notebook_html(
+        notebook,
+        language=settings["language"],
+        title=title,
+        about=job["title"],
+        index=index,
+        made=made,
+        quick=settings["quick"],
+    )
     stem.with_suffix(".html").write_text(page, "utf-8")
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)

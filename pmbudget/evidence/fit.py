@@ -19,6 +19,7 @@ from pmbudget.errors import EvidenceError
 from pmbudget.evidence import models
 from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Parameter, ParameterSet
+from pmbudget.vocabulary import POSTERIOR_DRAWS
 
 LARGEST_R_HAT = 1.01
 SMALLEST_ESS = 400
@@ -43,7 +44,9 @@ def learnt(parameters: ParameterSet) -> list[Parameter]:
     return [parameter for parameter in parameters.values() if parameter.is_learnt]
 
 
-def evidence_key(parameters: ParameterSet, *, draws: int = 1000, chains: int = 4, seed: int = 1) -> str:
+def evidence_key(
+    parameters: ParameterSet, *, draws: int = POSTERIOR_DRAWS[0], chains: int = POSTERIOR_DRAWS[1], seed: int = 1
+) -> str:
     """Content hash of data, model and settings: what the cached posterior is filed under."""
     data = {
         parameter.name: [(study.model_dump(mode="json"), weight) for study, weight in models.pooled_studies(parameter)]
@@ -58,8 +61,8 @@ def fit_evidence(
     parameters: ParameterSet,
     *,
     cache: str | Path = "outputs/evidence",
-    draws: int = 1000,
-    chains: int = 4,
+    draws: int = POSTERIOR_DRAWS[0],
+    chains: int = POSTERIOR_DRAWS[1],
     seed: int = 1,
     progress: bool = True,
 ) -> Posterior:

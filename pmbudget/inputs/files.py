@@ -60,7 +60,8 @@ def find_folder(folder: str | Path = "parameters") -> Path:
     for place in places:
         if place.is_dir():
             return place.resolve()
-    raise InputError([Fault(str(folder), "folder", "not found", f"looked in {places[0].absolute()} and {places[1]}")])
+    looked = " and ".join(dict.fromkeys(str(place.absolute()) for place in places))
+    raise InputError([Fault(str(folder), "folder", "not found", f"give a folder that exists; looked in {looked}")])
 
 
 def shown(path: Path) -> str:

@@ -22,6 +22,8 @@ from pmbudget.inputs.files import (
 )
 from pmbudget.inputs.prices import Prices, currency_of, load_prices
 
+PRICE_YEAR = 2024
+"""The price year of the interface where none is asked for; a scenario states its own."""
 SHARES = ("probability", "share", "proportion", "utility")
 SIGNED = ("difference of", "logit per", "per year")
 """Units, by how they begin, of what may be below 0; everything else may not."""
@@ -227,7 +229,9 @@ def parameter_files(folder: Path, case: str | None) -> list[Path]:
     return files
 
 
-def load_parameters(folder: str | Path = "parameters", case: str | None = None, price_year: int = 2024) -> ParameterSet:
+def load_parameters(
+    folder: str | Path = "parameters", case: str | None = None, price_year: int = PRICE_YEAR
+) -> ParameterSet:
     """Every parameter of the folder and of one case, converted to SEK of ``price_year``.
 
     Raises
@@ -246,7 +250,9 @@ def read_parameters(
     root: Path, case: str | None, price_year: int, overrides: Mapping[str, Any], faults: list[Fault]
 ) -> ParameterSet:
     """The set of :func:`load_parameters` after ``overrides`` (name to a number, or to keys of the record)."""
+    known = len(faults)
     prices = load_prices(root, faults)
+    prices_hold = len(faults) == known
     raw: dict[str, Any] = {}
     parameters: dict[str, Parameter] = {}
     for path in parameter_files(root, case):
@@ -262,7 +268,7 @@ def read_parameters(
             raw[name] = changed
             record = validated(Record, document, changed, faults, at=[name])
             if record is not None:
-                parameter = _parameter(name, record, document, path, prices, price_year, faults)
+                parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
                 if parameter is not None:
                     parameters[name] = parameter
     used = {parameter.rate for parameter in parameters.values() if parameter.rate}
@@ -296,7 +302,14 @@ def overridden(data: Any, override: Any) -> Any:
 
 
 def _parameter(
-    name: str, record: Record, document: Document, path: Path, prices: Prices, price_year: int, faults: list[Fault]
+    name: str,
+    record: Record,
+    document: Document,
+    path: Path,
+    prices: Prices,
+    price_year: int,
+    faults: list[Fault],
+    prices_hold: bool,
 ) -> Parameter | None:
     line = document.line([name])
     reported = record.distribution
@@ -319,7 +332,9 @@ def _parameter(
         return base
     if hindrance := prices.problem(record.unit, record.price_year, price_year):
         line = document.line([name, "price_year"])
-        faults.append(Fault(document.file, f"{name}.price_year", *hindrance, record.price_year, line))
+        # What a broken price table breaks in turn is not worth a line each.
+        if prices_hold:
+            faults.append(Fault(document.file, f"{name}.price_year", *hindrance, record.price_year, line))
         return None
     factor = prices.factor(record.unit, record.price_year, price_year)
     return replace(base, factor=factor, rate=None if currency == "SEK" else rate_name(currency, record.price_year))

@@ -20,7 +20,7 @@ from pmbudget.inputs.files import (
     read_yaml,
     validated,
 )
-from pmbudget.inputs.parameters import ParameterSet, Source, Text, read_parameters
+from pmbudget.inputs.parameters import PRICE_YEAR, ParameterSet, Source, Text, read_parameters
 from pmbudget.inputs.regions import RegionCode, read_regions
 from pmbudget.vocabulary import LANGUAGES
 
@@ -203,15 +203,15 @@ def read_scenario(
     if definition is None:
         # The parameters are read all the same, so that their faults are told in the same breath.
         price_year = merged.get("price_year")
-        read_parameters(root, chosen, price_year if isinstance(price_year, int) else 2024, own, faults)
+        read_parameters(root, chosen, price_year if isinstance(price_year, int) else PRICE_YEAR, own, faults)
         return None
     definition = definition.model_copy(update={"overrides": own, "case": chosen})
     parameters = read_parameters(root, definition.case, definition.price_year, own, faults)
     for name in own:
         if name not in parameters.raw:
-            line = document.line(["overrides", name])
-            remedy = near(name, parameters.raw)
-            faults.append(Fault(document.file, f"overrides.{name}", "no such parameter", remedy, own[name], line))
+            place = next((key for key in ("overrides", "sweep") if name in (merged.get(key) or {})), "overrides")
+            line, remedy = document.line([place, name]), near(name, parameters.raw)
+            faults.append(Fault(document.file, f"{place}.{name}", "no such parameter", remedy, own[name], line))
     regions = read_regions(root, faults)
     the_case = read_case(root, definition.case, parameters, faults)
     agreement = None
@@ -285,7 +285,7 @@ def expand(scenario: Scenario) -> list[Scenario]:
             definition = found.definition.model_copy(update={"sweep": {}, "label": label})
             expanded.append(replace(found, name=name, definition=definition))
     if faults:
-        raise InputError(faults)
+        raise InputError(list({str(fault): fault for fault in faults}.values()))
     return expanded
 
 

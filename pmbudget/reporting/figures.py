@@ -172,7 +172,12 @@ def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
         plane.plot(reach, reach * wtp / 1e3, color="black", linewidth=0.9, linestyle="--")
         at = min(reach[1], 0.92 * high * 1e3 / wtp)
         plane.annotate(
-            words.number(wtp), (at, at * wtp / 1e3), fontsize=9, ha="right", va="center", backgroundcolor="white"
+            words("plane_threshold", wtp=words.number(wtp)),
+            (at, at * wtp / 1e3),
+            fontsize=9,
+            ha="right",
+            va="center",
+            backgroundcolor="white",
         )
     plane.set_ylim(low, high)
     plane.axhline(0, color="black", linewidth=0.8)
@@ -249,7 +254,7 @@ def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture
         weight = used.get(study.study, 0.0)
         whence = ", ".join(part for part in (f"{study.study} {study.year}".strip(), study.country) if part)
         label = f"{whence} ({words.number(study.numerator)}/{words.number(study.denominator)})"
-        rows.append((label, share.mean, *share.interval, weight))
+        rows.append((label, study.numerator / study.denominator, *share.interval, weight))
     fitted = posterior.fitted.sel(parameter=parameter.name).stack(row=("chain", "draw"))
     summary = [
         (words("forest_pooled"), *_three(fitted["pooled"].to_numpy())),
@@ -268,6 +273,7 @@ def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture
     )
     axis.set_xlabel(words("forest_x"))
     axis.set_xlim(left=0)
+    axis.set_ylim(-0.7, len(rows) + 1.7)
     numbered(axis.xaxis, words, 1 if summary[1][3] < 0.05 else 0)
     _, mean, low, high = summary[1]
     label = words.label(parameter.record.label)
@@ -280,7 +286,7 @@ def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture
         fontweight="bold",
     )
     figure.tight_layout()
-    return picture(figure, words("forest_alt"))
+    return picture(figure, f"{label}. {words('forest_alt')}")
 
 
 def _three(values: np.ndarray) -> tuple[float, float, float]:

@@ -19,8 +19,13 @@ def _css() -> str:
     return (files("pmbudget.reporting") / "template" / "page.css").read_text("utf-8")
 
 
-def notebook_html(notebook: Any, *, language: str, title: str, made: str, quick: bool = False) -> str:
-    """An executed notebook as one HTML file: prose in one language, outputs, no code, no script, no link to the outside."""
+def notebook_html(
+    notebook: Any, *, language: str, title: str, about: str, index: str, made: str, quick: bool = False
+) -> str:
+    """An executed notebook as one HTML file: prose in one language, outputs, no code, no script, no link to the outside.
+
+    ``about`` says above the heading what the page is about; ``index`` is the way to the page that compares.
+    """
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
@@ -43,6 +48,9 @@ def notebook_html(notebook: Any, *, language: str, title: str, made: str, quick:
         "css": _css(),
         "skip": words("skip"),
         "made": made,
+        "about": about,
+        "index": index,
+        "index_title": words("index_title"),
         "warning": words("quick_warning") if quick else "",
     }
     body, _ = exporter.from_notebook_node(notebook, resources=resources)
@@ -51,34 +59,38 @@ def notebook_html(notebook: Any, *, language: str, title: str, made: str, quick:
 
 def comparison_tables(runs: Sequence[RunSummary], words: Words) -> Html:
     """For each reference: net budget by payer for each run, five and ten years, MSEK; then SEK per inhabitant."""
+    tables = []
+    for reference in REFERENCES:
+        compared = [run for run in runs if run.has_agreement or reference == "today"]
+        if compared:
+            tables += _reference_tables(compared, reference, words)
+    return Html("".join(tables))
+
+
+def _reference_tables(runs: Sequence[RunSummary], reference: str, words: Words) -> list[Html]:
     budgets = [_indexed(run, "net_budget") for run in runs]
     per_inhabitant = [_indexed(run, "net_budget_per_inhabitant") for run in runs]
     periods = list(dict.fromkeys(budgets[0].index.get_level_values("period")))
     payers = [payer for payer in PAYER_ROWS if payer in budgets[0].index.get_level_values("payer")]
-    tables = []
-    for reference in REFERENCES:
-        title = words(f"reference_titles.{reference}")
-        for period in periods:
-            rows = [
-                [
-                    words.label(run.scenario),
-                    *(words.span_msek(budget.loc[reference, period, payer]) for payer in payers),
-                ]
-                for run, budget in zip(runs, budgets, strict=True)
-            ]
-            caption = f"{title}, {period}, {words('msek')}. {words('interval_note')}"
-            tables.append(table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows))
-        columns = [(payer, period) for payer in ("state", *TOTALS) for period in periods]
+    title, tables = words(f"reference_titles.{reference}"), []
+    for period in periods:
         rows = [
-            [
-                words.label(run.scenario),
-                *(words.span(each.loc[reference, period, payer], digits=1) for payer, period in columns),
-            ]
-            for run, each in zip(runs, per_inhabitant, strict=True)
+            [words.label(run.scenario), *(words.span_msek(budget.loc[reference, period, payer]) for payer in payers)]
+            for run, budget in zip(runs, budgets, strict=True)
         ]
-        header = [words("scenario"), *(f"{words(f'payers.{payer}')}, {period}" for payer, period in columns)]
-        tables.append(table(f"{title}, {words('sek_per_inhabitant')}. {words('interval_note')}", header, rows))
-    return Html("".join(tables))
+        caption = f"{title}, {period}, {words('msek')}. {words('interval_note')}"
+        tables.append(table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows))
+    columns = [(payer, period) for payer in ("state", *TOTALS) for period in periods]
+    rows = [
+        [
+            words.label(run.scenario),
+            *(words.span(each.loc[reference, period, payer], digits=1) for payer, period in columns),
+        ]
+        for run, each in zip(runs, per_inhabitant, strict=True)
+    ]
+    header = [words("scenario"), *(f"{words(f'payers.{payer}')}, {period}" for payer, period in columns)]
+    tables.append(table(f"{title}, {words('sek_per_inhabitant')}. {words('interval_note')}", header, rows))
+    return tables
 
 
 def _indexed(run: RunSummary, measure: str) -> pd.DataFrame:
@@ -106,7 +118,7 @@ def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
                 words.span(cost, digits=-2),
                 words.span(qaly, digits=3),
                 verdict,
-                *(words.percent(probability[limit]) for limit in limits),
+                *(words.probability(probability[limit]) for limit in limits),
             ]
         )
     header = [
@@ -138,21 +150,21 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
         "index_answer",
         period=period,
         least=words.msek(budgets[least].loc["all", "mean"]),
-        least_scenario=f"”{words.label(runs[least].scenario)}”",
+        least_scenario=words("quoted", text=words.label(runs[least].scenario)),
         most=words.msek(budgets[most].loc["all", "mean"]),
-        most_scenario=f"”{words.label(runs[most].scenario)}”",
+        most_scenario=words("quoted", text=words.label(runs[most].scenario)),
     )
     each = [
         words(
             "index_each",
             scenario=words.label(run.scenario),
             all=words.span_msek(budget.loc["all"]),
-            state=words.msek(budget.loc["state", "mean"]),
-            regions=words.msek(budget.loc["regions_together", "mean"]),
+            state=words.span_msek(budget.loc["state"]),
+            regions=words.span_msek(budget.loc["regions_together"]),
         )
         for run, budget in zip(runs, budgets, strict=True)
     ]
-    return lead(first, *each, _worth_sentence(runs[0], words), _rests_sentence(runs, words))
+    return lead(first, *each, *_worth_sentences(runs, words), _rests_sentence(runs, words))
 
 
 def _rests_sentence(runs: Sequence[RunSummary], words: Words) -> str:
@@ -164,13 +176,25 @@ def _rests_sentence(runs: Sequence[RunSummary], words: Words) -> str:
     return words("index_rests", cost=words.percent(shares["cost"]), variance=words.percent(shares["variance_today"]))
 
 
+def _worth_sentences(runs: Sequence[RunSummary], words: Words) -> list[str]:
+    """Value for money: once where all runs agree, as when they differ in pace alone, else for each run."""
+    said = [_worth_sentence(run, words) for run in runs]
+    if len(set(said)) == 1:
+        return [words("index_worth_same", worth=said[0])]
+    return [
+        words("index_worth_each", scenario=words.label(run.scenario), worth=one)
+        for run, one in zip(runs, said, strict=True)
+    ]
+
+
 def _worth_sentence(run: RunSummary, words: Words) -> str:
     icer = run.figures.query("measure == 'icer'").iloc[0]
     verdict = words(f"verdict_{icer['reference']}", icer=words.number(icer["mean"], -4))
     chance = run.figures.query("measure == 'p_cost_effective'").set_index("reference")["mean"]
     wtp = run.figures.query("measure == 'threshold'").set_index("reference")["mean"]
     chances = [
-        words("index_chance", chance=words.percent(chance[name]), wtp=words.number(wtp[name])) for name in chance.index
+        words("index_chance", chance=words.probability(chance[name]), wtp=words.number(wtp[name]))
+        for name in chance.index
     ]
     return words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
 
@@ -204,7 +228,7 @@ def overview_html(
     intro = words(
         "index_intro",
         case=", ".join(case["label"] for case in cases),
-        count=words.number(len({words.label(run.scenario) for run in runs})),
+        count=words.number(len(runs)),
         year=runs[0].price_year,
     )
     return environment.get_template("overview.html.j2").render(

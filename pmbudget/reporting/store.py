@@ -50,6 +50,7 @@ class RunSummary:
     case: Text
     case_name: str
     price_year: int
+    has_agreement: bool
     figures: pd.DataFrame
 
 
@@ -76,5 +77,6 @@ def _run(batch: Path, name: str) -> RunSummary:
         Text(**resolved["case"]["label"]),
         resolved["scenario"]["case"],
         resolved["price_year"],
+        resolved["agreement"] is not None,
         pd.read_parquet(batch / name / "summary.parquet"),
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from pmbudget.evidence.fit import Posterior, learnt
@@ -72,42 +73,28 @@ def _payers(values: xr.DataArray) -> list[str]:
     return [payer for payer in PAYER_ROWS if payer in values["payer"].to_numpy()]
 
 
-def budget_headline(scenario: Scenario, results: Results, shares: Mapping[str, float], words: Words) -> Html:
-    """What introduction costs, what of it is the agreement's, who pays, how much rests on assumptions."""
+def budget_headline(
+    scenario: Scenario, results: Results, without: Results, shares: Mapping[str, float], words: Words
+) -> Html:
+    """What introduction costs, what of it is the agreement's and what would cost as much without moving the pace, who pays."""
     period, years = next(iter(periods(scenario.years).items()))
-    found = {}
-    for reference in REFERENCES:
-        net = (
-            with_groups(results.net_budget(reference))
-            .sum("region", skipna=False)
-            .sel(year=years)
-            .sum("year", skipna=False)
-        )
-        found[reference] = interval_frame(net).set_index("payer")
-    today, unplanned = (found[reference].loc["all"] for reference in REFERENCES)
+    today = _over(results, "today", years)
     agreement = words("headline_no_agreement")
     if scenario.agreement:
         agreement = words(
             "headline_agreement",
-            unplanned=words.msek(unplanned["mean"]),
-            unplanned_low=words.msek(unplanned["lower"]),
-            unplanned_high=words.msek(unplanned["upper"]),
+            unplanned=words.span_msek(_over(results, "unplanned", years).loc["all"]),
+            without=words.span_msek(_over(without, "unplanned", years).loc["all"]),
         )
-    per_inhabitant = found["today"].loc["regions_together", "mean"] / scenario.regions["population"].sum()
+    inhabitants = float(scenario.regions["population"].sum())
     return lead(
-        words(
-            "headline_budget",
-            period=period,
-            today=words.msek(today["mean"]),
-            today_low=words.msek(today["lower"]),
-            today_high=words.msek(today["upper"]),
-            agreement=agreement,
-        ),
+        words("headline_budget", period=period, today=words.span_msek(today.loc["all"])),
+        agreement,
         words(
             "headline_payers",
-            state=words.span_msek(found["today"].loc["state"]),
-            regions=words.span_msek(found["today"].loc["regions_together"]),
-            per_inhabitant=words.number(per_inhabitant, 1),
+            state=words.span_msek(today.loc["state"]),
+            regions=words.span_msek(today.loc["regions_together"]),
+            per_inhabitant=words.span(today.loc["regions_together"], per=inhabitants, digits=1),
         ),
         words(
             "headline_assumptions", cost=words.percent(shares["cost"]), variance=words.percent(shares["variance_today"])
@@ -115,22 +102,29 @@ def budget_headline(scenario: Scenario, results: Results, shares: Mapping[str, f
     )
 
 
+def _over(results: Results, reference: str, years: list[int]) -> pd.DataFrame:
+    """National net budget of a period by payer and group of payers: mean, lower, upper; SEK."""
+    net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
+    return interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer")
+
+
+def _references(scenario: Scenario) -> tuple[str, ...]:
+    """What a scenario can be compared with: one without an agreement is the unplanned course itself."""
+    return REFERENCES if scenario.agreement else REFERENCES[:1]
+
+
 def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
     """Net budget by payer over five and ten years against each reference, MSEK and SEK per inhabitant, 95 % intervals."""
     inhabitants = float(scenario.regions["population"].sum())
     parts = []
-    for reference in REFERENCES:
-        net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
-        payers, columns = _payers(net), {}
-        for period, years in periods(scenario.years).items():
-            columns[period] = (
-                interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer").loc[payers]
-            )
+    for reference in _references(scenario):
+        columns = {period: _over(results, reference, years) for period, years in periods(scenario.years).items()}
+        payers = [payer for payer in PAYER_ROWS if payer in next(iter(columns.values())).index]
         rows = []
         for payer in payers:
             row = [words(f"payers.{payer}")]
             for frame in columns.values():
-                row += [words.span_msek(frame.loc[payer]), words.span(frame.loc[payer], per=inhabitants)]
+                row += [words.span_msek(frame.loc[payer]), words.span(frame.loc[payer], per=inhabitants, digits=1)]
             rows.append(row)
         header = [words("payer")]
         for period in columns:
@@ -146,7 +140,9 @@ def prices_note(scenario: Scenario, words: Words) -> str:
 
 
 def yearly_table(scenario: Scenario, results: Results, words: Words, *, reference: str) -> Html:
-    """Net budget by year and payer, MSEK, 95 % intervals."""
+    """Net budget by year and payer, MSEK, 95 % intervals; a word where there is nothing to compare with."""
+    if reference not in _references(scenario):
+        return lead(words("headline_no_agreement"))
     net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
     payers = _payers(net)
@@ -168,8 +164,8 @@ def region_table(scenario: Scenario, results: Results, words: Words) -> Html:
             words.percent(row["coverage_today"]),
             words.percent(row["coverage_new"]),
             span(row, "today"),
-            span(row, "unplanned"),
-            words.percent(row["p_loses_unplanned"]),
+            span(row, "unplanned") if scenario.agreement else words("not_applicable"),
+            words.probability(row["p_loses_unplanned"]) if scenario.agreement else words("not_applicable"),
         ]
         for _, row in frame.iterrows()
     ]
@@ -183,6 +179,8 @@ def region_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By payer, against today's use: cost where the work is done, each clause's transfers, what is left; first five years, MSEK."""
+    if not scenario.agreement:
+        return lead(words("headline_no_agreement"))
     period, years = next(iter(periods(scenario.years).items()))
     ledger = results.ledger.sum("region").sel(year=years).sum("year")
     change = ledger.sel(mix="new") - ledger.sel(mix="today")
@@ -232,19 +230,15 @@ def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 def no_effect_table(scenario: Scenario, results: Results, without: Results, words: Words) -> Html:
     """What the agreement adds with its assumed effect on pace beside no effect, by payer, first five years, MSEK."""
+    if not scenario.agreement:
+        return lead(words("headline_no_agreement"))
     period, years = next(iter(periods(scenario.years).items()))
     effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
     stated = words("no_effect_rows.stated", effect=words.percent(effect.mean) if effect else "")
     rows, payers = [], []
     for label, each in ((stated, results), (words("no_effect_rows.none"), without)):
-        net = (
-            with_groups(each.net_budget("unplanned"))
-            .sum("region", skipna=False)
-            .sel(year=years)
-            .sum("year", skipna=False)
-        )
-        payers = _payers(net)
-        frame = interval_frame(net).set_index("payer")
+        frame = _over(each, "unplanned", years)
+        payers = [payer for payer in PAYER_ROWS if payer in frame.index]
         rows.append([label, *(words.span_msek(frame.loc[payer]) for payer in payers)])
     caption = f"{words('no_effect_caption', period=period)}. {words('reference_titles.unplanned')}."
     return table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows)
@@ -266,19 +260,48 @@ def worth_headline(scenario: Scenario, results: Results, words: Words) -> Html:
             cost=words.number(money["mean"], -2),
             cost_low=words.number(money["lower"], -2),
             cost_high=words.number(money["upper"], -2),
-            qaly=words.figure(health["mean"]),
-            qaly_low=words.figure(health["lower"]),
-            qaly_high=words.figure(health["upper"]),
+            qaly=words.number(health["mean"], 3),
+            qaly_low=words.number(health["lower"], 3),
+            qaly_high=words.number(health["upper"], 3),
             verdict=words(f"verdict_{verdict}", icer=words.number(ratio, -4)),
         ),
         words(
             "headline_probability",
             new=label[case.new].lower(),
-            p_moderate=words.percent(probability["wtp_moderate"]),
+            p_moderate=words.probability(probability["wtp_moderate"]),
             wtp_moderate=words.number(wtp["wtp_moderate"]),
-            p_very_high=words.percent(probability["wtp_very_high"]),
+            p_very_high=words.probability(probability["wtp_very_high"]),
             wtp_very_high=words.number(wtp["wtp_very_high"]),
         ),
+    )
+
+
+def worth_frame(scenario: Scenario, words: Words) -> Html:
+    """For whom, over how long, from whose side and in which prices the value is counted."""
+    case, parameters = scenario.case, scenario.parameters
+    funnel = [case.eligible.incident, *case.eligible.shares]
+    return lead(
+        words.label(case.question),
+        words(
+            "worth_frame",
+            horizon=case.horizon_years,
+            year=parameters.price_year,
+            cost=_rate(scenario, "discount_rate_cost", words),
+            qaly=_rate(scenario, "discount_rate_qaly", words),
+        ),
+        words("worth_population", funnel="; ".join(words.label(parameters[name].record.label) for name in funnel)),
+    )
+
+
+def pace_line(scenario: Scenario, words: Words) -> Html:
+    """What the agreement sets, in a sentence."""
+    pace = scenario.definition.pace
+    if pace is None:
+        return lead(words("headline_no_agreement"))
+    effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
+    return lead(
+        words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), programme=pace.programme_years),
+        words("pace_effect", effect=words.percent(effect.mean) if effect else ""),
     )
 
 
@@ -294,7 +317,7 @@ def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
             words.number(row["incremental_qaly"], 3),
             words.number(row["icer"], -4),
             words(f"status.{row['status']}"),
-            *(words.percent(row[limit]) for limit in limits),
+            *(words.probability(row[limit]) for limit in limits),
         ]
         for name, row in frame.iterrows()
     ]
@@ -434,7 +457,8 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
             shown = words.figure(float(values))
         conversion = words("not_applicable")
         if record.price_year is not None:
-            conversion = f"{words.figure(parameter.factor)}" + (f" × {parameter.rate}" if parameter.rate else "")
+            rate = words.label(scenario.parameters[parameter.rate].record.label) if parameter.rate else ""
+            conversion = words.figure(parameter.factor) + (f" × {rate}" if rate else "")
         grade = words(f"evidence.{record.evidence}")
         if record.interval_evidence:
             grade = f"{grade} ({words('evidence_columns.interval')}: {words('evidence.assumption')})"
@@ -443,9 +467,9 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
         rows.append(
             [
                 words.label(record.label),
-                parameter.unit,
+                words.data(parameter.unit),
                 grade,
-                " ".join(part for part in (record.source.title, record.source.where) if part),
+                " ".join(words.data(part) for part in (record.source.title, record.source.where) if part),
                 str(record.price_year or words("not_applicable")),
                 conversion,
                 shown,

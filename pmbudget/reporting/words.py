@@ -58,17 +58,23 @@ class Words:
         return self.number(value, digits)
 
     def msek(self, value: float) -> str:
-        """SEK as millions, one decimal below ten."""
-        millions = float(value) / 1e6
-        return self.number(millions, 1 if 0.05 <= abs(millions) < 9.95 else 0)
+        """SEK as millions with one decimal."""
+        return self.number(float(value) / 1e6, 1)
 
-    def percent(self, share: float) -> str:
-        """A share as whole per cent; what is missing is a dash."""
+    def percent(self, share: float, digits: int = 0) -> str:
+        """A share as per cent; almost all is not all, and what is missing is a dash."""
         if share != share:
             return self("not_applicable")
-        if 0.995 <= share < 1:
-            return "> 99\u00a0%"
-        return f"{self.number(100 * share)}\u00a0%"
+        sign = "\u00a0%" if self.language == "sv" else "%"
+        return f"> 99{sign}" if digits == 0 and 0.995 <= share < 1 else f"{self.number(100 * share, digits)}{sign}"
+
+    def probability(self, share: float) -> str:
+        """A share of draws as per cent: a finite number of them never shows what is certain or impossible."""
+        return self.percent(min(share, 0.999)) if share > 0.005 else f"< {self.percent(0.01)}"
+
+    def data(self, text: str) -> str:
+        """A unit or a standing phrase of the parameter files in this language, or the text itself."""
+        return str(_phrases(self.language)["data_words"].get(text, text))
 
     def span(self, row: Any, *, per: float = 1.0, digits: int | None = None) -> str:
         """``mean`` (``lower`` to ``upper``) of a row, divided by ``per``, all with the same number of decimals; 0 where all are."""
@@ -82,6 +88,5 @@ class Words:
         return self("with_interval", mean=mean_, low=low_, high=high_)
 
     def span_msek(self, row: Any) -> str:
-        """A row in SEK as millions with its interval."""
-        size = max(abs(float(row[end])) for end in ("mean", "lower", "upper"))
-        return self.span(row, per=1e6, digits=None if size < 1 else 0 if size >= 20e6 else 1)
+        """A row in SEK as millions with its interval, one decimal throughout so that columns can be added up."""
+        return self.span(row, per=1e6, digits=1)

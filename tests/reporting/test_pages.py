@@ -46,7 +46,9 @@ def test_a_report_shows_one_language_and_no_code():
         new_markdown_cell("# English", metadata={"tags": ["lang-en"]}),
         new_code_cell("secret = 1", outputs=[output]),
     ]
-    text = page.notebook_html(new_notebook(cells=cells), language="sv", title="T <1>", made="now")
+    text = page.notebook_html(
+        new_notebook(cells=cells), language="sv", title="T <1>", about="Case", index="../index.html", made="now"
+    )
     assert "Svenska" in text
     assert "English" not in text
     assert "secret" not in text
@@ -59,7 +61,7 @@ def test_a_report_shows_one_language_and_no_code():
 def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, table, runs, language):
     words = Words(language)
     made = [
-        tables.budget_headline(scenario, results, SHARES, words),
+        tables.budget_headline(scenario, results, results, SHARES, words),
         tables.budget_tables(scenario, results, words),
         tables.yearly_table(scenario, results, words, reference="today"),
         tables.region_table(scenario, results, words),
@@ -96,7 +98,7 @@ def test_the_transfers_of_each_clause_sum_to_zero_in_print(scenario, results):
     text = tables.transfers_table(scenario, results, Words("sv"))
     total = re.findall(r"<tr class=sum>(.*?)</tr>", text)[-1]
     cells = re.findall(r"<td[^>]*>(.*?)</td>", total)
-    assert cells[1:-1] == ["0", "0"]
+    assert cells[1:-1] == ["0,0", "0,0"]
     assert cells[0] == cells[-1]
 
 

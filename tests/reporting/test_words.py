@@ -21,14 +21,26 @@ def test_a_span_has_the_same_decimals_throughout():
     assert SV.span({"mean": 0.0, "lower": 0.0, "upper": 0.0}) == "0"
 
 
-@pytest.mark.parametrize(("value", "written"), [(19.4e6, "19"), (1.23e6, "1,2"), (-0.2e6, "−0,2"), (0.0, "0")])
-def test_money_is_in_millions_with_one_decimal_below_ten(value, written):
+@pytest.mark.parametrize(("value", "written"), [(19.44e6, "19,4"), (1.23e6, "1,2"), (-0.2e6, "−0,2"), (-1.0, "0,0")])
+def test_money_is_in_millions_with_one_decimal(value, written):
     assert SV.msek(value) == written
 
 
 def test_almost_all_is_not_all():
     assert SV.percent(0.997) == "> 99\u00a0%"
     assert SV.percent(1.0) == "100\u00a0%"
+    assert EN.percent(0.14) == "14%"
+
+
+def test_a_share_of_draws_is_never_certain():
+    assert SV.probability(1.0) == "> 99\u00a0%"
+    assert SV.probability(0.0) == "< 1\u00a0%"
+    assert SV.probability(0.42) == "42\u00a0%"
+
+
+def test_every_unit_of_the_parameter_files_has_a_swedish_word(scenario):
+    units = {parameter.unit for parameter in scenario.parameters.values()}
+    assert units - set(_phrases("sv")["data_words"]) == set()
 
 
 def test_both_languages_have_the_same_texts_with_the_same_gaps():
@@ -37,7 +49,10 @@ def test_both_languages_have_the_same_texts_with_the_same_gaps():
             return {path: {part.split("}")[0] for part in str(node).split("{")[1:]}}
         return {key: gap for name, inner in node.items() for key, gap in flat(inner, (*path, name)).items()}
 
-    assert flat(_phrases("sv")) == flat(_phrases("en"))
+    def texts(language):
+        return flat({key: text for key, text in _phrases(language).items() if key != "data_words"})
+
+    assert texts("sv") == texts("en")
 
 
 def test_an_unknown_language_is_refused():
