@@ -211,7 +211,7 @@ def read_scenario(
         if name not in parameters.raw:
             place = next((key for key in ("overrides", "sweep") if name in (merged.get(key) or {})), "overrides")
             line, remedy = document.line([place, name]), near(name, parameters.raw)
-            faults.append(Fault(document.file, f"{place}.{name}", "no such parameter", remedy, own[name], line))
+            faults.append(Fault(document.file, f"{place}.{name}", "no such parameter", remedy, line=line))
     regions = read_regions(root, faults)
     the_case = read_case(root, definition.case, parameters, faults)
     agreement = None

@@ -25,22 +25,32 @@ class Pathway:
     found: xr.Variable
 
 
+IMPOSSIBLE = 0.01
+"""Share of draws in which the classes may add up to more than all patients before the prevalences are refused."""
+
+
 def class_shares(draws: Draws, case: Case) -> xr.Variable:
     """Share of each true class (true_class, …); the complement goes to the class with ``else``.
+
+    Classes exclude each other, but their shares are learnt one by one, so that far out in the tails they can add up to more than all
+    patients. In such a rare draw they are scaled to all patients and none is left over.
 
     Raises
     ------
     ValueError
-        The shares sum to more than 1 in some draw, which is named.
+        The shares sum to more than 1 in more than one draw in a hundred; the first is named.
     """
     stated = {name: product(draws, [one.prevalence]) for name, one in case.classes.items() if one.prevalence != "else"}
-    rest = 1 - sum(stated.values(), start=xr.Variable((), 0.0))
-    if (rest < 0).any():
-        draw = int(np.flatnonzero(np.atleast_1d(rest.to_numpy()) < 0)[0])
+    total = sum(stated.values(), start=xr.Variable((), 0.0))
+    over = np.atleast_1d(total.to_numpy()) > 1
+    if over.mean() > IMPOSSIBLE:
+        draw = int(np.flatnonzero(over)[0])
         raise ValueError(
             f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}; correct the prevalences"
         )
-    return stacked([stated.get(name, rest) for name in case.classes], "true_class")
+    scale = 1 / total.clip(min=1.0)
+    shares = {name: share * scale for name, share in stated.items()}
+    return stacked([shares.get(name, 1 - total * scale) for name in case.classes], "true_class")
 
 
 def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:

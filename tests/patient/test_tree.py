@@ -187,3 +187,14 @@ def test_an_early_answer_is_in_time_more_often_and_what_waits_is_never_late(by_h
     assert matched(early, "egfr") == pytest.approx(0.5 * 0.8 * 0.86 * 0.9)
     assert matched(plan, "egfr") < 0.5 * matched(early, "egfr")
     assert matched(plan, "kras_g12c") == pytest.approx(0.8 * 0.86 * 0.9)
+
+
+def test_a_rare_draw_with_more_carriers_than_patients_is_scaled_to_all_of_them(table, case):
+    crowded = table.copy(deep=True)
+    crowded["prevalence_egfr"] = crowded["prevalence_egfr"].copy()
+    crowded["prevalence_egfr"][3] = 0.95
+    shares = class_shares(crowded, case)
+    np.testing.assert_allclose(shares.sum("true_class"), 1, rtol=1e-12)
+    assert float(shares.isel(draw=3).min()) >= 0
+    assert labelled(shares.isel(draw=3), case)["negative"] == pytest.approx(0)
+    np.testing.assert_array_equal(shares.isel(draw=4), class_shares(table, case).isel(draw=4))
