@@ -50,7 +50,7 @@ def notebook_html(
         "made": made,
         "about": about,
         "index": index,
-        "index_title": words("index_title"),
+        "index_title": words("to_index"),
         "warning": words("quick_warning") if quick else "",
     }
     body, _ = exporter.from_notebook_node(notebook, resources=resources)

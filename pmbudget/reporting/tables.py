@@ -134,6 +134,11 @@ def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
     return Html("".join(parts))
 
 
+def note(*sentences: str) -> Html:
+    """What a reader needs beside the figures."""
+    return Html(f'<div class="note">{"".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)}</div>')
+
+
 def prices_note(scenario: Scenario, words: Words) -> str:
     """Which year's prices, and that nothing is discounted."""
     return words("prices_note", year=scenario.parameters.price_year)
@@ -142,7 +147,7 @@ def prices_note(scenario: Scenario, words: Words) -> str:
 def yearly_table(scenario: Scenario, results: Results, words: Words, *, reference: str) -> Html:
     """Net budget by year and payer, MSEK, 95 % intervals; a word where there is nothing to compare with."""
     if reference not in _references(scenario):
-        return lead(words("headline_no_agreement"))
+        return note(words("headline_no_agreement"))
     net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
     payers = _payers(net)
@@ -180,7 +185,7 @@ def region_table(scenario: Scenario, results: Results, words: Words) -> Html:
 def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By payer, against today's use: cost where the work is done, each clause's transfers, what is left; first five years, MSEK."""
     if not scenario.agreement:
-        return lead(words("headline_no_agreement"))
+        return note(words("headline_no_agreement"))
     period, years = next(iter(periods(scenario.years).items()))
     ledger = results.ledger.sum("region").sel(year=years).sum("year")
     change = ledger.sel(mix="new") - ledger.sel(mix="today")
@@ -231,7 +236,7 @@ def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
 def no_effect_table(scenario: Scenario, results: Results, without: Results, words: Words) -> Html:
     """What the agreement adds with its assumed effect on pace beside no effect, by payer, first five years, MSEK."""
     if not scenario.agreement:
-        return lead(words("headline_no_agreement"))
+        return note(words("headline_no_agreement"))
     period, years = next(iter(periods(scenario.years).items()))
     effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
     stated = words("no_effect_rows.stated", effect=words.percent(effect.mean) if effect else "")
@@ -280,7 +285,7 @@ def worth_frame(scenario: Scenario, words: Words) -> Html:
     """For whom, over how long, from whose side and in which prices the value is counted."""
     case, parameters = scenario.case, scenario.parameters
     funnel = [case.eligible.incident, *case.eligible.shares]
-    return lead(
+    return note(
         words.label(case.question),
         words(
             "worth_frame",
@@ -297,9 +302,9 @@ def pace_line(scenario: Scenario, words: Words) -> Html:
     """What the agreement sets, in a sentence."""
     pace = scenario.definition.pace
     if pace is None:
-        return lead(words("headline_no_agreement"))
+        return note(words("headline_no_agreement"))
     effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
-    return lead(
+    return note(
         words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), programme=pace.programme_years),
         words("pace_effect", effect=words.percent(effect.mean) if effect else ""),
     )
