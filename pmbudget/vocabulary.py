@@ -25,7 +25,6 @@ MIXES = ("today", "unplanned", "new")
 REFERENCES = ("today", "unplanned")
 """What the scenario is compared with: new - today is what introduction costs, new - unplanned what the agreement adds."""
 
-EVIDENCE = ("published", "registry", "derived", "expert", "assumption")
 LANGUAGES = ("sv", "en")
 
 CREDIBLE_INTERVAL = 0.95

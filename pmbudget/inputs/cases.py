@@ -5,26 +5,23 @@ No case's name stands in the package: a case is a folder under ``parameters/case
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pmbudget.errors import Fault
 from pmbudget.inputs.files import Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.parameters import ParameterSet, Text
+from pmbudget.vocabulary import PAYERS
 
-Payer = Literal[
-    "state",
-    "region",
-    "clinic",
-    "diagnostic_unit",
-    "municipality",
-    "social_insurance",
-    "employer",
-    "university",
-    "patient",
-]
-Families = Literal["exponential", "weibull", "gompertz", "lognormal", "loglogistic", "gamma"]
+
+def _payer(value: str) -> str:
+    if value not in PAYERS:
+        raise ValueError(f"{value!r} is no payer; use one of {', '.join(PAYERS)}")
+    return value
+
+
+Payer = Annotated[str, AfterValidator(_payer)]
 
 
 class Resource(Strict):

@@ -10,7 +10,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, staff_share_of
-from pmbudget.reporting.tables import Html, lead, table
+from pmbudget.reporting.markup import Html, lead, table
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import TAILS
 

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pmbudget.reporting import figures, page, store, tables
+from pmbudget.reporting import budget, comparison, evidence, markup, page, store, worth
 from pmbudget.reporting.words import Words
 
 SHARES = {"cost": 0.9, "variance_today": 0.8, "variance_unplanned": float("nan"), "variance_inmb": 0.6}
@@ -61,41 +61,41 @@ def test_a_report_shows_one_language_and_no_code():
 def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, table, runs, language):
     words = Words(language)
     made = [
-        tables.budget_headline(scenario, results, results, SHARES, words),
-        tables.budget_tables(scenario, results, words),
-        tables.yearly_table(scenario, results, words, reference="today"),
-        tables.region_table(scenario, results, words),
-        tables.transfers_table(scenario, results, words),
-        tables.component_table(scenario, results, words),
-        tables.no_effect_table(scenario, results, results, words),
-        tables.worth_headline(scenario, results, words),
-        tables.worth_table(scenario, results, words),
-        tables.pathway_table(scenario, results, words),
-        tables.resources_table(scenario, results, words),
-        tables.evidence_headline(scenario, words),
-        tables.studies_table(scenario, words),
-        tables.parameters_table(scenario, table, words),
-        page.comparison_tables(runs, words),
+        budget.budget_headline(scenario, results, results, SHARES, words),
+        budget.budget_tables(scenario, results, words),
+        budget.yearly_table(scenario, results, words, reference="today"),
+        budget.region_table(scenario, results, words),
+        budget.transfers_table(scenario, results, words),
+        budget.component_table(scenario, results, words),
+        budget.no_effect_table(scenario, results, results, words),
+        worth.worth_headline(scenario, results, words),
+        worth.worth_table(scenario, results, words),
+        worth.pathway_table(scenario, results, words),
+        worth.resources_table(scenario, results, words),
+        evidence.evidence_headline(scenario, words),
+        evidence.studies_table(scenario, words),
+        evidence.parameters_table(scenario, table, words),
+        comparison.comparison_tables(runs, words),
     ]
     assert not [text for text in made if re.search(r"\bnan\b", text)]
     pictures = [
-        figures.fan_chart(scenario, results, words),
-        figures.coverage_chart(scenario, results, words),
-        figures.worth_chart(scenario, results, words),
-        figures.comparison_chart(runs, words),
+        budget.fan_chart(scenario, results, words),
+        budget.coverage_chart(scenario, results, words),
+        worth.worth_chart(scenario, results, words),
+        comparison.comparison_chart(runs, words),
     ]
     assert all(picture.png.startswith(b"\x89PNG") and picture.alt for picture in pictures)
 
 
 def test_a_table_marks_its_headers_and_escapes_what_it_holds():
-    text = tables.table("A & B", ["x", "y"], [["<1>", "2"]], strong=[0])
+    text = markup.table("A & B", ["x", "y"], [["<1>", "2"]], strong=[0])
     assert "A &amp; B" in text
     assert '<th scope="col">x</th><th scope="col" class=num>y</th>' in text
     assert '<th scope="row">&lt;1&gt;</th><td class=num>2</td>' in text
 
 
 def test_the_transfers_of_each_clause_sum_to_zero_in_print(scenario, results):
-    text = tables.transfers_table(scenario, results, Words("sv"))
+    text = budget.transfers_table(scenario, results, Words("sv"))
     total = re.findall(r"<tr class=sum>(.*?)</tr>", text)[-1]
     cells = re.findall(r"<td[^>]*>(.*?)</td>", total)
     assert cells[1:-1] == ["0,0", "0,0"]

@@ -1,0 +1,285 @@
+"""Chapter 05: what it costs, whom and when, and what the agreement moves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
+from pmbudget.reporting.frames import (
+    coverage_frame,
+    interval_frame,
+    periods,
+    region_frame,
+    with_groups,
+)
+from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+from pmbudget.vocabulary import REFERENCES, TAILS
+
+
+def budget_headline(
+    scenario: Scenario, results: Results, without: Results, shares: Mapping[str, float], words: Words
+) -> Html:
+    """What introduction costs, what of it is the agreement's and what would cost as much without moving the pace, who pays."""
+    period, years = next(iter(periods(scenario.years).items()))
+    today = _over(results, "today", years)
+    agreement = words("headline_no_agreement")
+    if scenario.agreement:
+        agreement = words(
+            "headline_agreement",
+            unplanned=words.span_msek(_over(results, "unplanned", years).loc["all"]),
+            without=words.span_msek(_over(without, "unplanned", years).loc["all"]),
+        )
+    inhabitants = float(scenario.regions["population"].sum())
+    return lead(
+        words("headline_budget", period=period, today=words.span_msek(today.loc["all"])),
+        agreement,
+        words(
+            "headline_payers",
+            state=words.span_msek(today.loc["state"]),
+            regions=words.span_msek(today.loc["regions_together"]),
+            per_inhabitant=words.span(today.loc["regions_together"], per=inhabitants, digits=1),
+        ),
+        words(
+            "headline_assumptions", cost=words.percent(shares["cost"]), variance=words.percent(shares["variance_today"])
+        ),
+    )
+
+
+def _over(results: Results, reference: str, years: list[int]) -> pd.DataFrame:
+    """National net budget of a period by payer and group of payers: mean, lower, upper; SEK."""
+    net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
+    return interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer")
+
+
+def _references(scenario: Scenario) -> tuple[str, ...]:
+    """What a scenario can be compared with: one without an agreement is the unplanned course itself."""
+    return REFERENCES if scenario.agreement else REFERENCES[:1]
+
+
+def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Net budget by payer over five and ten years against each reference, MSEK and SEK per inhabitant, 95 % intervals."""
+    inhabitants = float(scenario.regions["population"].sum())
+    parts = []
+    for reference in _references(scenario):
+        columns = {period: _over(results, reference, years) for period, years in periods(scenario.years).items()}
+        payers = [payer for payer in PAYER_ROWS if payer in next(iter(columns.values())).index]
+        rows = []
+        for payer in payers:
+            row = [words(f"payers.{payer}")]
+            for frame in columns.values():
+                row += [words.span_msek(frame.loc[payer]), words.span(frame.loc[payer], per=inhabitants, digits=1)]
+            rows.append(row)
+        header = [words("payer")]
+        for period in columns:
+            header += [f"{period}, {words('msek')}", f"{period}, {words('sek_per_inhabitant')}"]
+        caption = f"{words(f'reference_titles.{reference}')}. {words('interval_note')} {prices_note(scenario, words)}"
+        parts.append(table(caption, header, rows, strong=[payers.index(payer) for payer in TOTALS]))
+    return Html("".join(parts))
+
+
+def yearly_table(scenario: Scenario, results: Results, words: Words, *, reference: str) -> Html:
+    """Net budget by year and payer, MSEK, 95 % intervals; a word where there is nothing to compare with."""
+    if reference not in _references(scenario):
+        return note(words("headline_no_agreement"))
+    net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
+    frame = interval_frame(net).set_index(["payer", "year"])
+    payers = _payers(net)
+    rows = [[str(year), *(words.span_msek(frame.loc[payer, year]) for payer in payers)] for year in scenario.years]
+    caption = f"{words('yearly_caption')}: {words(f'reference_titles.{reference}')}. {prices_note(scenario, words)}"
+    return table(caption, [words("year"), *(words(f"payers.{payer}") for payer in payers)], rows)
+
+
+def region_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """By region: coverage, net budget per inhabitant against both references, probability of paying more."""
+    frame = region_frame(scenario, results)
+
+    def span(row: Any, reference: str) -> str:
+        return words.span({end: row[f"{reference}_{end}"] for end in ("mean", "lower", "upper")}, digits=1)
+
+    rows = [
+        [
+            row["region"],
+            words.percent(row["coverage_today"]),
+            words.percent(row["coverage_new"]),
+            span(row, "today"),
+            span(row, "unplanned") if scenario.agreement else words("not_applicable"),
+            words.probability(row["p_loses_unplanned"]) if scenario.agreement else words("not_applicable"),
+        ]
+        for _, row in frame.iterrows()
+    ]
+    header = [words("region")] + [
+        words(f"region_columns.{key}", year=scenario.years[-1])
+        for key in ("coverage_today", "coverage_new", "net", "added", "loses")
+    ]
+    caption = f"{words('region_caption')}, {scenario.years[0]}–{scenario.years[-1]}. {words('interval_note')}"
+    return table(caption, header, rows)
+
+
+def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """By payer, against today's use: cost where the work is done, each clause's transfers, what is left; first five years, MSEK."""
+    if not scenario.agreement:
+        return note(words("headline_no_agreement"))
+    period, years = next(iter(periods(scenario.years).items()))
+    ledger = results.ledger.sum("region").sel(year=years).sum("year")
+    change = ledger.sel(mix="new") - ledger.sel(mix="today")
+    entries = [str(entry) for entry in change["entry"].to_numpy()]
+    named = (
+        {clause.name: words.label(clause.label) for clause in scenario.agreement.clauses} if scenario.agreement else {}
+    )
+    named["resource_cost"] = words("transfers_columns.resource_cost")
+    payers = [payer for payer in PAYER_ROWS if payer in change["payer"].to_numpy()]
+    rows = [
+        [words(f"payers.{payer}")]
+        + [words.msek(float(change.sel(payer=payer, entry=entry))) for entry in entries]
+        + [words.msek(float(change.sel(payer=payer).sum()))]
+        for payer in payers
+    ]
+    rows.append(
+        [
+            words("total"),
+            *(words.msek(float(change.sel(entry=entry).sum())) for entry in entries),
+            words.msek(float(change.sum())),
+        ]
+    )
+    header = [words("payer"), *(named[entry] for entry in entries), words("transfers_columns.after")]
+    return table(words("transfers_caption", period=period), header, rows, strong=[len(rows) - 1])
+
+
+def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Change in expected resource cost against both references by resource and performing unit, first five years, MSEK."""
+    period, years = next(iter(periods(scenario.years).items()))
+    cost = results.resource_cost.sum("region").sel(year=years).sum("year")
+    change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in REFERENCES}
+    resources = scenario.case.resources
+    rows = [
+        [
+            words.label(resources[name].label),
+            words(f"payers.{resources[name].unit}"),
+            *(words.msek(float(change[r].sel(resource=name))) for r in REFERENCES),
+        ]
+        for name in map(
+            str, cost["resource"].to_numpy()[np.argsort(-np.abs(change["today"].to_numpy()), kind="stable")]
+        )
+    ]
+    rows.append([words("total"), "", *(words.msek(float(change[reference].sum())) for reference in REFERENCES)])
+    header = [words("resource"), words("unit"), *(words(f"reference_short.{reference}") for reference in REFERENCES)]
+    return table(words("component_caption", period=period), header, rows, strong=[len(rows) - 1], text_columns=2)
+
+
+def no_effect_table(scenario: Scenario, results: Results, without: Results, words: Words) -> Html:
+    """What the agreement adds with its assumed effect on pace beside no effect, by payer, first five years, MSEK."""
+    if not scenario.agreement:
+        return note(words("headline_no_agreement"))
+    period, years = next(iter(periods(scenario.years).items()))
+    effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
+    stated = words("no_effect_rows.stated", effect=words.percent(effect.mean) if effect else "")
+    rows, payers = [], []
+    for label, each in ((stated, results), (words("no_effect_rows.none"), without)):
+        frame = _over(each, "unplanned", years)
+        payers = [payer for payer in PAYER_ROWS if payer in frame.index]
+        rows.append([label, *(words.span_msek(frame.loc[payer]) for payer in payers)])
+    caption = f"{words('no_effect_caption', period=period)}. {words('reference_titles.unplanned')}."
+    return table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows)
+
+
+def pace_line(scenario: Scenario, words: Words) -> Html:
+    """What the agreement sets, in a sentence."""
+    pace = scenario.definition.pace
+    if pace is None:
+        return note(words("headline_no_agreement"))
+    effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
+    return note(
+        words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), programme=pace.programme_years),
+        words("pace_effect", effect=words.percent(effect.mean) if effect else ""),
+    )
+
+
+def _payers(values: xr.DataArray) -> list[str]:
+    return [payer for payer in PAYER_ROWS if payer in values["payer"].to_numpy()]
+
+
+def fan_chart(scenario: Scenario, results: Results, words: Words, *, reference: str = "today") -> Picture:
+    """Yearly net budget by payer against a reference: mean, 50 % and 95 % intervals, MSEK."""
+    plt, _ = plot()
+    net = with_groups(results.net_budget(reference)).sum("region", skipna=False) / 1e6
+    payers = [payer for payer in PAYER_ORDER if payer in net["payer"].to_numpy()]
+    figure, axes = plt.subplots(2, -(-len(payers) // 2), figsize=(11, 6.4), sharex=True, sharey=True, squeeze=False)
+    years = net["year"].to_numpy()
+    for axis, payer in zip(axes.flat, payers, strict=False):
+        values = net.sel(payer=payer)
+        for low, high, shade in ((*TAILS, 0.18), (*INNER, 0.35)):
+            lower, upper = values.quantile([low, high], dim="draw", skipna=False).to_numpy()
+            axis.fill_between(years, lower, upper, color=COLOURS["new"], alpha=shade, linewidth=0)
+        axis.plot(years, values.mean("draw"), color=COLOURS["new"], linewidth=2)
+        axis.axhline(0, color="black", linewidth=0.8)
+        axis.set_title(words(f"payers.{payer}"), fontsize=12)
+        numbered(axis.yaxis, words)
+        axis.set_xticks(years[::3])
+    for axis in axes[:, 0]:
+        axis.set_ylabel(words("fan_y"))
+    for axis in list(axes.flat)[len(payers) :]:
+        axis.set_visible(False)
+    figure.suptitle(wrapped(_fan_title(net, words, reference), 90), x=0.01, ha="left", fontweight="bold")
+    figure.tight_layout()
+    return picture(figure, words("fan_alt", payers=", ".join(words(f"payers.{payer}") for payer in payers)))
+
+
+def _fan_title(net: xr.DataArray, words: Words, reference: str) -> str:
+    means = net.mean("draw").sel(payer="regions_together")
+    place = int(np.abs(means.to_numpy()).argmax())
+    peak, year = float(means[place]), int(means["year"][place])
+    key = "fan_title" if peak >= 0 else "fan_title_saves"
+    payer = words("payers.regions_together")
+    return words(key, payer=payer, peak=words.msek(abs(peak) * 1e6), reference=words(f"mixes.{reference}"), year=year)
+
+
+def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
+    """National coverage by year in the three worlds with 95 % intervals, and by region in the fifth year."""
+    plt, sns = plot()
+    year = scenario.years[min(4, len(scenario.years) - 1)]
+    national = coverage_frame(results)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), gridspec_kw={"width_ratios": [1.1, 1]})
+    for mix, colour in COLOURS.items():
+        part = national[national["mix"] == mix]
+        left.fill_between(part["year"], 100 * part["lower"], 100 * part["upper"], color=colour, alpha=0.15, linewidth=0)
+        left.plot(part["year"], 100 * part["mean"], color=colour, linewidth=2, label=words(f"mixes.{mix}"))
+    left.set_ylim(0, 100)
+    left.set_ylabel(words("coverage_y"))
+    left.set_xticks(scenario.years[::3])
+    left.legend(loc="lower right")
+    by_region = results.coverage.sel(year=year).mean("draw").rename("coverage").to_series().mul(100).reset_index()
+    by_region["name"] = by_region["region"].map(scenario.regions["region"].str.replace(r"^Region ", "", regex=True))
+    order = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["name"]
+    sns.pointplot(
+        by_region,
+        x="coverage",
+        y="name",
+        hue="mix",
+        order=list(order),
+        palette=COLOURS,
+        linestyle="none",
+        markersize=5,
+        ax=right,
+        legend=False,
+    )
+    spread = results.coverage.sel(year=year, mix="new").quantile(TAILS, dim="draw", skipna=False) * 100
+    named = dict(zip(spread["region"].to_numpy(), spread.transpose("region", "quantile").to_numpy(), strict=True))
+    codes = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["region"]
+    for place, code in enumerate(codes):
+        right.plot(named[code], [place, place], color=COLOURS["new"], alpha=0.25, linewidth=3, zorder=0)
+    right.set_xlim(0, 100)
+    right.set_xlabel(words("coverage_y"))
+    right.set_ylabel("")
+    right.tick_params(axis="y", labelsize=9)
+    right.set_title(words("coverage_right", year=year), fontsize=12)
+    reached = national[national["year"] == year].set_index("mix")["mean"]
+    title = words("coverage_title", year=year, **{mix: words.percent(reached[mix]) for mix in COLOURS})
+    figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
+    figure.tight_layout()
+    return picture(figure, words("coverage_alt", year=year))

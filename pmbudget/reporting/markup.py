@@ -1,0 +1,66 @@
+"""Pieces of HTML that every chapter is made of: tables, the answer first on the page, notes."""
+
+import html
+from collections.abc import Sequence
+
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.words import Words
+
+PAYER_ROWS = ("state", "region", "clinic", "diagnostic_unit", "regions_together", "all")
+
+
+TOTALS = ("regions_together", "all")
+
+
+class Html(str):
+    """A piece of HTML, shown by Jupyter as such."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def table(
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    strong: Sequence[int] = (),
+    text_columns: int = 1,
+) -> Html:
+    """An HTML table: caption, scoped headers, figures to the right; ``strong`` rows are sums."""
+    escape = html.escape
+    head = "".join(
+        f'<th scope="col"{"" if number < text_columns else " class=num"}>{escape(name)}</th>'
+        for number, name in enumerate(header)
+    )
+    body = []
+    for place, row in enumerate(rows):
+        cells = [f'<th scope="row">{escape(row[0])}</th>']
+        for number, cell in enumerate(row[1:], start=1):
+            cells.append(f"<td{'' if number < text_columns else ' class=num'}>{escape(cell)}</td>")
+        body.append(f"<tr{' class=sum' if place in strong else ''}>{''.join(cells)}</tr>")
+    return Html(
+        f'<div class="scroll"><table><caption><span>{escape(caption)}</span></caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def lead(*sentences: str) -> Html:
+    """The answer, first on the page."""
+    first, *rest = (html.escape(sentence) for sentence in sentences if sentence)
+    return Html(f'<div class="answer"><p class="first">{first}</p>{"".join(f"<p>{part}</p>" for part in rest)}</div>')
+
+
+def note(*sentences: str) -> Html:
+    """What a reader needs beside the figures."""
+    return Html(f'<div class="note">{"".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)}</div>')
+
+
+def prices_note(scenario: Scenario, words: Words) -> str:
+    """Which year's prices, and that nothing is discounted."""
+    return words("prices_note", year=scenario.parameters.price_year)
+
+
+def rate(scenario: Scenario, name: str, words: Words) -> str:
+    """A rate of the norms as per cent."""
+    return words.percent(scenario.parameters.fixed(name))
