@@ -72,7 +72,7 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
 
 
 def cohort_total(
-    occupancy: xr.DataArray,
+    occupancy: Any,
     state_values: Any,
     *,
     discount_rate: float,
@@ -87,10 +87,11 @@ def cohort_total(
 
     Parameters
     ----------
-    occupancy : DataArray
+    occupancy : array
         (…, cycle, state), as from :func:`markov_trace` or ``partitioned_survival``.
     state_values : array
-        (…, state) or (…, cycle, state), cycles 0 … n: what a cycle in the state is worth.
+        (…, state) or (…, cycle, state), cycles 0 … n: what a cycle in the state is worth. Leading axes of a plain array are those of
+        ``occupancy``, counted from the right.
     discount_rate : float
         Per year.
     counting : str
@@ -117,6 +118,7 @@ def cohort_total(
     >>> float(cohort_total(alive, [1, 0], discount_rate=0, counting="end"))
     0.75
     """
+    occupancy = _labelled(occupancy, ("cycle", "state"))
     n_cycles = occupancy.sizes["cycle"] - 1
     values = _labelled_values(state_values, occupancy)
     weights = cycle_weights(n_cycles, counting) * discount_factors(
@@ -196,12 +198,16 @@ def _labelled_values(state_values: Any, occupancy: xr.DataArray) -> xr.DataArray
     if not isinstance(state_values, xr.DataArray):
         array = np.asarray(state_values, float)
         timed = array.ndim > 1 and array.shape[-2] == occupancy.sizes["cycle"]
-        if array.ndim > 1 and not timed:
+        own = ("cycle", "state") if timed else ("state",)
+        leading = [str(dim) for dim in occupancy.dims if dim not in ("cycle", "state")]
+        extra = array.shape[: array.ndim - len(own)]
+        names = leading[len(leading) - len(extra) :] if len(extra) <= len(leading) else []
+        if [occupancy.sizes[dim] for dim in names] != list(extra):
             raise ValueError(
-                f"the axis before the states has {array.shape[-2]} places and occupancy {occupancy.sizes['cycle']} cycles (0 … n); "
-                "label the dims of values over draws or strategies"
+                f"state_values has shape {array.shape} and occupancy {dict(occupancy.sizes)}; give (…, state), or (…, cycle, state) "
+                "with one value for each of the cycles 0 … n, or label the dims"
             )
-        state_values = _labelled(array, ("cycle", "state") if timed else ("state",))
+        state_values = xr.DataArray(array, dims=[*names, *own])
     if "state" in state_values.coords and "state" in occupancy.coords:
         wanted = occupancy["state"].to_numpy()
         if set(state_values["state"].to_numpy()) != set(wanted):

@@ -167,3 +167,14 @@ def test_a_tree_over_draws_is_the_tree_of_each_draw():
 def test_a_wrong_tree_is_refused_with_strategy_node_and_draw(node, said):
     with pytest.raises(ValueError, match=said):
         decision_tree({"s": node}, {"p": np.array([0.5, 0.45])})
+
+
+def test_plain_values_lie_on_the_leading_axes_of_the_occupancy():
+    moves = xr.DataArray([[[0.9, 0.1], [0, 1]], [[0.5, 0.5], [0, 1]]], dims=("strategy", "from", "to"))
+    trace = markov_trace([1, 0], moves, 3)
+    labelled = xr.DataArray([[1.0, 0.0], [10.0, 0.0]], dims=("strategy", "state"))
+    expected = cohort_total(trace, labelled, discount_rate=0.1)
+    np.testing.assert_allclose(cohort_total(trace, labelled.to_numpy(), discount_rate=0.1), expected)
+    np.testing.assert_allclose(cohort_total(trace.to_numpy(), labelled.to_numpy(), discount_rate=0.1), expected)
+    with pytest.raises(ValueError, match="state_values has shape"):
+        cohort_total(trace, np.ones((3, 2)), discount_rate=0.1)
