@@ -213,6 +213,8 @@ class Case(Strict):
     pathway: Pathway
     reference: str
     real_world: Ref
+    population_mortality: Ref
+    population_mortality_growth: Ref
     utility_progression_free: Ref
     utility_progressed: Ref
     employer_add_on: Ref

@@ -9,7 +9,7 @@ import xarray as xr
 from pmbudget.inputs.cases import CareItem, Case, Curve, Item
 from pmbudget.patient.cohort import STATES, partitioned_survival
 from pmbudget.patient.costing import Draws, item_use, product, stacked
-from pmbudget.patient.survival import survival_curve, weibull_scale
+from pmbudget.patient.survival import bounded_by_population, survival_curve, weibull_scale
 from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
 
 MONTHS = 12
@@ -202,7 +202,10 @@ def _in_years(monthly: xr.Variable, until: int | None = None) -> xr.Variable:
 
 
 def _curve(draws: Draws, case: Case, management: str, which: str, horizon: int) -> xr.DataArray:
-    """A management's curve (…[, true_class], cycle): the reference curve carries each true class's prognosis, one of its own none."""
+    """A management's curve (…[, true_class], cycle): the reference curve carries each true class's prognosis, one of its own none.
+
+    Nobody dies more slowly than the general population; progression-free survival is held below overall survival elsewhere.
+    """
     plan = case.managements[management]
     own: Curve | None = getattr(plan, which)
     curve: Curve = own or getattr(case.managements[case.reference], which)
@@ -217,4 +220,10 @@ def _curve(draws: Draws, case: Case, management: str, which: str, horizon: int) 
     if own is None or management == case.reference:
         prognoses = [getattr(one, f"prognosis_{which}") for one in case.classes.values()]
         ratio = stacked([ratio * product(draws, prognosis) for prognosis in prognoses], "true_class")
-    return xr.DataArray((baseline**ratio).transpose(..., "cycle"))
+    found = xr.DataArray((baseline**ratio).transpose(..., "cycle"))
+    if which == "progression_free":
+        return found
+    rate, growth = (
+        xr.DataArray(product(draws, [name])) for name in (case.population_mortality, case.population_mortality_growth)
+    )
+    return bounded_by_population(found, survival_curve("gompertz", months / MONTHS, shape=growth, rate=rate))

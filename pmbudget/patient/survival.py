@@ -71,6 +71,39 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     return values.transpose(..., "cycle")
 
 
+def bounded_by_population(curve: Any, population: Any) -> xr.DataArray:
+    """A survival curve whose hazard is never below the general population's.
+
+    In each cycle the share of the living who survive it is the smaller of the two curves'. Curves fitted to short trials otherwise let
+    patients outlive those without the disease.
+
+    Parameters
+    ----------
+    curve, population : DataArray
+        (…, cycle), both 1 at cycle 0.
+
+    Returns
+    -------
+    DataArray
+        (…, cycle).
+
+    Examples
+    --------
+    >>> sick, well = (xr.DataArray(values, dims="cycle") for values in ([1, 0.5, 0.5], [1, 0.9, 0.72]))
+    >>> bounded_by_population(sick, well).values.round(3).tolist()
+    [1.0, 0.5, 0.4]
+    """
+    own, floor = xr.broadcast(_kept(curve), _kept(population))
+    lived = own.where(own < floor, floor).cumprod("cycle")
+    return xr.concat([xr.ones_like(lived.isel(cycle=[0])), lived], dim="cycle").transpose(..., "cycle")
+
+
+def _kept(curve: xr.DataArray) -> xr.DataArray:
+    """The share of those alive at the start of each cycle who are alive at its end; 0 where none are left."""
+    before = curve.isel(cycle=slice(None, -1))
+    return (curve.isel(cycle=slice(1, None)) / before.where(before > 0, 1.0)).where(before > 0, 0.0)
+
+
 def weibull_scale(alive: Any, time: Any, shape: Any) -> Any:
     """The scale at which a Weibull curve of that shape has a share ``alive`` at ``time``: time / (-ln alive)^(1/shape).
 

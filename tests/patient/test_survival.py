@@ -4,7 +4,7 @@ import xarray as xr
 from scipy import stats
 
 from pmbudget.patient import survival_curve
-from pmbudget.patient.survival import weibull_scale
+from pmbudget.patient.survival import bounded_by_population, weibull_scale
 
 MEDIAN, LN2 = 9.0, np.log(2)
 TIMES = np.linspace(0, 60, 31)
@@ -80,3 +80,21 @@ def test_the_scale_puts_the_stated_share_alive_at_the_stated_time(alive, time):
 def test_what_is_no_curve_is_refused(family, times, parameters, said):
     with pytest.raises(ValueError, match=said):
         survival_curve(family, times, **parameters)
+
+
+def test_nobody_dies_more_slowly_than_the_population_and_the_ill_as_before():
+    months = np.arange(241)
+    population = survival_curve("gompertz", months / 12, shape=0.1, rate=0.015)
+    grim = survival_curve("exponential", months, rate=0.05)
+    np.testing.assert_allclose(bounded_by_population(grim, population), grim, rtol=1e-12)
+    bright = survival_curve("exponential", months, rate=1e-5)
+    np.testing.assert_allclose(bounded_by_population(bright, population), population, rtol=1e-12)
+    early = survival_curve("weibull", months, shape=0.5, scale=100.0)
+    held = bounded_by_population(early, population)
+    assert float((held - np.minimum(early, 1)).max()) <= 1e-12
+    assert float(held[-1]) < float(early[-1])
+
+
+def test_a_curve_that_has_reached_nothing_stays_there():
+    curve, population = (xr.DataArray(values, dims="cycle") for values in ([1.0, 0.0, 0.0], [1.0, 0.9, 0.8]))
+    assert bounded_by_population(curve, population).to_numpy().tolist() == [1, 0, 0]
