@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -219,8 +219,14 @@ def read_scenario(
         agreement = read_agreement(root, definition.agreement, document, faults)
     if the_case is None or faults:
         return None
+    name = path.stem
+    if swept := {key: value for key, value in overrides.items() if key in definition.sweep}:
+        name = "-".join([name, *(f"{key}={value}" for key, value in swept.items())])
+        remaining = {key: values for key, values in definition.sweep.items() if key not in swept}
+        label = _swept_label(definition.label, parameters, swept)
+        definition = definition.model_copy(update={"sweep": remaining, "label": label})
     return Scenario(
-        path.stem, definition, parameters, the_case, regions, agreement, root, str(name_or_path), dict(overrides)
+        name, definition, parameters, the_case, regions, agreement, root, str(name_or_path), dict(overrides)
     )
 
 
@@ -276,25 +282,20 @@ def expand(scenario: Scenario) -> list[Scenario]:
     faults: list[Fault] = []
     expanded = []
     for values in itertools.product(*sweep.values()):
-        chosen = dict(zip(sweep, values, strict=True))
-        name = "-".join([scenario.name, *(f"{key}={value}" for key, value in chosen.items())])
-        given = {**scenario.given, **chosen}
+        given = {**scenario.given, **dict(zip(sweep, values, strict=True))}
         found = read_scenario(scenario.file, scenario.folder, given, scenario.definition.case, faults)
         if found is not None:
-            label = _swept_label(found, chosen)
-            definition = found.definition.model_copy(update={"sweep": {}, "label": label})
-            expanded.append(replace(found, name=name, definition=definition))
+            expanded.append(found)
     if faults:
         raise InputError(list({str(fault): fault for fault in faults}.values()))
     return expanded
 
 
-def _swept_label(scenario: Scenario, chosen: Mapping[str, Any]) -> Text:
-    """The scenario's label with what the sweep set, so that its runs can be told apart."""
-    label = scenario.definition.label
-    parameters = [(scenario.parameters[name].record, value) for name, value in chosen.items()]
+def _swept_label(label: Text, parameters: ParameterSet, swept: Mapping[str, Any]) -> Text:
+    """A scenario's label with what the sweep set, so that its runs can be told apart."""
+    records = [(parameters[name].record, value) for name, value in swept.items()]
     set_to = {
-        language: "; ".join(f"{getattr(record.label, language)} {value} {record.unit}" for record, value in parameters)
+        language: "; ".join(f"{getattr(record.label, language)} {value} {record.unit}" for record, value in records)
         for language in LANGUAGES
     }
     return Text(sv=f"{label.sv}: {set_to['sv']}", en=f"{label.en}: {set_to['en']}")

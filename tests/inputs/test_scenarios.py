@@ -159,3 +159,11 @@ def test_the_years_are_all_from_first_to_last(scenario):
 def test_resolved_is_plain_data_and_the_same_each_time(shipped, scenario):
     assert load_scenario("agreement_even", shipped).resolved() == scenario.resolved()
     assert scenario.resolved() != load_scenario("agreement_even", shipped, {"effect_agreement": 0.25}).resolved()
+
+
+def test_a_run_of_a_sweep_loads_again_as_itself(write):
+    folder = write(HEAD + SWEEP)
+    for one in expand(load_scenario("trial", folder)):
+        again = load_scenario(one.file, folder, one.given)
+        assert again.name == one.name
+        assert again.resolved() == one.resolved()
