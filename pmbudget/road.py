@@ -21,7 +21,7 @@ from pmbudget.programme.budget import budget_impact
 from pmbudget.programme.pace import Agreed, Held, OwnCourse, Pace, coverage
 from pmbudget.programme.population import counted, expected_eligible, starts
 from pmbudget.programme.transition import programme_cost
-from pmbudget.vocabulary import BLOCK, REFERENCES
+from pmbudget.vocabulary import BLOCK, REFERENCES, TAILS
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,9 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
     all_years = list(range(today - case.horizon_years, scenario.years[-1] + 1))
     expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years), outcomes)
     eligible = _counted(expected, rngs)
-    covered = xr.concat(
-        [coverage(pace, regions, all_years, draws) for pace in _paces(scenario, today).values()],
-        dim="mix",  # type: ignore[arg-type]
-    ).assign_coords(mix=list(_paces(scenario, today)))
+    paces = _paces(scenario, today)
+    by_mix = [coverage(pace, regions, all_years, draws) for pace in paces.values()]
+    covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
     covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
     transition = programme_cost(
@@ -147,10 +146,10 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
         )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
     shown = {"year": scenario.years}
+    cost, qaly = _present_values(outcomes, draws)
     return Results(
-        cost=_discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
-        + outcomes["cost_once"].sum("resource"),
-        qaly=_discounted(outcomes["qaly"], draws["discount_rate_qaly"]),
+        cost=cost,
+        qaly=qaly,
         coverage=covered.sel(shown),
         patients=begun.sel(shown),
         budget=budget,
@@ -201,6 +200,12 @@ def _test_cost(scenario: Scenario, outcomes: xr.Dataset) -> xr.DataArray:
     )
 
 
+def _present_values(outcomes: xr.Dataset, draws: Draws) -> tuple[xr.DataArray, xr.DataArray]:
+    """Discounted cost (SEK) and QALYs per patient (draw, strategy)."""
+    running = _discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
+    return running + outcomes["cost_once"].sum("resource"), _discounted(outcomes["qaly"], draws["discount_rate_qaly"])
+
+
 def _discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
     """Present value at the start, the flow of a year standing at its middle."""
     return (
@@ -237,17 +242,14 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
     rows = 2 * len(uncertain) + 1
     means = table.mean("draw")
     flat = xr.Dataset({name: means[name].expand_dims(draw=rows) for name in uncertain})
-    ends = table[uncertain].quantile([0.025, 0.975], dim="draw")
+    ends = table[uncertain].quantile(TAILS, dim="draw")
     for place, name in enumerate(uncertain):
         values = flat[name].to_numpy().copy()
         values[2 * place : 2 * place + 2] = ends[name].to_numpy()
         flat[name] = ("draw", values)
     flat = flat.merge(means.drop_vars(uncertain))
     outcomes = simulate(flat, scenario.case, horizon=scenario.case.horizon_years)
-    cost = _discounted(outcomes["cost"].sum("resource"), means["discount_rate_cost"]) + outcomes["cost_once"].sum(
-        "resource"
-    )
-    qaly = _discounted(outcomes["qaly"], means["discount_rate_qaly"])
+    cost, qaly = _present_values(outcomes, flat)
     gain = _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy()
     frame = pd.DataFrame(
         {

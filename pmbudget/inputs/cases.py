@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pmbudget.errors import Fault
-from pmbudget.inputs.files import Ref, Strict, near, read_yaml, references, validated
-from pmbudget.inputs.parameters import ParameterSet, Text
+from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
+from pmbudget.inputs.parameters import ParameterSet, Source, Text
 from pmbudget.vocabulary import PAYERS
 
 
@@ -198,10 +198,13 @@ class TransitionItem(Strict):
 
 
 class Case(Strict):
-    """A clinical application."""
+    """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months."""
 
     label: Text
     question: Text
+    evidence: Evidence
+    source: Source
+    note: str = ""
     comparator: str
     new: str
     horizon_years: int = Field(gt=0, le=100)

@@ -123,11 +123,17 @@ def near(word: Any, known: Any) -> str:
 
 
 def validated[Model: Strict](
-    model: type[Model], document: Document, data: Any, faults: list[Fault], at: Sequence[Any] = ()
+    model: type[Model],
+    document: Document,
+    data: Any,
+    faults: list[Fault],
+    at: Sequence[Any] = (),
+    *,
+    context: Mapping[str, Any] | None = None,
 ) -> Model | None:
     """``data``, found at ``at`` in ``document``, as a ``model``; every fault in it is added to ``faults``."""
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         for one in error.errors():
             faults.append(_fault(model, document, one, tuple(at)))

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.distributions import Distribution, distribution
@@ -22,6 +22,8 @@ from pmbudget.inputs.files import (
 )
 from pmbudget.inputs.prices import Prices, currency_of, load_prices
 
+CHOSEN = "chosen by a scenario"
+"""Validation context of a number that a scenario fixes: a choice, not a finding, so that it needs no interval."""
 PRICE_YEAR = 2024
 """The price year of the interface where none is asked for; a scenario states its own."""
 SHARES = ("probability", "share", "proportion", "utility")
@@ -122,10 +124,9 @@ class Record(Strict):
     interval_evidence: Literal["assumption"] | None = None
     source: Source
     note: str = ""
-    set_by_scenario: bool = False
 
     @model_validator(mode="after")
-    def _sound(self) -> Self:
+    def _sound(self, info: ValidationInfo) -> Self:
         money = currency_of(self.unit) is not None
         if money and self.price_year is None:
             raise ValueError(
@@ -139,7 +140,7 @@ class Record(Strict):
             return self
         known = self.distribution.distribution()
         assumed = "assumption" in (self.evidence, self.price_year_evidence)
-        if known.is_fixed and assumed and not self.set_by_scenario:
+        if known.is_fixed and assumed and not (info.context or {}).get(CHOSEN):
             raise ValueError("an assumption has no interval; give a family with mean and interval")
         if self.unit.split("/")[0] in SHARES:
             low, high = known.interval
@@ -266,7 +267,8 @@ def read_parameters(
                 continue
             changed = overridden(data, overrides[name]) if name in overrides else data
             raw[name] = changed
-            record = validated(Record, document, changed, faults, at=[name])
+            chosen = name in overrides and not isinstance(overrides[name], Mapping)
+            record = validated(Record, document, changed, faults, at=[name], context={CHOSEN: chosen})
             if record is not None:
                 parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
                 if parameter is not None:
@@ -298,7 +300,7 @@ def overridden(data: Any, override: Any) -> Any:
         return data
     if isinstance(override, Mapping):
         return {**data, **override}
-    return {**data, "distribution": {"family": "fixed", "value": override}, "set_by_scenario": True}
+    return {**data, "distribution": {"family": "fixed", "value": override}}
 
 
 def _parameter(

@@ -129,11 +129,9 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
     ledger = results.ledger.sum("region").sel(year=years).sum("year")
     change = ledger.sel(mix="new") - ledger.sel(mix="today")
     entries = [str(entry) for entry in change["entry"].to_numpy()]
-    named = (
-        {clause.name: words.label(clause.label) for clause in scenario.agreement.clauses} if scenario.agreement else {}
-    )
+    named = {clause.name: words.label(clause.label) for clause in scenario.agreement.clauses}
     named["resource_cost"] = words("transfers_columns.resource_cost")
-    payers = [payer for payer in PAYER_ROWS if payer in change["payer"].to_numpy()]
+    payers = _payers(change)
     rows = [
         [words(f"payers.{payer}")]
         + [words.msek(float(change.sel(payer=payer, entry=entry))) for entry in entries]
@@ -152,23 +150,23 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Change in expected resource cost against both references by resource and performing unit, first five years, MSEK."""
+    """Change in expected resource cost against each reference by resource and performing unit, first five years, MSEK."""
     period, years = next(iter(periods(scenario.years).items()))
     cost = results.resource_cost.sum("region").sel(year=years).sum("year")
-    change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in REFERENCES}
+    change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in _references(scenario)}
     resources = scenario.case.resources
     rows = [
         [
             words.label(resources[name].label),
             words(f"payers.{resources[name].unit}"),
-            *(words.msek(float(change[r].sel(resource=name))) for r in REFERENCES),
+            *(words.msek(float(change[r].sel(resource=name))) for r in change),
         ]
         for name in map(
             str, cost["resource"].to_numpy()[np.argsort(-np.abs(change["today"].to_numpy()), kind="stable")]
         )
     ]
-    rows.append([words("total"), "", *(words.msek(float(change[reference].sum())) for reference in REFERENCES)])
-    header = [words("resource"), words("unit"), *(words(f"reference_short.{reference}") for reference in REFERENCES)]
+    rows.append([words("total"), "", *(words.msek(float(change[reference].sum())) for reference in change)])
+    header = [words("resource"), words("unit"), *(words(f"reference_short.{reference}") for reference in change)]
     return table(words("component_caption", period=period), header, rows, strong=[len(rows) - 1], text_columns=2)
 
 

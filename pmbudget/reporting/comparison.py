@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
+from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
 from pmbudget.reporting.words import Words
@@ -113,7 +114,7 @@ def _indexed(run: RunSummary, measure: str) -> pd.DataFrame:
 
 def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     """Incremental cost and QALY, ICER or dominance, probability at the norms' thresholds, for each run."""
-    rows, limits = [], ("wtp_moderate", "wtp_very_high")
+    rows, limits = [], THRESHOLDS
     wtp = {
         limit: float(runs[0].figures.query("measure == 'threshold' and reference == @limit")["mean"].iloc[0])
         for limit in limits

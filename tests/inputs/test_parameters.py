@@ -542,3 +542,11 @@ def test_a_fault_in_the_scenario_does_not_hide_those_in_the_parameters(with_extr
 def test_a_folder_that_is_not_there_is_told():
     with pytest.raises(InputError, match="no_such_folder.*not found"):
         load_parameters("no_such_folder")
+
+
+def test_a_file_cannot_pass_an_assumption_off_as_a_scenario_s_choice(folder):
+    path = folder / "wages.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("  evidence:", "  set_by_scenario: true\n  evidence:", 1), "utf-8")
+    with pytest.raises(InputError, match="set_by_scenario = True: unknown key"):
+        load_parameters(folder)
