@@ -5,15 +5,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import net_monetary_benefit
-from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator, redrawn
+from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.financing.agreement import largest_imbalance
 from pmbudget.financing.ledger import net_budget_impact, settle
-from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
@@ -21,7 +18,7 @@ from pmbudget.programme.budget import budget_impact
 from pmbudget.programme.pace import Agreed, Held, OwnCourse, Pace, coverage
 from pmbudget.programme.population import counted, expected_eligible, starts
 from pmbudget.programme.transition import programme_cost
-from pmbudget.vocabulary import BLOCK, REFERENCES, TAILS
+from pmbudget.vocabulary import BLOCK
 
 
 @dataclass(frozen=True)
@@ -111,14 +108,17 @@ def _rngs(seed: int, begin: int, size: int) -> list[tuple[np.random.Generator, i
     ]
 
 
-def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generator, int]]) -> Results:
-    """One block: draws → outcomes → starts → resource cost → ledger → budget, cost-effectiveness."""
+def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generator, int]] | None) -> Results:
+    """One block: draws → outcomes → starts → resource cost → ledger → budget, cost-effectiveness.
+
+    Without generators the expected numbers of persons are walked instead of counted ones.
+    """
     case, regions = scenario.case, scenario.regions
     outcomes = simulate(draws, case, horizon=case.horizon_years)
     today = scenario.years[0] - 1
     all_years = list(range(today - case.horizon_years, scenario.years[-1] + 1))
     expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years), outcomes)
-    eligible = _counted(expected, rngs)
+    eligible = expected if rngs is None else _counted(expected, rngs)
     paces = _paces(scenario, today)
     by_mix = [coverage(pace, regions, all_years, draws) for pace in paces.values()]
     covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
@@ -146,7 +146,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
         )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
     shown = {"year": scenario.years}
-    cost, qaly = _present_values(outcomes, draws)
+    cost, qaly = present_values(outcomes, draws)
     return Results(
         cost=cost,
         qaly=qaly,
@@ -200,7 +200,7 @@ def _test_cost(scenario: Scenario, outcomes: xr.Dataset) -> xr.DataArray:
     )
 
 
-def _present_values(outcomes: xr.Dataset, draws: Draws) -> tuple[xr.DataArray, xr.DataArray]:
+def present_values(outcomes: xr.Dataset, draws: Draws) -> tuple[xr.DataArray, xr.DataArray]:
     """Discounted cost (SEK) and QALYs per patient (draw, strategy)."""
     running = _discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
     return running + outcomes["cost_once"].sum("resource"), _discounted(outcomes["qaly"], draws["discount_rate_qaly"])
@@ -223,101 +223,3 @@ def _joined(parts: list[Results]) -> Results:
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
     assert set(whole) == {field.name for field in fields(Results)}
     return Results(**whole)
-
-
-def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
-    """One-way sensitivity of the incremental net monetary benefit per patient.
-
-    Each uncertain parameter of the patient's model in turn at the ends of its 95 % interval, the others at their means.
-
-    Returns
-    -------
-    DataFrame
-        Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
-        INMB) and is_assumed, widest first; SEK.
-    """
-    posterior = fit_evidence(scenario.parameters)
-    table = draw_parameters(scenario.parameters, posterior, seed=seed)
-    uncertain = [str(name) for name in table if table[name].dims == ("draw",)]
-    rows = 2 * len(uncertain) + 1
-    means = table.mean("draw")
-    flat = xr.Dataset({name: means[name].expand_dims(draw=rows) for name in uncertain})
-    ends = table[uncertain].quantile(TAILS, dim="draw")
-    for place, name in enumerate(uncertain):
-        values = flat[name].to_numpy().copy()
-        values[2 * place : 2 * place + 2] = ends[name].to_numpy()
-        flat[name] = ("draw", values)
-    flat = flat.merge(means.drop_vars(uncertain))
-    outcomes = simulate(flat, scenario.case, horizon=scenario.case.horizon_years)
-    cost, qaly = _present_values(outcomes, flat)
-    gain = _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy()
-    frame = pd.DataFrame(
-        {
-            "low": gain[0:-1:2],
-            "high": gain[1:-1:2],
-            "base": gain[-1],
-            "is_assumed": [scenario.parameters[name].is_assumed for name in uncertain],
-        },
-        index=pd.Index(uncertain, name="parameter"),
-    )
-    width = (frame["high"] - frame["low"]).abs()
-    return frame.assign(width=width).query("width > 0").sort_values("width", ascending=False).drop(columns="width")
-
-
-def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:
-    case = scenario.case
-    return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
-
-
-def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> dict[str, float]:
-    """How much of the result rests on assumptions.
-
-    The share of variance is Var(E[result | assumptions]) / Var(result), by evaluating once more with the parameters whose spread was
-    assumed as they were drawn and everything else drawn anew: the covariance of the two is the numerator. The share of cost is what
-    disappears from the expected change in resource cost against today's use, resource by resource and whatever its sign, when every
-    assumed price is set to 0.
-
-    Returns
-    -------
-    dict
-        ``variance_<reference>`` for the whole period's net budget impact against each reference, ``variance_inmb`` for the incremental
-        net monetary benefit at ``wtp``, and ``cost``; each 0-1.
-    """
-    assumed = [name for name, parameter in scenario.parameters.items() if parameter.spread_is_assumed]
-    posterior = fit_evidence(scenario.parameters)
-    n = results.cost.sizes["draw"]
-    other = evaluate_draws(
-        scenario, redrawn(scenario.parameters, posterior, assumed, n=n, seed=seed), seed=seed + 1_000_003
-    )
-    shares = {}
-    for reference in REFERENCES:
-        totals = [each.net_budget(reference).sum(["region", "year", "payer"]).to_numpy() for each in (results, other)]
-        shares[f"variance_{reference}"] = _explained(*totals)
-    gains = [
-        _increment(scenario, net_monetary_benefit(each.cost, each.qaly, wtp)).to_numpy() for each in (results, other)
-    ]
-    shares["variance_inmb"] = _explained(*gains)
-    few = min(n, BLOCK)
-    table = draw_parameters(scenario.parameters, posterior, n=few, seed=seed)
-    priced = [
-        name for name, parameter in scenario.parameters.items() if parameter.is_assumed and currency_of(parameter.unit)
-    ]
-    unpriced = table.assign({name: table[name] * 0 for name in priced})
-    changes = [_change(evaluate_draws(scenario, each, seed=seed)) for each in (table, unpriced)]
-    whole = float(np.abs(changes[0]).sum())
-    shares["cost"] = min(1.0, float(np.abs(changes[0] - changes[1]).sum()) / whole) if whole else float("nan")
-    return shares
-
-
-def _change(results: Results) -> np.ndarray:
-    """Expected change in cost against today's use by resource, SEK."""
-    cost = results.resource_cost.sum(["region", "year"], skipna=False)
-    return (cost.sel(mix="new") - cost.sel(mix="today")).to_numpy()
-
-
-def _explained(first: np.ndarray, second: np.ndarray) -> float:
-    """Cov / Var of two evaluations that share some parameters, kept within 0-1; missing where nothing varies."""
-    variance = (first.var() + second.var()) / 2
-    if variance < 1e-12:
-        return float("nan")
-    return float(np.clip(np.cov(first, second)[0, 1] / variance, 0, 1))

@@ -20,6 +20,7 @@ ROOMS = (
     "financing",
     "appraisal",
     "road",
+    "sensitivity",
     "reporting",
     "batch",
     "cli",

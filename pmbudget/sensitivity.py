@@ -1,0 +1,129 @@
+"""What moves the result: one parameter at a time, and how much rests on assumptions."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.evidence.draws import draw_parameters, redrawn
+from pmbudget.evidence.fit import fit_evidence
+from pmbudget.inputs.prices import currency_of
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.outcomes import simulate
+from pmbudget.road import Results, evaluate_draws, present_values, walk
+from pmbudget.vocabulary import BLOCK, REFERENCES, TAILS
+
+
+def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
+    """One-way sensitivity of the incremental net monetary benefit per patient.
+
+    Each uncertain parameter of the patient's model in turn at the ends of its 95 % interval, the others at their means.
+
+    Returns
+    -------
+    DataFrame
+        Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
+        INMB) and is_assumed, widest first; SEK.
+    """
+    names, rows = _one_way(scenario, seed)
+    cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
+    return _bars(scenario, names, _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
+
+
+def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed: int = 1) -> pd.DataFrame:
+    """One-way sensitivity of the net budget impact of all payers over ``years`` against ``reference``.
+
+    As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted.
+    """
+    names, rows = _one_way(scenario, seed)
+    net = walk(scenario, rows, rngs=None).net_budget(reference)
+    return _bars(scenario, names, net.sel(year=years).sum(["region", "year", "payer"]).to_numpy())
+
+
+def _one_way(scenario: Scenario, seed: int) -> tuple[list[str], xr.Dataset]:
+    """The uncertain parameters, and a table with two rows for each (at its lower and upper end) and a last one at the means."""
+    posterior = fit_evidence(scenario.parameters)
+    table = draw_parameters(scenario.parameters, posterior, seed=seed)
+    uncertain = [str(name) for name in table if table[name].dims == ("draw",)]
+    rows = 2 * len(uncertain) + 1
+    means = table.mean("draw")
+    flat = xr.Dataset({name: means[name].expand_dims(draw=rows) for name in uncertain})
+    ends = table[uncertain].quantile(TAILS, dim="draw")
+    for place, name in enumerate(uncertain):
+        values = flat[name].to_numpy().copy()
+        values[2 * place : 2 * place + 2] = ends[name].to_numpy()
+        flat[name] = ("draw", values)
+    return uncertain, flat.merge(means.drop_vars(uncertain))
+
+
+def _bars(scenario: Scenario, names: list[str], result: np.ndarray) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "low": result[0:-1:2],
+            "high": result[1:-1:2],
+            "base": result[-1],
+            "is_assumed": [scenario.parameters[name].is_assumed for name in names],
+        },
+        index=pd.Index(names, name="parameter"),
+    )
+    width = (frame["high"] - frame["low"]).abs()
+    return frame.assign(width=width).query("width > 0").sort_values("width", ascending=False).drop(columns="width")
+
+
+def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:
+    case = scenario.case
+    return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
+
+
+def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> dict[str, float]:
+    """How much of the result rests on assumptions.
+
+    The share of variance is Var(E[result | assumptions]) / Var(result), by evaluating once more with the parameters whose spread was
+    assumed as they were drawn and everything else drawn anew: the covariance of the two is the numerator. The share of cost is what
+    disappears from the expected change in resource cost against today's use, resource by resource and whatever its sign, when every
+    assumed price is set to 0.
+
+    Returns
+    -------
+    dict
+        ``variance_<reference>`` for the whole period's net budget impact against each reference, ``variance_inmb`` for the incremental
+        net monetary benefit at ``wtp``, and ``cost``; each 0-1.
+    """
+    assumed = [name for name, parameter in scenario.parameters.items() if parameter.spread_is_assumed]
+    posterior = fit_evidence(scenario.parameters)
+    n = results.cost.sizes["draw"]
+    other = evaluate_draws(
+        scenario, redrawn(scenario.parameters, posterior, assumed, n=n, seed=seed), seed=seed + 1_000_003
+    )
+    shares = {}
+    for reference in REFERENCES:
+        totals = [each.net_budget(reference).sum(["region", "year", "payer"]).to_numpy() for each in (results, other)]
+        shares[f"variance_{reference}"] = _explained(*totals)
+    gains = [
+        _increment(scenario, net_monetary_benefit(each.cost, each.qaly, wtp)).to_numpy() for each in (results, other)
+    ]
+    shares["variance_inmb"] = _explained(*gains)
+    few = min(n, BLOCK)
+    table = draw_parameters(scenario.parameters, posterior, n=few, seed=seed)
+    priced = [
+        name for name, parameter in scenario.parameters.items() if parameter.is_assumed and currency_of(parameter.unit)
+    ]
+    unpriced = table.assign({name: table[name] * 0 for name in priced})
+    changes = [_change(evaluate_draws(scenario, each, seed=seed)) for each in (table, unpriced)]
+    whole = float(np.abs(changes[0]).sum())
+    shares["cost"] = min(1.0, float(np.abs(changes[0] - changes[1]).sum()) / whole) if whole else float("nan")
+    return shares
+
+
+def _change(results: Results) -> np.ndarray:
+    """Expected change in cost against today's use by resource, SEK."""
+    cost = results.resource_cost.sum(["region", "year"], skipna=False)
+    return (cost.sel(mix="new") - cost.sel(mix="today")).to_numpy()
+
+
+def _explained(first: np.ndarray, second: np.ndarray) -> float:
+    """Cov / Var of two evaluations that share some parameters, kept within 0-1; missing where nothing varies."""
+    variance = (first.var() + second.var()) / 2
+    if variance < 1e-12:
+        return float("nan")
+    return float(np.clip(np.cov(first, second)[0, 1] / variance, 0, 1))

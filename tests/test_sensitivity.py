@@ -1,0 +1,133 @@
+from dataclasses import replace
+
+import pytest
+
+from pmbudget import sensitivity
+from pmbudget.appraisal import net_monetary_benefit
+from pmbudget.evidence.draws import crude_posterior
+from pmbudget.inputs.prices import currency_of
+from pmbudget.road import evaluate_draws, walk
+from pmbudget.sensitivity import assumption_shares, budget_tornado, tornado
+
+WTP = 1_000_000
+
+
+@pytest.fixture
+def without_pymc(monkeypatch):
+    monkeypatch.setattr(sensitivity, "fit_evidence", crude_posterior)
+
+
+def graded(scenario, grade_of):
+    parameters = {
+        name: replace(
+            one,
+            record=one.record.model_copy(
+                update={"evidence": grade_of(one), "price_year_evidence": None, "interval_evidence": None}
+            ),
+        )
+        for name, one in scenario.parameters.items()
+    }
+    return replace(scenario, parameters=replace(scenario.parameters, parameters=parameters))
+
+
+@pytest.fixture(scope="module")
+def walked(scenario, table):
+    return evaluate_draws(scenario, table.isel(draw=slice(200)))
+
+
+def test_assumption_shares_lie_between_0_and_1(scenario, walked, without_pymc):
+    shares = assumption_shares(scenario, walked, wtp=WTP)
+    assert set(shares) == {"variance_today", "variance_unplanned", "variance_inmb", "cost"}
+    assert all(0 <= share <= 1 for share in shares.values())
+    assert 0 < shares["cost"] < 1
+
+
+def test_where_all_is_assumed_all_rests_on_assumptions(scenario, walked, without_pymc):
+    shares = assumption_shares(graded(scenario, lambda one: "assumption"), walked, wtp=WTP)
+    assert (shares["cost"], shares["variance_inmb"]) == pytest.approx((1, 1), rel=1e-9)
+
+
+def test_where_every_price_is_assumed_all_cost_rests_on_assumptions(scenario, walked, without_pymc):
+    def grade_of(one):
+        return "assumption" if currency_of(one.unit) else "published"
+
+    shares = assumption_shares(graded(scenario, grade_of), walked, wtp=WTP)
+    assert shares["cost"] == pytest.approx(1, rel=1e-9)
+    assert shares["variance_inmb"] < 0.9
+
+
+def test_an_assumed_interval_counts_in_variance_and_not_in_cost(scenario, walked, without_pymc):
+    published = graded(scenario, lambda one: "published")
+    parameters = {
+        name: replace(one, record=one.record.model_copy(update={"interval_evidence": "assumption"}))
+        for name, one in published.parameters.items()
+    }
+    spread = replace(published, parameters=replace(published.parameters, parameters=parameters))
+    shares = assumption_shares(spread, walked, wtp=WTP)
+    assert (shares["cost"], shares["variance_inmb"]) == pytest.approx((0, 1), rel=1e-9)
+
+
+def test_where_nothing_is_assumed_nothing_rests_on_assumptions(scenario, walked, without_pymc):
+    shares = assumption_shares(graded(scenario, lambda one: "published"), walked, wtp=WTP)
+    assert shares["cost"] == 0
+    assert shares["variance_inmb"] < 0.3
+
+
+@pytest.fixture
+def bars(scenario, without_pymc):
+    return tornado(scenario, wtp=WTP)
+
+
+def gain(results):
+    benefit = net_monetary_benefit(results.cost, results.qaly, WTP)
+    return (benefit.sel(strategy="panel") - benefit.sel(strategy="sequential")).to_numpy()
+
+
+def test_the_tornado_is_widest_first(bars):
+    assert (bars["high"] - bars["low"]).abs().is_monotonic_decreasing
+
+
+def test_the_tornado_stands_on_the_result_at_the_means(bars, scenario, crude_draws):
+    at_means = crude_draws(scenario, 4000).mean("draw").expand_dims(draw=1)
+    assert bars["base"].to_numpy() == pytest.approx(gain(evaluate_draws(scenario, at_means))[0], rel=1e-9)
+
+
+def test_a_bar_is_the_result_at_the_ends_of_its_interval(bars, scenario, crude_draws):
+    draws = crude_draws(scenario, 4000)
+    means = draws.mean("draw").expand_dims(draw=2)
+    name = bars.index[0]
+    ends = draws[name].quantile([0.025, 0.975]).to_numpy()
+    found = gain(evaluate_draws(scenario, means.copy().assign({name: ("draw", ends)})))
+    assert bars.loc[name, ["low", "high"]].to_numpy(float) == pytest.approx(found, rel=1e-9)
+
+
+def test_the_tornado_holds_the_patient_s_parameters_alone(bars, scenario):
+    assert not {scenario.case.uptake.today, scenario.case.eligible.incident} & set(bars.index)
+    assert "cost_panel" in bars.index
+
+
+# The budget's tornado
+
+
+@pytest.fixture
+def budget_bars(scenario, without_pymc):
+    return budget_tornado(scenario, reference="today", years=scenario.years)
+
+
+def spent(results):
+    return results.net_budget("today").sum(["region", "year", "payer"]).to_numpy()
+
+
+def test_the_budget_s_tornado_stands_on_expected_persons_at_the_means(budget_bars, scenario, crude_draws):
+    at_means = crude_draws(scenario, 4000).mean("draw").expand_dims(draw=1)
+    assert budget_bars["base"].to_numpy() == pytest.approx(spent(walk(scenario, at_means, rngs=None))[0], rel=1e-9)
+
+
+def test_the_budget_s_tornado_holds_the_programme_s_parameters_too(budget_bars, scenario):
+    uptake = scenario.case.uptake
+    assert {uptake.today, uptake.agreement_effect, scenario.case.eligible.incident} <= set(budget_bars.index)
+
+
+def test_more_of_today_s_use_leaves_less_to_introduce(budget_bars, scenario):
+    bar = budget_bars.loc[scenario.case.uptake.today]
+    assert bar["high"] < bar["base"] < bar["low"]
