@@ -14,8 +14,8 @@ from rich.table import Table
 
 from pmbudget.financing import net_budget_impact, settle
 from pmbudget.inputs import load_regions
+from pmbudget.inputs.agreements import NationalSplit, Taper
 from pmbudget.inputs.parameters import Text
-from pmbudget.inputs.scenarios import NationalSplit, Taper
 from pmbudget.programme import budget_impact
 from pmbudget.vocabulary import MIXES, NATIONAL
 

@@ -6,11 +6,12 @@ from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
 from pmbudget.inputs import Scenario, expand
+from pmbudget.inputs.agreements import Agreement
 from pmbudget.inputs.cases import read_case
 from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
-from pmbudget.inputs.scenarios import Agreement, read_scenario
+from pmbudget.inputs.scenarios import read_scenario
 from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.road import evaluate_draws
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.inputs.scenarios import NationalSplit, Taper
+from pmbudget.inputs.agreements import NationalSplit, Taper
 from pmbudget.vocabulary import NATIONAL
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.financing.agreement import Terms, transfer
-from pmbudget.inputs.scenarios import NationalSplit, Taper
+from pmbudget.inputs.agreements import NationalSplit, Taper
 from pmbudget.vocabulary import PAYERS
 
 

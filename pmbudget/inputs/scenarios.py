@@ -4,13 +4,14 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
-from pmbudget.inputs.cases import Case, Payer, read_case
+from pmbudget.inputs.agreements import Agreement, read_agreement
+from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
     Document,
     Evidence,
@@ -23,47 +24,6 @@ from pmbudget.inputs.files import (
 from pmbudget.inputs.parameters import PRICE_YEAR, ParameterSet, Source, Text, read_parameters
 from pmbudget.inputs.regions import RegionCode, read_regions
 from pmbudget.vocabulary import LANGUAGES
-
-
-class Taper(Strict):
-    """The state pays ``share`` of the covered cost in the agreement's first year, falling in a straight line to 0 after ``years``."""
-
-    clause: Literal["taper"]
-    name: str
-    label: Text
-    payer: Payer = "state"
-    covers: Literal["transition", "all"]
-    share: float = Field(ge=0, le=1)
-    years: int = Field(gt=0)
-
-
-class NationalSplit(Strict):
-    """What is national and not yet paid is divided between the regions by a column of ``regions.csv``."""
-
-    clause: Literal["national_split"]
-    name: str
-    label: Text
-    by: Literal["population", "population_65plus"]
-
-
-Clause = Annotated[Taper | NationalSplit, Field(discriminator="clause")]
-
-
-class Agreement(Strict):
-    """Clauses in the order in which they settle, with where they come from."""
-
-    label: Text
-    clauses: tuple[Clause, ...]
-    evidence: Evidence
-    source: Source
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _names_once(self) -> Self:
-        names = [clause.name for clause in self.clauses]
-        if len(set(names)) < len(names) or "resource_cost" in names:
-            raise ValueError(f"clause names {names} must differ, and none be resource_cost; rename")
-        return self
 
 
 class AgreedPace(Strict):
@@ -254,18 +214,6 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
     merged = {**inherited, **document.data}
     merged["overrides"] = {**(inherited.get("overrides") or {}), **(document.data.get("overrides") or {})}
     return document, merged
-
-
-def read_agreement(root: Path, name: str, document: Document, faults: list[Fault]) -> Agreement | None:
-    """The agreement of that name, on behalf of the scenario in ``document``."""
-    path = root / "agreements" / f"{name}.yaml"
-    if not path.is_file():
-        remedy = near(name, (p.stem for p in path.parent.glob("*.yaml")))
-        line = document.line(["agreement"])
-        faults.append(Fault(document.file, "agreement", "no such agreement", remedy, name, line))
-        return None
-    own = read_yaml(path, faults)
-    return validated(Agreement, own, own.data, faults) if own else None
 
 
 def expand(scenario: Scenario) -> list[Scenario]:

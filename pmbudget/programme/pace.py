@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from pmbudget.inputs.cases import Uptake
+from pmbudget.inputs.programmes import Uptake
 from pmbudget.patient.costing import Draws
 
 Pace = Callable[[Draws, xr.DataArray, pd.DataFrame], xr.DataArray]

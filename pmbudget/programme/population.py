@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.inputs.cases import Eligible
+from pmbudget.inputs.programmes import Eligible
 from pmbudget.patient.costing import Draws, product
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.inputs.cases import Case, TransitionItem
+from pmbudget.inputs.cases import Case
+from pmbudget.inputs.programmes import TransitionItem
 from pmbudget.patient.costing import Draws, product
 from pmbudget.patient.outcomes import resource_coordinates
 from pmbudget.vocabulary import NATIONAL

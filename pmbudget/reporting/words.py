@@ -15,8 +15,16 @@ from pmbudget.vocabulary import LANGUAGES
 
 @cache
 def _phrases(language: str) -> Mapping[str, Any]:
-    text = (files("pmbudget.reporting") / "texts" / f"{language}.yaml").read_text("utf-8")
-    return YAML(typ="safe").load(text)
+    """All texts of a language, from its folder of one file per chapter."""
+    phrases: dict[str, Any] = {}
+    for file in (files("pmbudget.reporting") / "texts" / language).iterdir():
+        own = YAML(typ="safe").load(file.read_text("utf-8"))
+        if twice := set(own) & set(phrases):
+            raise ValueError(
+                f"{', '.join(sorted(twice))} stands in {file.name} and in another file of texts/{language}"
+            )
+        phrases |= own
+    return phrases
 
 
 @dataclass(frozen=True)

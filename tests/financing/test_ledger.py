@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from pmbudget.financing import net_budget_impact, settle
 from pmbudget.financing.agreement import largest_imbalance
+from pmbudget.inputs.agreements import NationalSplit, Taper
 from pmbudget.inputs.parameters import Text
-from pmbudget.inputs.scenarios import NationalSplit, Taper
 
 LABEL = Text(sv="Prov", en="Trial")
 REGIONS = pd.DataFrame({"population": [300, 100], "population_65plus": [60, 40]}, index=["01", "03"])
