@@ -14,7 +14,7 @@ from rich.table import Table
 
 from pmbudget.financing import net_budget_impact, settle
 from pmbudget.inputs import load_regions
-from pmbudget.inputs.agreements import NationalSplit, Taper
+from pmbudget.inputs.clauses import NationalSplit, Taper
 from pmbudget.inputs.parameters import Text
 from pmbudget.programme import budget_impact
 from pmbudget.vocabulary import MIXES, NATIONAL

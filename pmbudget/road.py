@@ -9,8 +9,16 @@ import xarray as xr
 
 from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
 from pmbudget.evidence.fit import fit_evidence
-from pmbudget.financing.agreement import largest_imbalance
-from pmbudget.financing.ledger import net_budget_impact, settle
+from pmbudget.financing.ledger import (
+    budget_of,
+    largest_imbalance,
+    mean_ledger,
+    net_budget_impact,
+    post,
+    settled,
+    terms_of,
+)
+from pmbudget.financing.measures import measures_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
@@ -27,7 +35,8 @@ class Results:
 
     With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
     ``patients`` (draw, mix, strategy, region, year); ``budget`` (draw, mix, region, year, payer), all ledger entries together;
-    ``resource_total`` (draw, mix, year). Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost``
+    ``accounts`` (account, draw, mix, region, year), cost as it fell, and ``facts`` (draw[, year]): on them any other agreement can be
+    settled; ``resource_total`` (draw, mix, year). Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost``
     (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the invariants.
     """
 
@@ -36,6 +45,8 @@ class Results:
     coverage: xr.DataArray
     patients: xr.DataArray
     budget: xr.DataArray
+    accounts: xr.DataArray
+    facts: xr.Dataset
     resource_total: xr.DataArray
     ledger: xr.DataArray
     resource_cost: xr.DataArray
@@ -47,7 +58,7 @@ class Results:
         return net_budget_impact(self.budget, reference=reference)  # type: ignore[arg-type]
 
 
-WITH_DRAWS = ("cost", "qaly", "coverage", "patients", "budget", "resource_total")
+WITH_DRAWS = ("cost", "qaly", "coverage", "patients", "budget", "accounts", "facts", "resource_total")
 MEANS = ("ledger", "resource_cost", "outcomes")
 
 
@@ -135,34 +146,96 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
         agreement_years=_agreement_years(scenario),
     )
     resource_cost = budget_impact(outcomes, begun, transition)
+    shown = {"year": scenario.years}
+    cost, qaly = present_values(outcomes, draws)
+    facts = _facts(scenario, draws, outcomes, cost, qaly)
+    accounts = post(resource_cost, delegated=draws["share_drug_cost_delegated"].to_numpy())
+    terms = terms_of(
+        accounts,
+        regions=regions,
+        start=agreement_start(scenario),
+        index=facts["index"].transpose("draw", "year").to_numpy()[:, None, :],
+        measures=measures_of(
+            covered.sel(shown), begun.sel(shown), facts, new=case.new, places=list(accounts["region"].to_numpy())
+        ),
+    )
     clauses = scenario.agreement.clauses if scenario.agreement else ()
-    pace = scenario.definition.pace
-    ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else scenario.years[0])
-    budget = ledger.sum("entry", skipna=False)
+    moved = settled(accounts, clauses, terms, standing=scenario.standing.clauses)
+    budget = budget_of(accounts, moved)
     total = resource_cost.sum(["region", "resource"], skipna=False)
     if not np.isfinite(total.to_numpy()).all() or not np.isfinite(outcomes["qaly"].to_numpy()).all():
         raise ValueError(
             f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
         )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
-    shown = {"year": scenario.years}
-    cost, qaly = present_values(outcomes, draws)
     return Results(
         cost=cost,
         qaly=qaly,
         coverage=covered.sel(shown),
         patients=begun.sel(shown),
         budget=budget,
+        accounts=accounts,
+        facts=facts,
         resource_total=total,
-        ledger=ledger.mean("draw", skipna=False),
+        ledger=mean_ledger(accounts, moved),
         resource_cost=resource_cost.mean("draw", skipna=False),
         outcomes=outcomes.mean("draw"),
         checks={
-            "transfers": largest_imbalance(ledger),
+            "transfers": largest_imbalance(accounts, moved),
             "budget": float(off.max()),
             "crossings": float(outcomes.attrs["crossings"]),
         },
     )
+
+
+def agreement_start(scenario: Scenario) -> int:
+    """The agreement's first year; without one, the first year shown."""
+    pace = scenario.definition.pace
+    return pace.start if pace else scenario.years[0]
+
+
+def _facts(
+    scenario: Scenario, draws: Draws, outcomes: xr.Dataset, cost: xr.DataArray, qaly: xr.DataArray
+) -> xr.Dataset:
+    """What clauses count per draw beside cost and persons, see :func:`pmbudget.financing.measures.measures_of`."""
+    case = scenario.case
+    others = [name for name in case.managements if name in (case.reference, case.mismatched)]
+    acted_on = 1 - outcomes["treated"].sel(strategy=case.new, management=others, drop=True).sum("management")
+    gained = qaly.sel(strategy=case.new, drop=True) - qaly.sel(strategy=case.comparator, drop=True)
+    wtp = draws["wtp_very_high"]
+    benefit = wtp * gained - (cost.sel(strategy=case.new, drop=True) - cost.sel(strategy=case.comparator, drop=True))
+    years = xr.DataArray(scenario.years, coords={"year": scenario.years})
+    full = xr.ones_like(gained)
+    facts = {
+        "acted_on": acted_on * full,
+        "health_value": wtp * gained,
+        "benefit": benefit,
+        "index": (1 + draws["inflation"] * full) ** (years - scenario.parameters.price_year),
+        **_benefit_drugs(scenario, draws, outcomes, full),
+    }
+    return xr.Dataset(
+        {name: values.drop_vars([c for c in values.coords if c != "year"]) for name, values in facts.items()}
+    )
+
+
+def _benefit_drugs(
+    scenario: Scenario, draws: Draws, outcomes: xr.Dataset, full: xr.DataArray
+) -> dict[str, xr.DataArray]:
+    """SEK of rebate, and years of treatment, per SEK of net cost of drugs in the pharmaceutical benefit; 0 where nothing is stated."""
+    rebate = years = cost = 0.0 * full
+    for name, resource in scenario.case.resources.items():
+        if resource.channel == "benefit":
+            use = {
+                kind: (outcomes[kind].sum("year_since_start") + outcomes[f"{kind}_once"])
+                .sel(resource=name)
+                .sum("strategy")
+                for kind in ("cost", "activity")
+            }
+            cost = cost + use["cost"]
+            share = draws[resource.rebate] if resource.rebate else 0.0
+            rebate = rebate + use["cost"] * share / (1 - share)
+            years = years + (use["activity"] / resource.per_year if resource.per_year else 0.0)
+    return {"rebate_ratio": (rebate / cost).fillna(0.0), "years_per_krona": (years / cost).fillna(0.0)}
 
 
 def _paces(scenario: Scenario, today: int) -> dict[str, Pace]:

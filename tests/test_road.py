@@ -115,7 +115,8 @@ def test_resource_cost_is_the_first_entry_of_the_ledger(results):
 
 
 def test_nothing_is_missing(results):
-    assert not any(bool(getattr(results, name).isnull().any()) for name in (*WITH_DRAWS, "ledger", "resource_cost"))
+    arrays = [getattr(results, name) for name in (*WITH_DRAWS, "ledger", "resource_cost") if name != "facts"]
+    assert not any(bool(values.isnull().any()) for values in [*arrays, *results.facts.data_vars.values()])
 
 
 def test_all_mixes_treat_the_same_patients(results):
@@ -141,13 +142,14 @@ def test_no_national_cost_stays_with_others_than_the_state(results):
     assert float(results.budget.sel(mix="new", region="00", payer="state").min()) >= 0
 
 
-def test_new_is_unplanned_where_there_is_no_agreement(alone):
+def test_new_is_unplanned_where_there_is_no_agreement(alone, unplanned):
     assert float(abs(alone.net_budget("unplanned")).max()) == 0
     assert float(abs(alone.net_budget("today")).max()) > 0
     xr.testing.assert_identical(
         alone.coverage.sel(mix="new", drop=True), alone.coverage.sel(mix="unplanned", drop=True)
     )
-    assert alone.ledger["entry"].to_numpy().tolist() == ["resource_cost"]
+    standing = [clause.name for clause in unplanned.standing.clauses]
+    assert alone.ledger["entry"].to_numpy().tolist() == ["resource_cost", *standing]
 
 
 def test_the_agreement_does_not_move_the_other_mixes(results, unplanned, crude_draws):

@@ -10,7 +10,7 @@ from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.files import find_folder, near, shown
 
 PATIENT = ("parameters", "case", "price_year")
-EVERYTHING = (*PATIENT, "name", "scenario", "agreement", "regions")
+EVERYTHING = (*PATIENT, "name", "scenario", "agreement", "standing", "regions")
 
 
 @dataclass(frozen=True)

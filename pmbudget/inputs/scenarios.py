@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
-from pmbudget.inputs.agreements import Agreement, read_agreement
+from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
 from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
     Document,
@@ -87,6 +87,7 @@ class Scenario:
     case: Case
     regions: pd.DataFrame
     agreement: Agreement | None
+    standing: Agreement
     folder: Path
     file: str
     given: Mapping[str, Any]
@@ -102,6 +103,7 @@ class Scenario:
             "name": self.name,
             "scenario": self.definition.model_dump(mode="json", exclude={"base"}),
             "agreement": self.agreement.model_dump(mode="json") if self.agreement else None,
+            "standing": self.standing.model_dump(mode="json"),
             "case": self.case.model_dump(mode="json"),
             "price_year": self.parameters.price_year,
             "parameters": {
@@ -177,7 +179,8 @@ def read_scenario(
     agreement = None
     if definition.agreement is not None:
         agreement = read_agreement(root, definition.agreement, document, faults)
-    if the_case is None or faults:
+    standing = read_agreement(root, STANDING, None, faults)
+    if the_case is None or standing is None or faults:
         return None
     name = path.stem
     if swept := {key: value for key, value in overrides.items() if key in definition.sweep}:
@@ -186,7 +189,7 @@ def read_scenario(
         label = _swept_label(definition.label, parameters, swept)
         definition = definition.model_copy(update={"sweep": remaining, "label": label})
     return Scenario(
-        name, definition, parameters, the_case, regions, agreement, root, str(name_or_path), dict(overrides)
+        name, definition, parameters, the_case, regions, agreement, standing, root, str(name_or_path), dict(overrides)
     )
 
 

@@ -161,12 +161,13 @@ def _by_resource(case: Case, parts: dict[str, list[xr.Variable]]) -> xr.Variable
 
 
 def resource_coordinates(case: Case, names: list[str]) -> dict[str, tuple[str, list]]:
-    """The coordinates of a resource dimension: its names, the unit that performs each, its kind, whether the budget holds it."""
+    """The coordinates of a resource dimension: its names, the unit that performs each, its kind and channel, whether in the budget."""
     chosen = [case.resources[name] for name in names]
     return {
         "resource": ("resource", names),
         "unit": ("resource", [resource.unit for resource in chosen]),
         "kind": ("resource", [resource.kind for resource in chosen]),
+        "channel": ("resource", [resource.channel or "" for resource in chosen]),
         "in_budget": ("resource", [resource.in_budget for resource in chosen]),
     }
 
