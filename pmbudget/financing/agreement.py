@@ -11,7 +11,7 @@ from pmbudget.financing.books import MILLION, Books, lots
 from pmbudget.financing.grants import AMOUNTS
 from pmbudget.financing.pooling import MOVES
 from pmbudget.financing.sharing import RATES
-from pmbudget.inputs.clauses import Clause, Granted, Needs, Paid, Shared, Timed
+from pmbudget.inputs.clauses import Clause, Granted, Instalments, Needs, Paid, Shared
 
 Transfer = dict[str, np.ndarray]
 """Columns by payer that broadcast to (draw, region, year), SEK of the price year; positive is paid, negative received."""
@@ -43,8 +43,9 @@ def transfer(clause: Clause, books: Books) -> Transfer:
         return {clause.payer: amount, clause.to: -amount} if clause.payer != clause.to else {}
     if type(clause) in MOVES:
         moved = MOVES[type(clause)](clause, books)
-        held = np.broadcast_to(_held(clause, books), (1, 1, len(books.terms.years)))
-        return moved if held.all() or "alive" in type(clause).model_fields else {p: c * held for p, c in moved.items()}
+        # Instalments go on falling due when the clause buys nothing more.
+        held = books.terms.held(clause.begins, clause.ends)
+        return moved if held.all() or isinstance(clause, Instalments) else {p: c * held for p, c in moved.items()}
     assert isinstance(clause, Shared)
     return _shared(clause, books)
 
@@ -53,27 +54,23 @@ def _shared(clause: Shared, books: Books) -> Transfer:
     cost = books.cost(clause.covers)
     rate = RATES[type(clause)](clause, books) * _paid(clause, books)
     if clause.cap is not None:
-        whole = rate * cost
-        rate = rate * _within(clause, whole.sum(axis=1, keepdims=True), books)
-    moved: Transfer = {clause.payer: rate * cost}
+        rate = rate * _within(clause, (rate * cost).sum(axis=1, keepdims=True), books)
+    whole = rate * cost
+    moved: Transfer = {clause.payer: whole}
     relieved = books.borne(clause.covers) if clause.to == "bearer" else {clause.to: cost}
     for payer, column in relieved.items():
-        relief = rate * column
+        relief = rate * column if len(relieved) > 1 else whole
         moved[payer] = moved[payer] - relief if payer in moved else -relief
     return moved
 
 
-def _held(clause: Timed, books: Books) -> np.ndarray:
-    turn = books.terms.turn
-    return ((turn >= clause.begins) & (turn <= (clause.ends or np.inf))).astype(float)[None, None, :]
-
-
 def _paid(clause: Paid, books: Books) -> np.ndarray:
     """1 where a clause pays, 0 where its years, its condition or parliament stop it; broadcasts to (draw, region, year)."""
-    factor = _held(clause, books)
+    factor = books.terms.held(clause.begins, clause.ends)
     if clause.renewal < 1:
         later = (books.terms.turn - clause.begins).clip(0)
-        factor = factor * (lots(books.shape[0]) < clause.renewal**later)
+        lot = books.terms.measures.get("lot", lots(books.shape[0]))
+        factor = factor * (lot < clause.renewal**later)
     return factor if clause.needs is None else factor * _met(clause.needs, books)
 
 

@@ -16,18 +16,18 @@ from pmbudget.inputs.clauses import Amounts, Covers, Weight
 from pmbudget.vocabulary import BLOCK, NATIONAL
 
 Accounts = Mapping[tuple[str, str], np.ndarray]
-"""Cost by (payer, part); part is transition, benefit, procured, production or care."""
+"""Cost by (payer, part); part is transition, benefit, procured, production, tests or care."""
 MILLION = 1e6
 GOLDEN = 0.6180339887498949
 
 
-def covered(covers: Covers, payer: str, part: str) -> bool:
-    """Whether an account is of what a clause covers."""
+def covered(covers: Covers, part: str) -> bool:
+    """Whether a part of cost is of what a clause covers."""
     wanted = {
         "all": True,
         "patient": part != "transition",
         "transition": part == "transition",
-        "tests": part == "care" and payer == "diagnostic_unit",
+        "tests": part == "tests",
         "drugs": part in ("benefit", "procured"),
         "benefit_drugs": part == "benefit",
         "procured_drugs": part == "procured",
@@ -59,6 +59,10 @@ class Terms:
         """The agreement's year, its first being 1 (year,)."""
         return self.years - self.start + 1
 
+    def held(self, begins: int, ends: int | None) -> np.ndarray:
+        """1 in the years of the agreement from ``begins`` to ``ends``, else 0 (1, 1, year)."""
+        return ((self.turn >= begins) & (self.turn <= (ends or np.inf))).astype(float)[None, None, :]
+
     def measure(self, name: str) -> np.ndarray:
         """A measure's column.
 
@@ -85,7 +89,7 @@ class Terms:
         return nominal * MILLION if indexed else nominal * MILLION / self.index
 
     def weight(self, by: Weight) -> np.ndarray:
-        """Weights that sum to 1 over regions (1, region, year or 1); 0 for what is national.
+        """Weights that sum to 1 over regions (1, region, year or 1); only ``national`` gives anything to region "00".
 
         Those by patients are of the expected number in each year: an agreement is settled on a forecast.
         """
@@ -93,6 +97,13 @@ class Terms:
             raw = self.measure("eligible" if by == "eligible" else "tested").mean(axis=0, keepdims=True)
             total = raw.sum(axis=1, keepdims=True)
             return np.divide(raw, total, out=np.zeros_like(raw), where=total > 0)
+        if by == "national":
+            place = np.array([one == NATIONAL for one in self.places], float)
+            if not place.any():
+                raise ValueError(
+                    f'a clause pays what is national, and there is no region "{NATIONAL}"; use another weight'
+                )
+            return place[None, :, None]
         column = pd.Series(1.0, self.regions.index) if by == "equal" else self.regions[by]
         share = (column / column.sum()).reindex(list(self.places), fill_value=0.0)
         return share.to_numpy()[None, :, None]
@@ -118,7 +129,7 @@ class Books:
         if key not in self._sums:
             found: dict[str, np.ndarray] = {}
             for (payer, part), cost in (self.today if today else self.accounts).items():
-                if covered(covers, payer, part):
+                if covered(covers, part):
                     found[payer] = found[payer] + cost if payer in found else cost
             self._sums[key] = found
         return self._sums[key]

@@ -90,8 +90,8 @@ def settle(
 def post(resource_cost: xr.DataArray, *, delegated: float | np.ndarray = 0.0) -> xr.DataArray:
     """Resource cost by account (account, draw, mix, region, year), SEK; coordinates ``payer`` and ``part`` on account.
 
-    An account is a payer's cost of one part: transition, benefit, procured, production or care. What a unit has performed it carries;
-    of the region's drugs in the pharmaceutical benefit the share ``delegated`` (one, or one for each draw) is carried by the clinic.
+    An account is a payer's cost of one part: transition, benefit, procured, production, tests or care. A unit carries what it performs;
+    of the region's drugs in the pharmaceutical benefit the clinic carries the share ``delegated`` (one, or one for each draw).
     """
     units, parts = resource_cost["unit"].to_numpy(), _parts(resource_cost)
     if unknown := sorted(set(units) - set(PAYERS)):
@@ -123,8 +123,10 @@ def _parts(resource_cost: xr.DataArray) -> list[str]:
     for kind, channel, unit in zip(kinds, channels, resource_cost["unit"].to_numpy(), strict=True):
         if kind == "drug":
             found.append(str(channel) or ("benefit" if unit == "region" else "procured"))
+        elif kind in ("transition", "production"):
+            found.append(str(kind))
         else:
-            found.append(str(kind) if kind in ("transition", "production") else "care")
+            found.append("tests" if unit == "diagnostic_unit" else "care")
     return found
 
 

@@ -17,7 +17,10 @@ ORDERS = 2000
 
 def _solidarity_pool(clause: SolidarityPool, books: Books) -> dict[str, np.ndarray]:
     """w_r x sum of C - C_r, over the regions; what is national stays out."""
-    cost = np.where(books.national, 0.0, books.cost(clause.covers))
+    cost = books.cost(clause.covers)
+    if clause.additional:
+        cost = cost - books.cost(clause.covers, today=True)
+    cost = np.where(books.national, 0.0, cost)
     carried = books.terms.weight(clause.by) * cost.sum(axis=1, keepdims=True)
     return {"region": clause.share * (carried - cost)}
 
@@ -50,7 +53,8 @@ def _national_split(clause: NationalSplit, books: Books) -> dict[str, np.ndarray
     if not books.national.any():
         return {}
     if clause.by == "shapley":
-        volume = books.terms.measure("tested").mean(axis=0).sum(axis=-1)
+        held = books.terms.held(clause.begins, clause.ends)
+        volume = (books.terms.measure("tested") * held).mean(axis=0).sum(axis=-1)
         weight = shapley_shares(volume, clause.scale)[None, :, None]
     else:
         weight = books.terms.weight(clause.by)
@@ -58,8 +62,12 @@ def _national_split(clause: NationalSplit, books: Books) -> dict[str, np.ndarray
     # Where a year has no weight at all, as before the first patient, the cost stays national.
     open_years = weight.sum(axis=1, keepdims=True) > 0
     left = {payer: books.national_balance(payer) * open_years for payer in books.payers if payer != "state"}
-    moved = {payer: np.where(books.national, -row, 0.0) for payer, row in left.items()}
-    moved["region"] = moved.get("region", 0.0) + sum(left.values()) * weight
+    place = int(books.national.argmax())
+    moved = {"region": np.broadcast_to(sum(left.values()), (books.shape[0], 1, books.shape[2])) * weight}
+    for payer, row in left.items():
+        if payer not in moved:
+            moved[payer] = np.zeros(books.shape)
+        moved[payer][:, place : place + 1] -= row
     return moved
 
 
@@ -77,8 +85,7 @@ def instalments(cost: np.ndarray, alive: tuple[float, ...]) -> np.ndarray:
 
 def _instalments(clause: Instalments, books: Books) -> dict[str, np.ndarray]:
     """The seller carries the cost until the instalments come, and for good what they do not cover."""
-    turn = books.terms.turn
-    bought = (turn >= clause.begins) & (turn <= (clause.ends or np.inf))
+    bought = books.terms.held(clause.begins, clause.ends)
     moved = {
         payer: instalments(cost * bought, clause.alive) - cost * bought
         for payer, cost in books.borne(clause.covers).items()

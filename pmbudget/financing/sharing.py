@@ -71,13 +71,12 @@ def _adaptive(clause: Adaptive, books: Books) -> np.ndarray:
 
 
 def _benefit_proportional(clause: BenefitProportional, books: Books) -> np.ndarray:
-    """E[benefit to the payer] / E[benefit]: over the agreement's years, in expectation, one share for all."""
-    health = clause.of_health * float(books.terms.measure("health_value").mean(axis=0).sum())
-    total = float(books.terms.measure("health_value").mean(axis=0).sum())
-    saved = (books.cost("patient", today=True) - books.cost("patient")).mean(axis=0).sum()
-    others = max(0.0, float(saved))
-    whole = max(0.0, total) + others
-    return np.full((1, 1, 1), max(0.0, health) / whole if whole > 0 else 0.0)
+    """E[benefit to the payer] / E[benefit] over the clause's years: one share for all regions and years."""
+    held = books.terms.held(clause.begins, clause.ends)
+    health = max(0.0, float((books.terms.measure("health_value") * held).mean(axis=0).sum()))
+    saved = float(((books.cost("patient", today=True) - books.cost("patient")) * held).mean(axis=0).sum())
+    whole = health + max(0.0, saved)
+    return np.full((1, 1, 1), clause.of_health * health / whole if whole > 0 else 0.0)
 
 
 def layered(per_inhabitant: np.ndarray, layers: list[tuple[Any, float]]) -> np.ndarray:

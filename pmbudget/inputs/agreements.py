@@ -15,9 +15,14 @@ STANDING = "standing_rules"
 
 
 class Agreement(Strict):
-    """Clauses in the order in which they settle, with where they come from."""
+    """Clauses in the order in which they settle, with where they come from.
+
+    With ``precedent_sums`` the amounts are those of a whole field, as they were paid; laid beside other designs for one test they are
+    scaled to the same expected outlay.
+    """
 
     label: Text
+    precedent_sums: bool = False
     clauses: tuple[Clause, ...] = Field(min_length=1)
     evidence: Evidence
     source: Source

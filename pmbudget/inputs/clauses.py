@@ -15,7 +15,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(ge=0)]
 Amounts = Positive | tuple[Positive, ...]
 """MSEK a year: the same each year, or one for each year from the clause's first and nothing after."""
-Weight = Literal["population", "population_65plus", "births", "equal", "eligible", "patients"]
+Weight = Literal["population", "population_65plus", "births", "equal", "eligible", "patients", "national"]
+"""How a sum is divided: by a column of the regions, equally, by expected patients, or not at all (``national`` stays in region "00")."""
 Covers = Literal["all", "transition", "patient", "tests", "drugs", "benefit_drugs", "procured_drugs", "production"]
 """``patient`` is all that is not transition; ``tests`` what the diagnostic unit does; ``production`` lost output."""
 Bearer = Payer | Literal["bearer"]
@@ -145,12 +146,16 @@ class GainShare(Granted):
 
 
 class SolidarityPool(Timed):
-    """Regions put ``share`` of the covered cost in a pool and carry it by weight, not as it fell: between regions, nobody else pays."""
+    """Regions put ``share`` of the covered cost in a pool and carry it by weight, not as it fell: between regions, nobody else pays.
+
+    With ``additional``, only what is more or less than with today's use is pooled.
+    """
 
     clause: Literal["solidarity_pool"]
     covers: Covers
     share: Share = 1.0
     by: Weight = "population"
+    additional: bool = False
 
 
 class NationalSplit(Timed):
@@ -262,10 +267,13 @@ class PatientFee(Shared):
 
 
 class RebateSplit(Shared):
-    """Of the rebate behind net prices the payer gets ``share``, by calendar year from which it holds; the rest stays with who buys."""
+    """Of the rebate behind net prices the payer gets ``share``, by calendar year from which it holds; the rest stays with who buys.
+
+    In an agreement, it is added to what the standing rules say: below 0, the regions keep more.
+    """
 
     clause: Literal["rebate_split"]
-    share: dict[int, Share]
+    share: dict[int, Annotated[float, Field(ge=-1, le=1)]]
 
 
 Clause = Annotated[
