@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.financing.agreement import Transfer, transfers
+from pmbudget.financing.agreement import Transfer, transfers, with_standing
 from pmbudget.financing.books import Books, Terms
 from pmbudget.financing.incentive import Margin, margin_of, share_not_borne
 from pmbudget.financing.ledger import books_of, terms_of
@@ -109,7 +109,7 @@ def programme_of(
     measures = measures_of(coverage, patients, facts, new=new, places=places)
     index = facts["index"].transpose("draw", "year").to_numpy()[:, None, :]
     terms = terms_of(accounts, regions=regions, start=start, index=index, measures=measures)
-    mixes = {mix: _with_standing(_gathered(books_of(accounts, mix, terms)), standing) for mix in ("new", "unplanned")}
+    mixes = {mix: with_standing(standing, _gathered(books_of(accounts, mix, terms)))[1] for mix in ("new", "unplanned")}
     own = slice(places.index(regions.index[0]), places.index(regions.index[-1]) + 1)
     if places[own] != list(regions.index):
         raise ValueError("the regions of the accounts stand in another order than regions; sort both by code")
@@ -160,12 +160,6 @@ def _gathered(books: Books) -> Books:
     return Books(together(books.accounts), together(books.today), books.terms)
 
 
-def _with_standing(books: Books, standing: Sequence[Clause]) -> Books:
-    for moved in transfers(standing, books).values():
-        books = books.after(moved)
-    return books
-
-
 def _carried(books: Books, payers: Sequence[str]) -> np.ndarray:
     """What the payers carry together (draw, region, year)."""
     total = np.zeros(books.shape)
@@ -184,13 +178,14 @@ class Outcome:
     """What a design comes to on a programme, against the unplanned world; SEK of the price year.
 
     ``regions`` (draw, region, year), ``state`` and ``others`` (draw, year): net cost after all clauses; what is national and stays with
-    no region is with the others. ``by_region`` (draw, region) and
+    no region is with the others. ``paid`` (year,) is what comes from outside by the clauses, on average. ``by_region`` (draw, region) and
     ``by_state`` (draw,) are of the agreement's years together.
     """
 
     regions: np.ndarray
     state: np.ndarray
     others: np.ndarray
+    paid: np.ndarray
     by_region: np.ndarray
     by_state: np.ndarray
 
@@ -218,10 +213,11 @@ def _summed(programme: Programme, moved: Mapping[str, Transfer]) -> Outcome:
                     state += total
                 else:
                     others += total
+    paid = (state - programme.added_state + others).mean(axis=0)
     for place in np.flatnonzero(programme.books.national):
         others += regions[:, place]
     own = programme.places
-    return Outcome(regions[:, own], state, others, (regions @ counted)[:, own], state @ counted)
+    return Outcome(regions[:, own], state, others, paid, (regions @ counted)[:, own], state @ counted)
 
 
 def score_agreement(
@@ -258,7 +254,7 @@ def score_agreement(
         region with the lowest such probability), ``worst`` (highest mean per inhabitant) and ``worst_region``, ``inequality``
         (population-weighted standard deviation of the regions' means per inhabitant), ``marginal`` (share of one test more that its
         region does not bear), ``early_movers`` (correlation of what a region receives per inhabitant with its use today), ``cliff``
-        (fall in what regions receive from the last year to the next), ``year_after`` (regions, net), ``displaced_qaly``.
+        (fall in what comes from outside the regions, from the last year to the next), ``year_after`` (regions, net), ``displaced_qaly``.
     """
     rows = {}
     for done, (name, clauses) in enumerate(designs.items(), start=1):
@@ -281,7 +277,6 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float, disp
     after, length = shown.stop, shown.stop - shown.start
     kept = _mean(found.regions)
     received = programme.mean_added[programme.places] - kept
-    by_year = received.sum(axis=0)
     marginal = share_not_borne(programme.margin, clauses, REGION_PAYERS)[programme.places][:, shown]
     row = {
         "state": state.mean(),
@@ -301,8 +296,8 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float, disp
         "inequality": np.sqrt((weight * (means - (weight * means).sum()) ** 2).sum()),
         "marginal": float(np.nansum(np.nanmean(marginal, axis=1) * weight)),
         "early_movers": _early_movers(programme, received[:, shown].sum(axis=-1) / people),
-        "cliff": by_year[after - 1] - by_year[after] if after < len(by_year) else np.nan,
-        "year_after": kept.sum(axis=0)[after] if after < len(by_year) else np.nan,
+        "cliff": found.paid[after - 1] - found.paid[after] if after < len(found.paid) else np.nan,
+        "year_after": kept.sum(axis=0)[after] if after < len(found.paid) else np.nan,
         "displaced_qaly": displacement * regions.mean() / wtp,
     }
     return {name: value if isinstance(value, str) else float(value) for name, value in row.items()}

@@ -3,7 +3,8 @@
 Clauses take the cost as it fell, so that their order is of no matter, but for the national split: it divides what is left by then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,14 +26,26 @@ def transfers(clauses: Sequence[Clause], books: Books) -> dict[str, Transfer]:
     ValueError
         Two clauses of one name, or a measure that a clause needs and the programme lacks.
     """
+    return dict(_settled(clauses, books))
+
+
+def with_standing(clauses: Sequence[Clause], books: Books) -> tuple[dict[str, Transfer], Books]:
+    """The transfers of the standing rules, which hold from the first year on, and the books after them."""
+    terms = books.terms
+    found = transfers(clauses, replace(books, terms=replace(terms, start=int(terms.years[0]))))
+    for moved in found.values():
+        books = books.after(moved)
+    return found, books
+
+
+def _settled(clauses: Sequence[Clause], books: Books) -> Iterator[tuple[str, Transfer]]:
     names = [clause.name for clause in clauses]
     if len(set(names)) < len(names):
         raise ValueError(f"clause names {names} must differ; rename one")
-    found: dict[str, Transfer] = {}
     for clause in clauses:
-        found[clause.name] = transfer(clause, books)
-        books = books.after(found[clause.name])
-    return found
+        moved = transfer(clause, books)
+        books = books.after(moved)
+        yield clause.name, moved
 
 
 def transfer(clause: Clause, books: Books) -> Transfer:

@@ -66,7 +66,8 @@ def expected_corridor(mean: Any, agreed: Any, sd: Any, *, tolerance: float, abov
 
 
 def _hinge(distance: Any, sd: Any) -> Any:
-    z = distance / sd
+    # Beyond forty standard deviations nothing is left of the tail.
+    z = np.clip(distance / np.maximum(sd, 1e-6), -40, 40)
     return distance * special.ndtr(z) + sd * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
 
 
@@ -93,9 +94,8 @@ def _corridor(clause: Corridor, books: Books) -> np.ndarray:
         more = (cost - books.cost(clause.covers, today=True).sum(axis=1, keepdims=True)) * (terms.turn >= clause.begins)
         earlier = np.concatenate([np.zeros_like(more[..., :1]), more[..., :-1]], axis=-1)
         rebased, sd = clause.rebase * earlier, clause.spread * agreed
-        with np.errstate(divide="ignore", invalid="ignore"):
-            moved = expected_corridor(agreed + more, agreed + rebased, sd, **shares)
-            owed = rebased + moved - expected_corridor(agreed, agreed, sd, **shares)
+        moved = expected_corridor(agreed + more, agreed + rebased, sd, **shares)
+        owed = rebased + moved - expected_corridor(agreed, agreed, sd, **shares)
         owed = np.where(agreed > 0, owed, 0.0)
     return owed * terms.weight(clause.by)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.financing.agreement import Transfer, transfers
+from pmbudget.financing.agreement import Transfer, transfers, with_standing
 from pmbudget.financing.books import Accounts, Books, Terms
 from pmbudget.inputs.clauses import Clause
 from pmbudget.vocabulary import PAYERS
@@ -165,8 +165,8 @@ def settled(
         raise ValueError(f"clause names {names} must differ, and none be resource_cost; rename one")
     found = {}
     for mix in map(str, accounts["mix"].to_numpy()):
-        clauses = (*standing, *(agreement if mix == "new" else ()))
-        found[mix] = transfers(clauses, books_of(accounts, mix, terms)) if clauses else {}
+        moved, books = with_standing(standing, books_of(accounts, mix, terms))
+        found[mix] = moved | (transfers(agreement, books) if mix == "new" else {})
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from pmbudget.financing.books import Books
 from pmbudget.inputs.clauses import Instalments, NationalSplit, SolidarityPool
+from pmbudget.vocabulary import REGION_PAYERS
 
 ORDERS = 2000
 """Random orders of arrival behind a Shapley value, each taken forwards and backwards."""
@@ -49,7 +50,7 @@ def shapley_shares(volume: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _national_split(clause: NationalSplit, books: Books) -> dict[str, np.ndarray]:
-    """What stands in region "00" with others than the state moves to each region's purchaser by its weight."""
+    """What the health service's own units still carry in region "00" moves to each region's purchaser by its weight."""
     if not books.national.any():
         return {}
     if clause.by == "shapley":
@@ -61,7 +62,7 @@ def _national_split(clause: NationalSplit, books: Books) -> dict[str, np.ndarray
     weight = weight * np.ones((1, len(books.terms.places), len(books.terms.years)))
     # Where a year has no weight at all, as before the first patient, the cost stays national.
     open_years = weight.sum(axis=1, keepdims=True) > 0
-    left = {payer: books.national_balance(payer) * open_years for payer in books.payers if payer != "state"}
+    left = {payer: books.national_balance(payer) * open_years for payer in books.payers if payer in REGION_PAYERS}
     place = int(books.national.argmax())
     moved = {"region": np.broadcast_to(sum(left.values()), (books.shape[0], 1, books.shape[2])) * weight}
     for payer, row in left.items():

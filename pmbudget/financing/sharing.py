@@ -29,7 +29,7 @@ from pmbudget.inputs.clauses import (
 def _per_cost(amount: np.ndarray, cost: np.ndarray) -> np.ndarray:
     """An amount as a rate of cost; 0 where there is no cost to take."""
     full = np.broadcast_shapes(np.shape(amount), cost.shape)
-    return np.divide(amount, cost, out=np.zeros(full), where=np.broadcast_to(cost > 0, full))
+    return np.divide(amount, cost, out=np.zeros(full), where=np.broadcast_to(cost > 1e-6, full))
 
 
 def _match(clause: Match, books: Books) -> np.ndarray:

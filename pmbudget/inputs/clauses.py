@@ -159,7 +159,7 @@ class SolidarityPool(Timed):
 
 
 class NationalSplit(Timed):
-    """What is national and not yet paid, by the clauses before this one, is divided between the regions.
+    """What is national and still with the health service's own units, after the clauses before this one, is divided between the regions.
 
     By a weight; or by the Shapley value of a common cost that grows as volume to the power ``scale``.
     """

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
-from pmbudget.financing import net_budget_impact, settle
+from pmbudget.financing import net_budget_impact, settle, silo_gap
 from pmbudget.financing.ledger import largest_imbalance, post, settled, terms_of
-from pmbudget.inputs.clauses import NationalSplit, Taper
+from pmbudget.inputs.clauses import Match, NationalSplit, Taper
 from pmbudget.inputs.parameters import Text
 
 LABEL = Text(sv="Prov", en="Trial")
@@ -222,3 +222,63 @@ def test_an_imbalance_is_measured_against_the_cost_of_its_own_draw(by_hand):
     # The place of 01 in 2026, for the state, in the first draw alone.
     moved["new"]["state_share"]["state"][0, 1, 1] += 680.0
     assert largest_imbalance(accounts, moved) == pytest.approx(0.5)
+
+
+def test_drugs_are_posted_by_channel_and_delegated_as_far_as_stated():
+    drugs = xr.DataArray(
+        np.ones((2, 1, 1, 1, 3)) * [100.0, 40.0, 7.0],
+        dims=("draw", "mix", "region", "year", "resource"),
+        coords={
+            "mix": ["new"], "region": ["01"], "year": [2026], "resource": ["tablets", "infusions", "care"],
+            "unit": ("resource", ["region", "clinic", "clinic"]), "kind": ("resource", ["drug", "drug", "care"]),
+            "channel": ("resource", ["benefit", "procured", ""]),
+        },
+    )  # fmt: skip
+    accounts = post(drugs, delegated=np.array([0.0, 0.3]))
+    found = {
+        (str(payer), str(part)): accounts.isel(account=place).to_numpy().ravel().tolist()
+        for place, (payer, part) in enumerate(
+            zip(accounts["payer"].to_numpy(), accounts["part"].to_numpy(), strict=True)
+        )
+    }
+    assert found == {
+        ("region", "benefit"): [100, 70],
+        ("clinic", "benefit"): [0, 30],
+        ("clinic", "procured"): [40, 40],
+        ("clinic", "care"): [7, 7],
+    }
+
+
+def test_production_loss_is_a_cost_of_its_own_payer_and_sick_pay_a_transfer(by_hand):
+    lost = cost(by_hand).assign_coords(unit=("resource", ["employer"] * 3), kind=("resource", ["production"] * 3))
+    pay = Match(
+        clause="match",
+        name="sick_pay",
+        label=LABEL,
+        covers="production",
+        share=0.6,
+        payer="social_insurance",
+        to="patient",
+    )
+    ledger = settle(lost, [pay], regions=REGIONS, start=2026).sel(mix="new", region="01", year=2026).isel(draw=0)
+    assert ledger.sum("entry").to_series().loc[["employer", "social_insurance", "patient"]].tolist() == [140, 84, -84]
+
+
+def test_standing_rules_settle_in_every_mix_and_before_the_agreement_starts(by_hand):
+    rule = Match(clause="match", name="fee", label=LABEL, covers="drugs", share=0.1, payer="patient")
+    ledger = settle(cost(by_hand), [taper()], regions=REGIONS, start=2027, standing=[rule])
+    assert ledger.sel(entry="fee", payer="patient", region="01").to_numpy() == pytest.approx(10)
+    with pytest.raises(ValueError, match="must differ"):
+        settle(cost(by_hand), [rule], regions=REGIONS, start=2027, standing=[rule])
+
+
+def test_the_silo_gap_is_what_losers_lose_and_gainers_gain():
+    change = xr.DataArray(
+        [[-2330.0, 1065.0], [100.0, 50.0]],
+        dims=("region", "payer"),
+        coords={"region": ["01", "03"], "payer": ["clinic", "diagnostic_unit"]},
+    )
+    gap = silo_gap(change)
+    assert gap["losers"].to_numpy().tolist() == [1065, 150]
+    assert gap["gainers"].to_numpy().tolist() == [2330, 0]
+    assert gap["compensation"].sel(region="01").to_numpy().tolist() == [0, 1065]
