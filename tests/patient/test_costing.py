@@ -1,7 +1,7 @@
 import pytest
 import xarray as xr
 
-from pmbudget.inputs.cases import Item
+from pmbudget.inputs.items import Item
 from pmbudget.patient.costing import item_use, minute_price
 
 

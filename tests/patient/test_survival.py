@@ -4,7 +4,7 @@ import xarray as xr
 from scipy import stats
 
 from pmbudget.patient import survival_curve
-from pmbudget.patient.survival import bounded_by_population, weibull_scale
+from pmbudget.patient.survival import bounded_by_population, through_point
 
 MEDIAN, LN2 = 9.0, np.log(2)
 TIMES = np.linspace(0, 60, 31)
@@ -62,9 +62,21 @@ def test_parameters_over_draws_give_curves_over_draws():
 
 
 @pytest.mark.parametrize(("alive", "time"), [(0.5, 12.0), (0.6, 60.0)])
-def test_the_scale_puts_the_stated_share_alive_at_the_stated_time(alive, time):
-    scale = weibull_scale(alive, time, 0.9)
-    assert float(survival_curve("weibull", [time], shape=0.9, scale=scale)[0]) == pytest.approx(alive)
+@pytest.mark.parametrize(
+    ("family", "shape"),
+    [
+        ("exponential", None),
+        ("weibull", 0.9),
+        ("gompertz", 0.04),
+        ("gompertz", 0.0),
+        ("lognormal", 0.8),
+        ("loglogistic", 1.7),
+        ("gamma", 2.0),
+    ],
+)
+def test_a_curve_goes_through_its_point(family, shape, alive, time):
+    found = survival_curve(family, [0, time], **through_point(family, alive, time, shape))
+    assert found.to_numpy() == pytest.approx([1, alive], rel=1e-12)
 
 
 @pytest.mark.parametrize(
