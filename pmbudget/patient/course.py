@@ -200,7 +200,7 @@ def _course_of_moves(draws: Draws, case: Case, management: str, horizon: int, en
     entries: dict[str, list[xr.Variable]] = {f"on_{name}": [] for name in case.states}
     for year, (trace, moves) in enumerate(_traces(draws, case, management, horizon)):
         within = _middle(trace.sum("time_in_state").variable) / cycles
-        before = trace.isel(cycle=slice(None, -1)).rename(state="from").drop_vars("cycle")
+        before = trace.isel(cycle=slice(None, -1)).rename(state="from")
         for place, name in enumerate(case.states):
             others = [other for other in range(len(case.states)) if other != place]
             entered = xr.dot(

@@ -65,7 +65,9 @@ def test_a_perfect_test_finds_every_carrier_and_no_one_else(few, case, setting, 
 @pytest.mark.parametrize("strategy", ["sequential", "panel"])
 def test_all_found_in_time_and_acted_on_are_matched(few, case, setting, strategy):
     pathway = case.pathway
-    certain = setting(perfect(few, case, setting, strategy), [*pathway.after_result.values(), pathway.timing.late_but_matched], 1.0)
+    certain = setting(
+        perfect(few, case, setting, strategy), [*pathway.after_result.values(), pathway.timing.late_but_matched], 1.0
+    )
     managements = (
         walk_pathway(certain, case, strategy).managements.transpose("management", "true_class", ...).to_numpy()
     )
