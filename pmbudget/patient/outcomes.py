@@ -9,7 +9,7 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.items import CareItem, Item
 from pmbudget.patient.costing import Draws, item_use, product, stacked
-from pmbudget.patient.course import course, occupancy
+from pmbudget.patient.course import baseline, course, occupancy
 from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
 
 DAYS_IN_YEAR = 365.25
@@ -53,10 +53,10 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     qaly, life_years = xr.Variable((), 0.0), xr.Variable((), 0.0)
     first_year = xr.Variable("year_since_start", (np.arange(horizon) == 0).astype(float))
     utilities = {name: product(draws, one.utility) for name, one in case.states.items() if one.utility is not None}
-    crossings = []
+    shared, crossings = baseline(draws, case, shares, horizon), []
     for place, (management, plan) in enumerate(case.managements.items()):
         treated = weights.isel(management=place)
-        followed = course(draws, case, management, shares, horizon)
+        followed = course(draws, case, management, shared, horizon)
         crossings.append(followed.crossings)
         years = {key: _over_classes(value, treated) for key, value in followed.years.items()}
         entries = {name: _over_classes(value, treated) for name, value in followed.entries.items()}
@@ -123,10 +123,10 @@ def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataA
     """Share of patients in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year."""
     shares = class_shares(draws, case)
     weights = stacked([walk_pathway(draws, case, name).managements for name in case.strategies], "strategy") * shares
-    total = xr.Variable((), 0.0)
+    shared, total = baseline(draws, case, shares, horizon), xr.Variable((), 0.0)
     for place, management in enumerate(case.managements):
         total = total + _over_classes(
-            occupancy(draws, case, management, shares, horizon), weights.isel(management=place)
+            occupancy(draws, case, management, shared, horizon), weights.isel(management=place)
         )
     coords = {"strategy": list(case.strategies), "state": list(case.states)}
     full = total.set_dims({"draw": draws.sizes["draw"], **total.sizes})

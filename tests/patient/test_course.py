@@ -8,7 +8,7 @@ from pmbudget.inputs.cases import Case
 from pmbudget.patient import markov_trace, simulate
 from pmbudget.patient.course import course
 from pmbudget.patient.outcomes import occupancy_by_strategy
-from pmbudget.patient.tree import class_shares, walk_pathway
+from pmbudget.patient.tree import walk_pathway
 
 NAME = {"sv": "x", "en": "x"}
 VALUES = {
@@ -137,7 +137,7 @@ def table(draws=3, **values):
 
 
 def usual_course(case, draws, management="usual"):
-    return course(draws, case, management, class_shares(draws, case), YEARS)
+    return course(draws, case, management, None, YEARS)
 
 
 def first(variable):
