@@ -48,7 +48,7 @@ class Baseline:
 
 
 def baseline(draws: Draws, case: Case, shares: xr.Variable, horizon: int) -> Baseline | None:
-    """The baseline of a case of survival curves, None for moves; ``shares`` (true_class, …) are those of the mixture a curve was seen in."""
+    """The baseline of a case of survival curves, None for moves; ``shares`` (true_class, …) are those of patients in general."""
     if not case.has_curves:
         return None
     years = np.arange(horizon * MONTHS + 1) / MONTHS
