@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pmbudget.inputs.cases import Payer
 from pmbudget.inputs.files import Strict
+from pmbudget.inputs.items import Payer
 from pmbudget.inputs.parameters import Text
 
 Share = Annotated[float, Field(ge=0, le=1)]
