@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pmbudget.appraisal.scoring import Programme, outcome, programme_of, score_agreement
+from pmbudget.appraisal.scoring import score_agreement
+from pmbudget.appraisal.settled import Programme, outcome, programme_of
 from pmbudget.inputs.clauses import Clause
 
 __all__ = [

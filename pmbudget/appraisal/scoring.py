@@ -1,223 +1,20 @@
-"""Agreements scored on one simulated programme: who pays what, who takes part, what happens when the money ends.
-
-The programme is evaluated once and uptake is held; any number of designs settle on the same draws. A region's purchaser and its
-providers are one party here, so that cost is gathered over them before the first design and a design costs a few columns.
-"""
+"""Agreements scored side by side on one programme: who pays what, who takes part, what happens when the money ends."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from pmbudget.financing.agreement import Transfer, transfers, with_standing
-from pmbudget.financing.books import Books, Terms
-from pmbudget.financing.incentive import Margin, margin_of, share_not_borne
-from pmbudget.financing.ledger import books_of, terms_of
-from pmbudget.financing.measures import measures_of
+from pmbudget.appraisal.settled import Programme, mean, outcome
+from pmbudget.financing.incentive import share_not_borne
 from pmbudget.inputs.clauses import Clause
 from pmbudget.vocabulary import REGION_PAYERS, TAILS
 
 WORST = 0.05
 """The tail whose mean is the conditional value at risk."""
-MARGIN_DRAWS = 10
-"""Draws behind the marginal share of a test: it is an expectation of rates, and every design would pay for more."""
-
-
-class Evaluated(Protocol):
-    """What is read of an evaluation: ``accounts``, ``facts``, ``coverage`` and ``patients`` as in :class:`pmbudget.road.Results`."""
-
-    @property
-    def accounts(self) -> xr.DataArray:
-        """Cost as it fell (account, draw, mix, region, year)."""
-
-    @property
-    def facts(self) -> xr.Dataset:
-        """What clauses count per draw."""
-
-    @property
-    def coverage(self) -> xr.DataArray:
-        """(draw, mix, region, year)."""
-
-    @property
-    def patients(self) -> xr.DataArray:
-        """(draw, mix, strategy, region, year)."""
-
-
-@dataclass(frozen=True)
-class Programme:
-    """One evaluated programme, ready for any agreement; arrays are SEK of the price year.
-
-    ``books`` hold the mix ``new`` with each region as one payer, and the standing rules settled, up to the year after the agreement's
-    last. Before any agreement, ``added`` (draw, place, year) is what each region, and what is national, costs more than in the unplanned
-    world, ``mean_added`` its mean, and ``added_state`` (draw, year) what the state pays more. ``places`` and ``shown`` are where the
-    regions and the agreement's years stand on their axes. ``health`` (region,) is the expected value of the health gained in those years
-    against the unplanned world, ``use_today`` (region,) the expected coverage today, and ``coverage`` the expected national one in the
-    agreement's last year.
-    """
-
-    books: Books
-    margin: Margin
-    added: np.ndarray
-    added_state: np.ndarray
-    people: np.ndarray
-    places: slice
-    shown: slice
-    mean_added: np.ndarray
-    health: np.ndarray
-    use_today: np.ndarray
-    coverage: float
-
-    @property
-    def regions(self) -> pd.DataFrame:
-        """The regions, as given."""
-        return self.books.terms.regions
-
-    @property
-    def terms(self) -> Terms:
-        """What clauses refer to."""
-        return self.books.terms
-
-
-def programme_of(
-    results: Evaluated, *, regions: pd.DataFrame, start: int, new: str, standing: Sequence[Clause] = (), years: int = 5
-) -> Programme:
-    """An evaluated scenario as something to negotiate on.
-
-    Parameters
-    ----------
-    results : Results
-        As from :func:`pmbudget.road.evaluate`.
-    regions : DataFrame
-        With population and tax_base.
-    start : int
-        The agreement's first year.
-    new : str
-        The new strategy.
-    standing : sequence of clauses
-        What holds whatever is agreed.
-    years : int
-        How many years the parties count.
-    """
-    # A settlement never looks ahead, so that years beyond the one after the agreement are of no matter to it.
-    until = {"year": slice(None, start + years)}
-    accounts, facts = results.accounts.sel(until), results.facts.sel(until)
-    coverage, patients = results.coverage.sel(until), results.patients.sel(until)
-    places = [str(place) for place in accounts["region"].to_numpy()]
-    measures = measures_of(coverage, patients, facts, new=new, places=places)
-    index = facts["index"].transpose("draw", "year").to_numpy()[:, None, :]
-    terms = terms_of(accounts, regions=regions, start=start, index=index, measures=measures)
-    mixes = {mix: with_standing(standing, _gathered(books_of(accounts, mix, terms)))[1] for mix in ("new", "unplanned")}
-    own = slice(places.index(regions.index[0]), places.index(regions.index[-1]) + 1)
-    if places[own] != list(regions.index):
-        raise ValueError("the regions of the accounts stand in another order than regions; sort both by code")
-    region = {mix: _carried(books, REGION_PAYERS) for mix, books in mixes.items()}
-    state = {mix: _carried(books, ("state",)).sum(axis=1) for mix, books in mixes.items()}
-    turn = terms.turn
-    counted = np.flatnonzero((turn >= 1) & (turn <= years))
-    if not len(counted):
-        raise ValueError(f"start = {start} leaves no year of {accounts['year'].to_numpy().tolist()} to count; move it")
-    shown = slice(int(counted[0]), int(counted[-1]) + 1)
-    begun = patients.sel(strategy=new, drop=True).sel(region=list(regions.index))
-    more = (begun.sel(mix="new", drop=True) - begun.sel(mix="unplanned", drop=True)).isel(year=shown)
-    health = (more * facts["health_value"]).sum("year").mean("draw").to_numpy()
-    last = patients.sel(mix="new", drop=True).isel(year=shown.stop - 1)
-    reached = last.sel(strategy=new, drop=True).sum() / last.sum()
-    people = regions["population"].to_numpy(float)
-    added = region["new"] - region["unplanned"]
-    return Programme(
-        mixes["new"],
-        margin_of(mixes["new"], draws=MARGIN_DRAWS),
-        added,
-        state["new"] - state["unplanned"],
-        people,
-        own,
-        shown,
-        _mean(added),
-        health,
-        measures["coverage_today"][:, own, 0].mean(axis=0),
-        float(reached),
-    )
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """The mean over draws, as a matrix product."""
-    return np.einsum("d,dry->ry", np.full(len(values), 1 / len(values)), values)
-
-
-def _gathered(books: Books) -> Books:
-    """Each region's purchaser and providers as one payer."""
-
-    def together(accounts: Any) -> dict[tuple[str, str], np.ndarray]:
-        found: dict[tuple[str, str], np.ndarray] = {}
-        for (payer, part), cost in accounts.items():
-            key = ("region" if payer in REGION_PAYERS else payer, part)
-            found[key] = found[key] + cost if key in found else cost
-        return found
-
-    return Books(together(books.accounts), together(books.today), books.terms)
-
-
-def _carried(books: Books, payers: Sequence[str]) -> np.ndarray:
-    """What the payers carry together (draw, region, year)."""
-    total = np.zeros(books.shape)
-    for (payer, _), cost in books.accounts.items():
-        if payer in payers:
-            total += cost
-    for moved in books.moved:
-        for payer, column in moved.items():
-            if payer in payers:
-                total += column
-    return total
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a design comes to on a programme, against the unplanned world; SEK of the price year.
-
-    ``regions`` (draw, region, year), ``state`` and ``others`` (draw, year): net cost after all clauses; what is national and stays with
-    no region is with the others. ``paid`` (year,) is what comes from outside by the clauses, on average. ``by_region`` (draw, region) and
-    ``by_state`` (draw,) are of the agreement's years together.
-    """
-
-    regions: np.ndarray
-    state: np.ndarray
-    others: np.ndarray
-    paid: np.ndarray
-    by_region: np.ndarray
-    by_state: np.ndarray
-
-
-def outcome(programme: Programme, clauses: Sequence[Clause]) -> Outcome:
-    """A design settled on a programme."""
-    return _summed(programme, transfers(clauses, programme.books))
-
-
-def _summed(programme: Programme, moved: Mapping[str, Transfer]) -> Outcome:
-    shape = programme.books.shape[1:]
-    regions, state = programme.added.copy(), programme.added_state.copy()
-    others = np.zeros_like(state)
-    # Sums over short axes as matrix products, which are several times faster: over regions, and over the agreement's years.
-    over_regions = np.tile(np.eye(shape[1]), (shape[0], 1))
-    counted = np.zeros(shape[1])
-    counted[programme.shown] = 1.0
-    for columns in moved.values():
-        for payer, column in columns.items():
-            if payer in REGION_PAYERS:
-                regions += column
-            else:
-                total = np.broadcast_to(column, (len(column), *shape)).reshape(len(column), -1) @ over_regions
-                if payer == "state":
-                    state += total
-                else:
-                    others += total
-    paid = (state - programme.added_state + others).mean(axis=0)
-    for place in np.flatnonzero(programme.books.national):
-        others += regions[:, place]
-    own = programme.places
-    return Outcome(regions[:, own], state, others, paid, (regions @ counted)[:, own], state @ counted)
+GRANT_BEHAVIOUR = ("fungibility", "persistence", "displacement")
+"""What is assumed of how regions answer to a grant, in norms.yaml."""
 
 
 def score_agreement(
@@ -225,6 +22,8 @@ def score_agreement(
     designs: Mapping[str, Sequence[Clause]],
     *,
     epsilon: float = 0.0,
+    fungibility: float = 0.0,
+    persistence: float = 1.0,
     displacement: float = 0.0,
     wtp: float = 1_000_000.0,
     progress: Callable[[int, int], None] | None = None,
@@ -239,6 +38,10 @@ def score_agreement(
         Name to clauses, in the order in which they settle.
     epsilon : float
         SEK per inhabitant over the agreement's years that a region puts up with.
+    fungibility : float
+        Share of a grant that replaces own money: what is left of the marginal share as an incentive is 1 - fungibility.
+    persistence : float
+        Share of the tests that the agreement brought about that stays when its money ends.
     displacement : float
         Share of what the regions pay that is taken from other care.
     wtp : float
@@ -254,17 +57,23 @@ def score_agreement(
         region with the lowest such probability), ``worst`` (highest mean per inhabitant) and ``worst_region``, ``inequality``
         (population-weighted standard deviation of the regions' means per inhabitant), ``marginal`` (share of one test more that its
         region does not bear), ``early_movers`` (correlation of what a region receives per inhabitant with its use today), ``cliff``
-        (fall in what comes from outside the regions, from the last year to the next), ``year_after`` (regions, net), ``displaced_qaly``.
+        (fall in what comes from outside the regions, from the last year, ``paid_last``, to the next), ``year_after`` (regions, net),
+        ``steering`` (what fungibility leaves of the marginal share), ``tests_lost`` (in the year after, where what was paid is not) and
+        ``displaced_qaly``.
     """
     rows = {}
     for done, (name, clauses) in enumerate(designs.items(), start=1):
-        rows[name] = _score(programme, clauses, epsilon, displacement, wtp)
+        rows[name] = row = _score(programme, clauses, epsilon)
+        row["steering"] = (1 - fungibility) * row["marginal"]
+        ended = min(1.0, max(0.0, row["cliff"] / row["paid_last"])) if row["paid_last"] > 0 else 0.0
+        row["tests_lost"] = (1 - persistence) * ended * max(0.0, programme.more_after)
+        row["displaced_qaly"] = displacement * row["regions"] / wtp
         if progress:
             progress(done, len(designs))
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("design")
 
 
-def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float, displacement: float, wtp: float) -> dict:
+def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> dict[str, Any]:
     found, shown, people = outcome(programme, clauses), programme.shown, programme.people
     by_region, state = found.by_region, found.by_state
     regions = by_region.sum(axis=1)
@@ -275,7 +84,7 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float, disp
     least, worst = int(takes_part.mean(axis=0).argmin()), int(means.argmax())
     tax_base = float((programme.regions["tax_base"] * people).sum())
     after, length = shown.stop, shown.stop - shown.start
-    kept = _mean(found.regions)
+    kept = mean(found.regions)
     received = programme.mean_added[programme.places] - kept
     marginal = share_not_borne(programme.margin, clauses, REGION_PAYERS)[programme.places][:, shown]
     row = {
@@ -296,9 +105,9 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float, disp
         "inequality": np.sqrt((weight * (means - (weight * means).sum()) ** 2).sum()),
         "marginal": float(np.nansum(np.nanmean(marginal, axis=1) * weight)),
         "early_movers": _early_movers(programme, received[:, shown].sum(axis=-1) / people),
+        "paid_last": found.paid[after - 1],
         "cliff": found.paid[after - 1] - found.paid[after] if after < len(found.paid) else np.nan,
         "year_after": kept.sum(axis=0)[after] if after < len(found.paid) else np.nan,
-        "displaced_qaly": displacement * regions.mean() / wtp,
     }
     return {name: value if isinstance(value, str) else float(value) for name, value in row.items()}
 

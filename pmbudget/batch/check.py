@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
@@ -48,7 +49,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
     """Parameters that no two-draw evaluation touched, over all scenarios."""
-    read = set(THRESHOLDS)
+    read = {*THRESHOLDS, *GRANT_BEHAVIOUR}
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)

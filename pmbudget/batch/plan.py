@@ -123,7 +123,9 @@ def _source(chapter: Chapter) -> list[Any]:
 def _key(chapter: Chapter, resolved: Mapping[str, Any], settings: Settings) -> str:
     numeric = {name: versions()[name] for name in NUMERIC}
     read = {part: resolved[part] for part in chapter.reads}
-    return content_key(chapter.name, read, vars(settings), _source(chapter), package_key(), numeric)
+    root = find_folder("parameters")
+    beside = [path.read_text("utf-8") for pattern in chapter.files for path in sorted(root.glob(pattern))]
+    return content_key(chapter.name, read, beside, vars(settings), _source(chapter), package_key(), numeric)
 
 
 def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...], settings: Settings) -> Job:

@@ -45,7 +45,9 @@ class Resource(Strict):
     @model_validator(mode="after")
     def _drugs_have_channel(self) -> Self:
         if (self.kind == "drug") != (self.channel is not None):
-            raise ValueError("channel goes with kind: drug, and drugs with one; write benefit or procured, or remove it")
+            raise ValueError(
+                "channel goes with kind: drug, and drugs with one; write benefit or procured, or remove it"
+            )
         if self.channel != "benefit" and (self.rebate is not None or self.per_year is not None):
             raise ValueError("rebate and per_year go with channel: benefit; remove them")
         return self

@@ -5,8 +5,15 @@ from collections.abc import Sequence
 
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.words import Words
+from pmbudget.vocabulary import PAYERS, REGION_PAYERS
 
-PAYER_ROWS = ("state", "region", "clinic", "diagnostic_unit", "regions_together", "all")
+PAYER_ROWS = (
+    "state",
+    *REGION_PAYERS,
+    *(payer for payer in PAYERS if payer not in ("state", *REGION_PAYERS)),
+    "regions_together",
+    "all",
+)
 
 
 TOTALS = ("regions_together", "all")

@@ -13,7 +13,8 @@ from pmbudget.appraisal.negotiation import (
     scaled_to,
     score_agreement,
 )
-from pmbudget.appraisal.scoring import cvar, outcome, pareto
+from pmbudget.appraisal.scoring import cvar, pareto
+from pmbudget.appraisal.settled import outcome
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.clauses import Grant, Match, NationalSplit, Taper
 from pmbudget.inputs.parameters import Text
