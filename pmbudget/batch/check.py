@@ -10,6 +10,7 @@ from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import Agreement
 from pmbudget.inputs.cases import read_case
 from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
+from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
@@ -26,6 +27,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
         document = read_yaml(path, faults)
         if document is not None:
             validated(Agreement, document, document.data, faults)
+    read_funding(root, faults)
     for path in sorted((root / "cases").glob("*/case.yaml")):
         name = path.parent.name
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)

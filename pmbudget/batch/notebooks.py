@@ -28,7 +28,7 @@ CHAPTERS = (
     Chapter("02_patient_pathway", PATIENT, 1),
     Chapter("03_cost_effectiveness", PATIENT, 1),
     Chapter("05_budget_impact", EVERYTHING, 1),
-    Chapter("06_agreement", EVERYTHING, 1, ("agreements/*.yaml", "scenarios/*.yaml")),
+    Chapter("06_agreement", EVERYTHING, 1, ("agreements/*.yaml", "scenarios/*.yaml", "funding/*.yaml")),
 )
 COMPARISON = Chapter("08_compare_scenarios", (), 2)
 """The notebook of a batch, once its runs are there."""

@@ -20,7 +20,6 @@ from pmbudget.reporting.words import Words
 from pmbudget.road import Results, agreement_start
 
 AIMS = (
-    ("outlay", "state", True),
     ("participation", "p_all", False),
     ("worst", "worst", True),
     ("equality", "inequality", True),
@@ -104,9 +103,9 @@ def design_label(found: Negotiation, name: str, words: Words) -> str:
 
 
 def best_for(found: Negotiation) -> dict[str, str]:
-    """The design that serves each aim best, of those by which the state or a funder pays the regions something."""
-    paying = found.scores[found.scores["regions"] < found.scores["regions"].max() - 1.0]
-    pool = paying if len(paying) else found.scores
+    """The design that serves each aim best, of those that cost the state no more than the scenario's own and nobody else anything."""
+    scores = found.scores
+    pool = scores[(scores["state"] <= scores["state"][found.own] + 1.0) & (scores["others"].abs() <= 1.0)]
     return {aim: str(pool[column].idxmin() if less else pool[column].idxmax()) for aim, column, less in AIMS}
 
 
@@ -122,18 +121,29 @@ def agreement_headline(scenario: Scenario, found: Negotiation | None, words: Wor
             "agreement_headline",
             design=design_label(found, found.own, words),
             period=period,
-            state=words.msek(own["state"]),
-            regions=words.msek(own["regions"]),
+            state=words.span_msek({"mean": own["state"], "lower": own["state_lower"], "upper": own["state_upper"]}),
+            regions=words.span_msek(
+                {"mean": own["regions"], "lower": own["regions_lower"], "upper": own["regions_upper"]}
+            ),
             oere=words.number(own["tax_oere"], 2),
             p_all=words.probability(own["p_all"]),
             tolerance=words.number(found.tolerance, 0),
         ),
         words("agreement_binding", region=region, p=words.probability(own["p_least"])),
-        words(
-            "agreement_aims",
-            **{aim: words("quoted", text=design_label(found, name, words)) for aim, name in best.items()},
-        ),
+        words("agreement_aims", aims=_aims(found, best, words)),
     )
+
+
+def _aims(found: Negotiation, best: Mapping[str, str], words: Words) -> str:
+    """Which design serves which aims, each design once."""
+    served: dict[str, list[str]] = {}
+    for aim, name in best.items():
+        served.setdefault(name, []).append(words(f"aims.{aim}"))
+    parts = []
+    for name, does in served.items():
+        joined = words("and").join([", ".join(does[:-1]), does[-1]]) if len(does) > 1 else does[0]
+        parts.append(words("aim", design=words("quoted", text=design_label(found, name, words)), does=joined))
+    return "; ".join(parts)
 
 
 def money_table(found: Negotiation | None, words: Words) -> Html:
@@ -208,10 +218,17 @@ def front_chart(found: Negotiation | None, words: Words) -> Picture | Html:
     figure, axis = plt.subplots(figsize=(11, 7))
     edge = order[front[order.index]]
     axis.plot(edge["outlay"], edge["worst"], color="#7f7f7f", linewidth=1, drawstyle="steps-post", zorder=1)
+    here: dict[tuple[int, int], list[str]] = {}
+    span = order[["outlay", "worst"]].max() - order[["outlay", "worst"]].min() + 1e-9
     for number, (name, row) in enumerate(order.iterrows(), start=1):
         colour = COLOURS["unplanned"] if name == found.own else COLOURS["new"] if front[name] else "#9db7c8"
         axis.scatter(row["outlay"], row["worst"], color=colour, s=55, zorder=2)
-        axis.annotate(str(number), (row["outlay"], row["worst"]), xytext=(5, 4), textcoords="offset points", fontsize=9)
+        here.setdefault(
+            (round(40 * row["outlay"] / span["outlay"]), round(25 * row["worst"] / span["worst"])), []
+        ).append(str(number))
+    for (across, up), numbers in here.items():
+        place = (across * span["outlay"] / 40, up * span["worst"] / 25)
+        axis.annotate(", ".join(numbers), place, xytext=(9, 3), textcoords="offset points", fontsize=9)
     key = "\n".join(
         f"{number}  {design_label(found, str(name), words)}" for number, name in enumerate(order.index, start=1)
     )

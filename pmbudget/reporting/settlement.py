@@ -134,6 +134,14 @@ def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
     for axis in axes[:, 0]:
         axis.set_ylabel(words("by_year_y"))
     axes.flat[0].legend(loc="upper right", fontsize=9)
-    figure.suptitle(wrapped(words("by_year_title", end=found.years[-1]), 90), x=0.01, ha="left", fontweight="bold")
+    own = outcome(found.programme, found.designs[found.own]).regions.sum(axis=1).mean(axis=0)
+    last = found.programme.shown.stop
+    title = words(
+        "by_year_title",
+        end=found.years[-1],
+        last=words.msek(own[last - 1]),
+        after=words.msek(own[min(last, len(own) - 1)]),
+    )
+    figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("by_year_alt"))
