@@ -7,8 +7,14 @@ import xarray as xr
 from scipy.optimize import linprog
 
 
-def covered_by_phase(cost: xr.DataArray, funds: xr.DataArray, eligible: Mapping[str, Sequence[str]]) -> xr.Dataset:
-    """The most that eligible money can cover in each year; a fund is used for an earlier phase before a later one.
+def covered_by_phase(
+    cost: xr.DataArray,
+    funds: xr.DataArray,
+    eligible: Mapping[str, Sequence[str]],
+    *,
+    priority: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """The most that eligible money can cover in each year; what can be used for several phases goes by ``priority``.
 
     Parameters
     ----------
@@ -18,6 +24,8 @@ def covered_by_phase(cost: xr.DataArray, funds: xr.DataArray, eligible: Mapping[
         (fund, year): what there is of each, of no use in another year.
     eligible : mapping
         Fund to the phases it may pay for.
+    priority : sequence of str, optional
+        Phases, the most urgent first; by default in their order. Covering more always comes before covering what is urgent.
 
     Returns
     -------
@@ -47,8 +55,8 @@ def covered_by_phase(cost: xr.DataArray, funds: xr.DataArray, eligible: Mapping[
     if float(cost.min()) < 0 or float(funds.min()) < 0:
         raise ValueError("a cost or a fund is below 0; give what is spent and what there is")
     allowed = np.array([[phase in eligible.get(name, ()) for name in names] for phase in phases], float)
-    # Covering more always beats covering earlier.
-    worth = -(1 - 1e-6 * np.arange(len(phases)))[:, None] * np.ones_like(allowed)
+    order = list(priority or phases)
+    worth = -(1 - 1e-3 * np.array([order.index(phase) for phase in phases]))[:, None] * np.ones_like(allowed)
     by_phase = np.kron(np.eye(len(phases)), np.ones(len(names)))
     by_fund = np.kron(np.ones(len(phases)), np.eye(len(names)))
     covered = np.zeros((len(phases), len(names), cost.sizes["year"]))

@@ -32,12 +32,13 @@ class Fund(Strict):
 class Funding(Strict):
     """The funds, what the two early phases cost a year, and what project money and a long-term grant lose to administration.
 
-    ``early`` is MSEK a year by phase; the cost of care development and of routine care come from the evaluation, and
+    ``research`` and ``proof_of_concept`` are MSEK a year; the cost of care development and of routine care come from the evaluation, and
     routine care is the regions' own.
     """
 
     funds: dict[str, Fund]
-    early: dict[Phase, tuple[float, ...]]
+    research: tuple[float, ...]
+    proof_of_concept: tuple[float, ...]
     administration_project: float = Field(ge=0, lt=1)
     administration_grant: float = Field(ge=0, lt=1)
     evidence: Evidence

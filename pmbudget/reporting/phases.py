@@ -13,6 +13,8 @@ from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
 PHASES = ("research", "proof_of_concept", "care_development", "routine")
+CARE_FIRST = ("care_development", "research", "proof_of_concept", "routine")
+"""Where project money goes first when a care provider may receive it."""
 
 
 def _costs(scenario: Scenario, results: Results, funding: Funding, share: float) -> xr.DataArray:
@@ -22,7 +24,7 @@ def _costs(scenario: Scenario, results: Results, funding: Funding, share: float)
     change = cost.sel(mix="new", drop=True) - cost.sel(mix="today", drop=True)
     transition = (change["kind"] == "transition").to_numpy()
     by_phase = [
-        *(np.resize(np.array(funding.early[phase]), len(years)) * share for phase in PHASES[:2]),
+        *(np.resize(list(amounts), len(years)) * share for amounts in (funding.research, funding.proof_of_concept)),
         change.isel(resource=transition).sum("resource").to_numpy() / 1e6,
         np.maximum(0.0, change.isel(resource=~transition).sum("resource").to_numpy() / 1e6),
     ]
@@ -46,7 +48,7 @@ def _funds(cost: xr.DataArray, funding: Funding, share: float) -> xr.DataArray:
 
 
 def _eligible(funding: Funding, *, provider_may_receive: bool) -> dict[str, list[str]]:
-    allowed = {
+    allowed: dict[str, list[str]] = {
         name: [
             phase for phase in fund.phases if provider_may_receive or not (fund.project and phase == "care_development")
         ]
@@ -58,17 +60,18 @@ def _eligible(funding: Funding, *, provider_may_receive: bool) -> dict[str, list
 def phases_table(scenario: Scenario, results: Results, words: Words, *, provider_may_receive: bool = False) -> Html:
     """Cost by phase over the first five years, what eligible funders cover, what is missing; the switch and administration beside it."""
     funding = load_funding(scenario.folder)
-    share = (
-        scenario.parameters["share_of_platform"].distribution.mean
-        if "share_of_platform" in scenario.parameters
-        else 1.0
-    )  # type: ignore[union-attr]
+    common = (
+        scenario.parameters["share_of_platform"].distribution if "share_of_platform" in scenario.parameters else None
+    )
+    share = common.mean if common else 1.0
     cost = _costs(scenario, results, funding, share)
     funds = _funds(cost, funding, share)
-    gaps = {}
-    for allowed in (False, True):
-        eligible = _eligible(funding, provider_may_receive=allowed)
-        gaps[allowed] = covered_by_phase(cost, funds, eligible)["gap"]
+    gaps = {
+        allowed: covered_by_phase(
+            cost, funds, _eligible(funding, provider_may_receive=allowed), priority=CARE_FIRST if allowed else PHASES
+        )["gap"]
+        for allowed in (False, True)
+    }
     eligible, gap = _eligible(funding, provider_may_receive=provider_may_receive), gaps[provider_may_receive]
     labels = {
         **{name: words.label(fund.label) for name, fund in funding.funds.items()},
@@ -92,8 +95,14 @@ def phases_table(scenario: Scenario, results: Results, words: Words, *, provider
         money, project=funding.administration_project, grant=funding.administration_grant
     )
     without, with_ = (float(gaps[allowed].sel(phase="care_development").sum()) for allowed in (False, True))
+    early = float((gaps[True] - gaps[False]).sel(phase=list(PHASES[:2])).sum())
     told = note(
-        words("phases_switch", without=words.number(without, 1), with_=words.number(with_, 1)),
+        words(
+            "phases_switch",
+            without=words.number(without, 1),
+            with_=words.number(with_, 1),
+            early=words.number(early, 1),
+        ),
         words(
             "phases_admin",
             project=words.number(project, 1),
