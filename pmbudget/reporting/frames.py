@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal import ceac, icer_table, net_monetary_benefit
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results

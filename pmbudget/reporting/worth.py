@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pmbudget.appraisal.cea import ceac
+from pmbudget.appraisal import ceac
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import (
