@@ -9,6 +9,7 @@ from pmbudget.appraisal.cea import (
     net_monetary_benefit,
     price_threshold,
 )
+from pmbudget.appraisal.importance import variance_share
 
 __all__ = [
     "ceac",
@@ -20,4 +21,5 @@ __all__ = [
     "net_health_benefit",
     "net_monetary_benefit",
     "price_threshold",
+    "variance_share",
 ]

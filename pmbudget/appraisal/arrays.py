@@ -50,7 +50,7 @@ def _labelled(name: str, values: Any) -> xr.DataArray:
     bad = ~np.isfinite(values)
     if bad.any():
         where = {
-            dim: values[dim].to_numpy()[place[0]]
+            dim: values[dim].to_numpy()[place[0]].item()
             for dim, place in zip(values.dims, np.nonzero(bad.to_numpy()), strict=True)
         }
         raise ValueError(f"{name} is no number at {where}; look for what it is computed from")

@@ -185,6 +185,7 @@ class Case(Strict):
     population_mortality_growth: Ref
     utility_progression_free: Ref
     utility_progressed: Ref
+    utility_population: Ref | None = None
     employer_add_on: Ref
     productive_hours: Ref
     managements: dict[str, Management]

@@ -16,7 +16,7 @@ MONTHS = 12
 DAYS_IN_MONTH = 365.25 / 12
 
 
-def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
+def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) -> xr.Dataset:
     """What one patient costs and gains under each strategy.
 
     Parameters
@@ -26,6 +26,9 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     case : Case
     horizon : int
         Years followed, month by month, by the trapezoid rule.
+    by_class : bool
+        Per patient of each true class, on a dim ``subgroup``, instead of per patient of the mixture; ``found`` is then missing for a
+        class with nothing to find.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         ``kind`` and ``in_budget`` stand on ``resource``;
         ``attrs["crossings"]`` is the share of curve points where progression-free survival was lowered to overall survival.
     """
-    shares = class_shares(draws, case)
+    shares = _each_class(case) if by_class else class_shares(draws, case)
     paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
     weights = stacked([path.managements for path in paths.values()], "strategy") * shares
     flows: dict[str, list[xr.Variable]] = defaultdict(list)
@@ -67,6 +70,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     for each, number in _diagnostic_use(case, paths, shares):
         once[each.resource].append(_used(draws, case, each, number))
     carriers = shares * xr.Variable("true_class", [float(one.matched is not None) for one in case.classes.values()])
+    something = carriers.sum("true_class")
     found = stacked([path.found for path in paths.values()], "strategy")
     running, at_start = _by_resource(case, flows), _by_resource(case, once)
     variables = {
@@ -77,11 +81,11 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         "qaly": qaly,
         "life_years": life_years,
         "treated": weights.sum("true_class"),
-        "found": (found * carriers).sum("true_class") / carriers.sum("true_class"),
-        "carriers": carriers.sum("true_class"),
+        "found": (found * carriers).sum("true_class") / something.where(something > 0),
+        "carriers": something,
         "mismatched_carriers": _mismatched(case, paths, carriers),
     }
-    order = ("draw", "strategy", "management", "year_since_start", "resource")
+    order = ("draw", "strategy", "subgroup", "management", "year_since_start", "resource")
     full = {"draw": draws.sizes["draw"], "strategy": len(paths)}
     return xr.Dataset(
         {
@@ -95,9 +99,15 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
             "management": list(case.managements),
             "year_since_start": np.arange(horizon),
             **resource_coordinates(case, _resources(case)),
+            **({"subgroup": list(case.classes)} if by_class else {}),
         },
         attrs={"crossings": float(np.mean(crossings))},
     )
+
+
+def _each_class(case: Case) -> xr.Variable:
+    """Shares (subgroup, true_class) of as many groups as there are classes, each of one class alone."""
+    return xr.Variable(("subgroup", "true_class"), np.eye(len(case.classes)))
 
 
 def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataArray:

@@ -16,6 +16,9 @@ from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
 THRESHOLDS = ("wtp_moderate", "wtp_very_high")
 """The norms' thresholds, in norms.yaml."""
 
+NORMS = (*THRESHOLDS, "wtp_rare", "wtp_observed_not_severe", "wtp_observed_severe")
+"""Every threshold that norms.yaml holds: what the authority is said to accept, and what its decisions have shown."""
+
 
 def thresholds(scenario: Scenario) -> dict[str, float]:
     """The thresholds of the norms, SEK per QALY."""
