@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from pmbudget.appraisal import net_monetary_benefit
 from pmbudget.evidence.draws import draw_parameters
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.cases import Case
@@ -73,6 +74,11 @@ class Breakdown:
         cost = (self.cost.isel(resource=seen).sum("resource") * self.share).sum("subgroup")
         cost = cost - self.tests.isel(resource=seen & left_out).sum("resource")
         return cost, (self.qaly * self.share).sum("subgroup")
+
+    def benefit(self, case: Case, wtp: float) -> xr.DataArray:
+        """Incremental net monetary benefit per patient of each true class (draw, subgroup), SEK."""
+        by_strategy = net_monetary_benefit(self.cost.sum("resource"), self.qaly, wtp)
+        return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
 
     def shortfall(self, comparator: str) -> xr.Dataset:
         """What the disease takes under today's care: ``absolute`` (QALYs) and ``proportional`` (share of them), each (draw)."""

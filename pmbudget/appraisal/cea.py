@@ -100,7 +100,7 @@ def efficiency_frontier(cost: Any, qaly: Any) -> pd.DataFrame:
 def credible_ellipse(
     cost: xr.DataArray, qaly: xr.DataArray, *, level: float = CREDIBLE_INTERVAL, points: int = 181
 ) -> np.ndarray:
-    """Ellipse that holds ``level`` of a bivariate normal with the mean and covariance of the draws.
+    """Ellipse around the mean, in the shape of the draws' covariance, that holds ``level`` of the draws.
 
     Parameters
     ----------
@@ -110,14 +110,19 @@ def credible_ellipse(
     Returns
     -------
     array
-        (2, point): QALYs, cost; a closed line. Its radius squared is -2 ln(1 - level), the quantile of chi-square with 2 degrees of
-        freedom.
+        (2, point): QALYs, cost; a closed line. Its radius is a quantile of the draws' Mahalanobis distances, whose square tends to
+        -2 ln(1 - level) where the draws are normal. Draws on a line, or all equal, give a line or a point.
     """
     both = np.stack([np.asarray(qaly, float), np.asarray(cost, float)])
-    values, axes = np.linalg.eigh(np.cov(both))
+    middle, spread = both.mean(axis=1, keepdims=True), both.std(axis=1, keepdims=True)
+    scale = np.where(spread > 0, spread, 1.0)
+    values, axes = np.linalg.eigh(np.cov((both - middle) / scale, bias=True))
+    half = np.sqrt(np.where(values > SAME, values, 0.0))[:, None]
+    standard = axes.T @ ((both - middle) / scale)
+    radius = np.quantile(np.hypot(*np.divide(standard, half, out=np.zeros_like(standard), where=half > 0)), level)
     angle = np.linspace(0, 2 * np.pi, points)
-    circle = np.sqrt(-2 * np.log(1 - level)) * np.stack([np.cos(angle), np.sin(angle)])
-    return both.mean(axis=1, keepdims=True) + axes @ (np.sqrt(values.clip(min=0))[:, None] * circle)
+    circle = radius * np.stack([np.cos(angle), np.sin(angle)])
+    return middle + scale * (axes @ (half * circle))
 
 
 def price_threshold(benefit: xr.DataArray, price: Any, quantity: Any, probability: float | list[float]) -> xr.DataArray:

@@ -57,6 +57,13 @@ def numbered(axis: Any, words: Words, digits: int = 0) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value, digits)))
 
 
+def digits_for(width: float) -> int:
+    """Decimals that the ticks of an axis of this width need, so that none is rounded to another's number."""
+    from math import ceil, log10
+
+    return max(0, ceil(1 - log10(width))) + 1 if width < 8 else 0
+
+
 def wrapped(text: str, width: int) -> str:
     """Text in lines of at most ``width`` characters."""
     import textwrap
