@@ -23,7 +23,7 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
     -------
     DataFrame
         Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
-        INMB) and is_assumed, widest first; SEK.
+        INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
     names, rows = _one_way(scenario, seed)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
@@ -62,7 +62,7 @@ def _bars(scenario: Scenario, names: list[str], result: np.ndarray) -> pd.DataFr
             "low": result[0:-1:2],
             "high": result[1:-1:2],
             "base": result[-1],
-            "is_assumed": [scenario.parameters[name].is_assumed for name in names],
+            "is_assumed": [scenario.parameters[name].spread_is_assumed for name in names],
         },
         index=pd.Index(names, name="parameter"),
     )

@@ -22,8 +22,8 @@ from pmbudget.reporting.markup import Html, lead, note, rate, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
-WIDTH = 8.4
-"""Inches: one panel that can still be read on a telephone."""
+WIDTH = 5.8
+"""Inches: one panel that can be read on a telephone too."""
 
 
 def ratio_words(value: float, words: Words) -> str:

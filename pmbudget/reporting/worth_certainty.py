@@ -6,7 +6,7 @@ import xarray as xr
 from pmbudget.appraisal import ceac, ceaf, credible_ellipse, net_monetary_benefit, price_threshold
 from pmbudget.breakdown import Breakdown
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.figures import COLOURS, Picture, digits_for, numbered, picture, plot, wrapped
+from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot
 from pmbudget.reporting.frames import increments, interval_frame, judged, thresholds
 from pmbudget.reporting.markup import Html, table
 from pmbudget.reporting.words import Words
@@ -22,7 +22,7 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     """The cost-effectiveness plane: draws, their mean, the ellipse that holds 95 per cent, the thresholds' lines."""
     plt, _ = plot()
     cost, qaly = increments(scenario, results)
-    figure, axis = plt.subplots(figsize=(WIDTH, 5.8))
+    figure, axis = plt.subplots(figsize=(WIDTH, 5.8), layout="constrained")
     axis.plot(qaly, cost / 1e3, "o", markersize=2.5, alpha=0.22, color=COLOURS["new"], markeredgewidth=0)
     around = credible_ellipse(cost, qaly)
     axis.plot(around[0], around[1] / 1e3, color=COLOURS["unplanned"], linewidth=2)
@@ -35,7 +35,7 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     for wtp, style in zip(thresholds(scenario).values(), (":", "--"), strict=True):
         ends, label = np.array([left, right]), words("plane_threshold", wtp=words.number(wtp))
         axis.plot(ends, ends * wtp / 1e3, style, color="black", linewidth=1.3, label=label)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncol=2, frameon=False)
+    figure.legend(loc="outside lower center", ncol=2, frameon=False)
     axis.set(xlim=(left, right), ylim=(low, high))
     axis.axhline(0, color="black", linewidth=0.8)
     axis.axvline(0, color="black", linewidth=0.8)
@@ -44,11 +44,11 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
             share = float((((qaly > 0) == better) & ((cost > 0) == dearer)).mean())
             text = words(f"quadrant.{'better' if better else 'worse'}_{'dearer' if dearer else 'cheaper'}")
             told = f"{text}: {words.percent(share)}"
-            axis.text(x, y, told, transform=axis.transAxes, ha=side, va=vertical, fontsize=10, backgroundcolor="white")
+            axis.text(x, y, told, transform=axis.transAxes, ha=side, va=vertical, fontsize=9, backgroundcolor="white")
     axis.set_xlabel(words("plane_x"))
     axis.set_ylabel(words("plane_y"))
     numbered(axis.yaxis, words)
-    numbered(axis.xaxis, words, digits_for(right - left))
+    numbered(axis.xaxis, words)
     means = float(cost.mean()), float(qaly.mean())
     title = words(
         f"plane_title.{judged(*means)[0]}",
@@ -56,7 +56,7 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
         cost=words.number(abs(means[0]), -2),
         qaly=words.figure(abs(means[1])),
     )
-    axis.set_title(wrapped(title, 66), loc="left", fontweight="bold", fontsize=13)
+    headed(figure, title)
     inside = ((qaly >= left) & (qaly <= right) & (cost / 1e3 >= low) & (cost / 1e3 <= high)).mean()
     gaps = {"draws": words.number(cost.size), "level": words.percent(CREDIBLE_INTERVAL)}
     alt = words("plane_alt", **gaps, outside=words.percent(1 - float(inside), 1))
@@ -69,7 +69,7 @@ def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> P
     norms = thresholds(scenario)
     grid = np.linspace(0, 2 * max(norms.values()), 501)
     probability, frontier = ceac(results.cost, results.qaly, grid), ceaf(results.cost, results.qaly, grid)
-    figure, axis = plt.subplots(figsize=(WIDTH, 5.0))
+    figure, axis = plt.subplots(figsize=(WIDTH, 5.0), layout="constrained")
     axis.plot(
         grid / 1e3,
         100 * frontier["probability"],
@@ -100,7 +100,7 @@ def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> P
         title = words("ceac_title_always", new=new)
     else:
         title = words("ceac_title", new=new, wtp=ratio_words(float(above[0]), words))
-    axis.set_title(wrapped(title, 66), loc="left", fontweight="bold", fontsize=13)
+    headed(figure, title)
     return picture(figure, words("ceac_alt"))
 
 
@@ -140,7 +140,7 @@ def price_chart(scenario: Scenario, parts: Breakdown, words: Words) -> Picture:
     limits = thresholds(scenario)
     grid = np.linspace(0, 2 * max(limits.values()), 101)
     now, most = _prices(scenario, parts, grid)
-    figure, axis = plt.subplots(figsize=(WIDTH, 4.8))
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.8), layout="constrained")
     paid = interval_frame(now).iloc[0] / 1e3
     axis.axhspan(paid["lower"], paid["upper"], color=COLOURS["today"], alpha=0.2, linewidth=0)
     axis.axhline(paid["mean"], color=COLOURS["today"], linewidth=2, label=words("price_now"))
@@ -162,7 +162,7 @@ def price_chart(scenario: Scenario, parts: Breakdown, words: Words) -> Picture:
     new = strategy_labels(scenario, words)[scenario.case.new]
     key = "price_title_never" if enough <= 0 else "price_title"
     title = words(key, new=new, wtp=words.number(wtp), price=words.number(enough, -2))
-    axis.set_title(wrapped(title, 66), loc="left", fontweight="bold", fontsize=13)
+    headed(figure, title)
     return picture(figure, words("price_alt"))
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from pmbudget.breakdown import ATTRIBUTIONS, Breakdown
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.figures import COLOURS, Picture, digits_for, numbered, picture, plot, wrapped
+from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.words import Words
@@ -64,7 +64,7 @@ def subgroup_chart(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: f
     """What each true class adds to the net monetary benefit of an average patient."""
     plt, _ = plot()
     frame = subgroup_frame(scenario, parts, wtp).iloc[::-1]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.46 * len(frame) + 1.5))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.46 * len(frame) + 1.5), layout="constrained")
     means, places = frame["adds_mean"] / 1e3, np.arange(len(frame))
     colours = [COLOURS["new"] if value > 0 else COLOURS["unplanned"] for value in means]
     axis.barh(places, means, color=colours, height=0.62)
@@ -75,11 +75,11 @@ def subgroup_chart(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: f
         for name, share in frame["share"].items()
     ]
     axis.set_yticks(places, labels)
-    axis.set_xlabel(wrapped(words("subgroup_x", wtp=words.number(wtp)), 70))
+    axis.set_xlabel(wrapped(words("subgroup_x", wtp=words.number(wtp)), 46))
     numbered(axis.xaxis, words)
     first, last = (words.label(scenario.case.classes[str(frame.index[place])].label) for place in (-1, 0))
     title = words("subgroup_title", first=first, last=last)
-    axis.set_title(wrapped(title, 66), loc="left", fontweight="bold", fontsize=13)
+    headed(figure, title)
     return picture(figure, words("subgroup_alt"))
 
 
@@ -137,7 +137,7 @@ def _parameter_labels(scenario: Scenario, frame: pd.DataFrame, words: Words) -> 
     labels = []
     for name, assumed in frame["is_assumed"].items():
         label = words.label(scenario.parameters[str(name)].record.label)
-        labels.append(wrapped(f"{label} *" if assumed else label, 38))
+        labels.append(wrapped(f"{label} *" if assumed else label, 26))
     return labels
 
 
@@ -147,7 +147,7 @@ def tornado_chart(
     """One-way sensitivity of the net monetary benefit around the means, widest first; assumptions and the expected benefit are marked."""
     plt, _ = plot()
     shown = frame.head(most).iloc[::-1]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(shown) + 1.8))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(shown) + 1.8), layout="constrained")
     for place, (_, row) in enumerate(shown.iterrows()):
         base = row["base"] / 1e3
         for end, colour in (("low", LOW), ("high", COLOURS["new"])):
@@ -156,15 +156,13 @@ def tornado_chart(
     axis.axvline(0, color="#b00020", linewidth=1.2, linestyle="--")
     cost, qaly = increments(scenario, results)
     axis.axvline(float((wtp * qaly - cost).mean()) / 1e3, color="black", linewidth=1.2, linestyle=":")
-    axis.set_yticks(range(len(shown)), _parameter_labels(scenario, shown, words), fontsize=10)
-    axis.set_xlabel(wrapped(words("tornado_x", wtp=words.number(wtp)), 60) + f"\n(* {words('tornado_assumption')})")
+    axis.set_yticks(range(len(shown)), _parameter_labels(scenario, shown, words), fontsize=9.5)
+    axis.set_xlabel(wrapped(words("tornado_x", wtp=words.number(wtp)), 40) + f"\n(* {words('tornado_assumption')})")
     numbered(axis.xaxis, words)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in (LOW, COLOURS["new"])]
     axis.legend(handles, [words("tornado_low"), words("tornado_high")], loc="lower right")
     first = words.label(scenario.parameters[str(frame.index[0])].record.label)
-    axis.set_title(
-        wrapped(words("tornado_title", first=first), 66), loc="left", x=-0.35, fontweight="bold", fontsize=13
-    )
+    headed(figure, words("tornado_title", first=first))
     return picture(figure, words("tornado_alt"))
 
 
@@ -172,20 +170,18 @@ def importance_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, *, w
     """The share of the variance of the net monetary benefit that each parameter accounts for by itself, largest first."""
     plt, _ = plot()
     shown = frame.head(most).iloc[::-1]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(shown) + 1.6))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(shown) + 1.6), layout="constrained")
     places, shares = np.arange(len(shown)), 100 * shown["share"].clip(lower=0)
     axis.barh(places, shares, color=COLOURS["new"], height=0.66)
     axis.errorbar(shares, places, xerr=196 * shown["se"], fmt="none", ecolor="black", elinewidth=1.1)
     axis.set_xlim(left=0)
-    axis.set_yticks(places, _parameter_labels(scenario, shown, words), fontsize=10)
-    axis.set_xlabel(
-        wrapped(words("importance_x", wtp=words.number(wtp)), 60) + f"\n(* {words('importance_assumption')})"
-    )
+    axis.set_yticks(places, _parameter_labels(scenario, shown, words), fontsize=9.5)
+    axis.set_xlabel(wrapped(words("importance_x", wtp=words.number(wtp)), 40) + f"\n(* {words('tornado_assumption')})")
     numbered(axis.xaxis, words)
     clear = frame.loc[stands_out(frame), "share"]
     share = words.percent(min(1.0, float(clear.sum())))
     title = words("importance_title" if len(clear) else "importance_title_none", share=share, count=len(clear))
-    axis.set_title(wrapped(title, 66), loc="left", x=-0.35, fontweight="bold", fontsize=13)
+    headed(figure, title)
     return picture(figure, words("importance_alt"))
 
 
@@ -195,7 +191,7 @@ def map_chart(scenario: Scenario, surface: xr.DataArray, words: Words, *, wtp: f
     across, up = (str(dim) for dim in surface.dims)
     thousands = surface.transpose(up, across) / 1e3
     bound = max(1e-9, float(np.abs(thousands).max()))
-    figure, axis = plt.subplots(figsize=(WIDTH, 5.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 5.4), layout="constrained")
     levels = np.linspace(-bound, bound, 15)
     filled = axis.contourf(surface[across], surface[up], thousands, levels=levels, cmap="RdBu")
     if float(thousands.min()) < 0 < float(thousands.max()):
@@ -205,10 +201,10 @@ def map_chart(scenario: Scenario, surface: xr.DataArray, words: Words, *, wtp: f
     numbered(bar.ax.yaxis, words)
     for name, set_label, ticks in ((across, axis.set_xlabel, axis.xaxis), (up, axis.set_ylabel, axis.yaxis)):
         parameter = scenario.parameters[name]
-        set_label(wrapped(f"{words.label(parameter.record.label)} ({words.data(parameter.unit)})", 52))
-        numbered(ticks, words, digits_for(float(surface[name].max() - surface[name].min())))
+        set_label(wrapped(f"{words.label(parameter.record.label)} ({words.data(parameter.unit)})", 40))
+        numbered(ticks, words)
     new = strategy_labels(scenario, words)[scenario.case.new]
     share = float((thousands > 0).mean())
     key = "map_title" if 0 < share < 1 else "map_title_always" if share else "map_title_never"
-    axis.set_title(wrapped(words(key, new=new, wtp=words.number(wtp)), 62), loc="left", fontweight="bold", fontsize=13)
+    headed(figure, words(key, new=new, wtp=words.number(wtp)))
     return picture(figure, words("map_alt"))
