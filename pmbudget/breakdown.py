@@ -132,10 +132,9 @@ def _population_health(case: Case, draws: xr.Dataset) -> xr.DataArray:
     times = np.linspace(0, LONGEST_LIFE, 12 * LONGEST_LIFE + 1)
     rate, growth = draws[case.population_mortality], draws[case.population_mortality_growth]
     alive = survival_curve("gompertz", times, shape=growth, rate=rate).transpose(..., "cycle")
-    years = xr.DataArray(np.trapezoid(alive.to_numpy(), times), dims=alive.dims[:-1])
-    return (years * draws[case.utility_population]).broadcast_like(
-        xr.DataArray(np.empty(draws.sizes["draw"]), dims="draw")
-    )
+    years = xr.Variable(alive.dims[:-1], np.trapezoid(alive.to_numpy(), times))
+    health = years * draws[case.utility_population].variable
+    return xr.DataArray(health.set_dims({"draw": draws.sizes["draw"]}))
 
 
 def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.DataArray:
@@ -149,7 +148,8 @@ def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.Da
             for item in case.tests[name].items:
                 cost[item.resource] = cost[item.resource] + made * item_use(draws, case, item)[1]
         rows.append(_labelled(stacked(list(cost.values()), "resource"), draws, "resource", resources))
-    return xr.concat(rows, dim="strategy").assign_coords(strategy=list(case.strategies))
+    found = xr.concat(rows, dim="strategy").assign_coords(strategy=list(case.strategies))
+    return found.transpose("draw", "strategy", "resource")
 
 
 def _labelled(value: xr.Variable, draws: Draws, dim: str, names: list[str]) -> xr.DataArray:

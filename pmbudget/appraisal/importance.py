@@ -13,7 +13,7 @@ LEAST = 10
 def variance_share(result: xr.DataArray, parameters: xr.DataArray) -> pd.DataFrame:
     """The first-order share of variance Var(E[result | parameter]) / Var(result) of each parameter.
 
-    The draws are sorted into classes of equal size by the parameter; the variance between the classes' means, less what chance alone
+    The draws are sorted into classes of equal size by the parameter, or by its value where it has few; the variance between the classes' means, less what chance alone
     puts there, over the whole (the correlation ratio, adjusted as epsilon squared). Neither a line nor a monotone relation is assumed.
     Shares of independent parameters sum to at most 1, and the rest is what they do together; dependent ones share what they have in
     common, so that theirs may sum to more.
@@ -41,17 +41,25 @@ def variance_share(result: xr.DataArray, parameters: xr.DataArray) -> pd.DataFra
     n = y.size
     if n < 2 * LEAST or len(x) != n:
         raise ValueError(f"{n} draws of the result and {len(x)} of the parameters; give {2 * LEAST} or more of both")
-    classes = min(CLASSES, n // LEAST)
-    place = np.arange(n) * classes // n
-    sizes = np.bincount(place)
     centred = y - y.mean()
     whole = float(centred @ centred)
-    order = np.argsort(x, axis=0, kind="stable")
-    means = np.add.reduceat(centred[order], np.flatnonzero(np.diff(place, prepend=-1)), axis=0) / sizes[:, None]
-    between = (sizes[:, None] * means**2).sum(axis=0)
-    by_chance = (classes - 1) * (whole - between) / (n - classes)
-    share = (between - by_chance) / whole if whole > 0 else np.full(between.shape, np.nan)
-    kept = share.clip(0, 1)
-    se = (1 - kept) * np.sqrt(4 * kept / n + 2 * (classes - 1) / n**2)
+    found = [_share(column, centred, whole) if whole > 0 else (np.nan, np.nan) for column in x.T]
     index = pd.Index(parameters["parameter"].to_numpy(), name="parameter")
-    return pd.DataFrame({"share": share, "se": se}, index=index).sort_values("share", ascending=False, kind="stable")
+    frame = pd.DataFrame(found, index=index, columns=["share", "se"])
+    return frame.sort_values("share", ascending=False, kind="stable")
+
+
+def _share(column: np.ndarray, centred: np.ndarray, whole: float) -> tuple[float, float]:
+    """One parameter's share of the sum of squares ``whole`` of ``centred``, and its standard error."""
+    n = centred.size
+    wanted = min(CLASSES, n // LEAST)
+    values, place = np.unique(column, return_inverse=True)
+    if values.size > wanted:
+        place = np.empty(n, int)
+        place[np.argsort(column, kind="stable")] = np.arange(n) * wanted // n
+    sums, sizes = np.bincount(place, centred), np.bincount(place)
+    between = float((sums**2 / sizes).sum())
+    by_chance = (sizes.size - 1) * (whole - between) / (n - sizes.size)
+    share = (between - by_chance) / whole
+    kept = min(max(share, 0.0), 1.0)
+    return share, (1 - kept) * float(np.sqrt(4 * kept / n + 2 * (sizes.size - 1) / n**2))

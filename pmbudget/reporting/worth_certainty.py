@@ -48,6 +48,7 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     axis.set_xlabel(words("plane_x"))
     axis.set_ylabel(words("plane_y"))
     numbered(axis.yaxis, words)
+    axis.locator_params(axis="x", nbins=6)
     numbered(axis.xaxis, words)
     means = float(cost.mean()), float(qaly.mean())
     title = words(

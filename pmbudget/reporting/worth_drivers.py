@@ -137,7 +137,7 @@ def _parameter_labels(scenario: Scenario, frame: pd.DataFrame, words: Words) -> 
     labels = []
     for name, assumed in frame["is_assumed"].items():
         label = words.label(scenario.parameters[str(name)].record.label)
-        labels.append(wrapped(f"{label} *" if assumed else label, 26))
+        labels.append(wrapped(f"{label}\u00a0*" if assumed else label, 30))
     return labels
 
 
@@ -160,7 +160,8 @@ def tornado_chart(
     axis.set_xlabel(wrapped(words("tornado_x", wtp=words.number(wtp)), 40) + f"\n(* {words('tornado_assumption')})")
     numbered(axis.xaxis, words)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in (LOW, COLOURS["new"])]
-    axis.legend(handles, [words("tornado_low"), words("tornado_high")], loc="lower right")
+    labels = [words("tornado_low"), words("tornado_high")]
+    figure.legend(handles, labels, loc="outside lower center", ncol=2, frameon=False)
     first = words.label(scenario.parameters[str(frame.index[0])].record.label)
     headed(figure, words("tornado_title", first=first))
     return picture(figure, words("tornado_alt"))
@@ -187,12 +188,14 @@ def importance_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, *, w
 
 def map_chart(scenario: Scenario, surface: xr.DataArray, words: Words, *, wtp: float) -> Picture:
     """Where in the plane of two parameters the new strategy is worth its price."""
+    from matplotlib.ticker import MaxNLocator
+
     plt, _ = plot()
     across, up = (str(dim) for dim in surface.dims)
     thousands = surface.transpose(up, across) / 1e3
     bound = max(1e-9, float(np.abs(thousands).max()))
     figure, axis = plt.subplots(figsize=(WIDTH, 5.4), layout="constrained")
-    levels = np.linspace(-bound, bound, 15)
+    levels = MaxNLocator(14, symmetric=True).tick_values(-bound, bound)
     filled = axis.contourf(surface[across], surface[up], thousands, levels=levels, cmap="RdBu")
     if float(thousands.min()) < 0 < float(thousands.max()):
         axis.contour(surface[across], surface[up], thousands, levels=[0], colors="black", linewidths=2.2)
