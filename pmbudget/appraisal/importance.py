@@ -13,8 +13,9 @@ LEAST = 10
 def variance_share(result: xr.DataArray, parameters: xr.DataArray) -> pd.DataFrame:
     """The first-order share of variance Var(E[result | parameter]) / Var(result) of each parameter.
 
-    The draws are sorted into classes of equal size by the parameter, or by its value where it has few; the variance between the classes' means, less what chance alone
-    puts there, over the whole (the correlation ratio, adjusted as epsilon squared). Neither a line nor a monotone relation is assumed.
+    The draws are sorted into classes of equal size by the parameter, or by its value where it has few; the variance between the
+    classes' means, less what chance alone puts there, over the whole (the correlation ratio, adjusted as epsilon squared). Neither a
+    line nor a monotone relation is assumed.
     Shares of independent parameters sum to at most 1, and the rest is what they do together; dependent ones share what they have in
     common, so that theirs may sum to more.
 
