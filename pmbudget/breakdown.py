@@ -34,9 +34,9 @@ class Breakdown:
 
     ``cost`` (draw, strategy, subgroup, resource; ``unit`` and ``in_budget`` coordinates), SEK, and ``qaly`` (draw, strategy, subgroup)
     per patient of each true class; ``share`` (draw, subgroup) of patients; ``tests`` (draw, strategy, resource) what the tests cost per
-    patient of the mixture, repeats included, new biopsies and conferences not. Undiscounted: ``health`` (draw, strategy) QALYs per
-    patient, and ``population_health`` (draw), those of the general population from the same age, missing where the case does not say
-    how well it lives.
+    patient of the mixture, repeats and relatives included, new samples and conferences not. Undiscounted: ``health`` (draw, strategy)
+    QALYs per patient, and ``population_health`` (draw), those of the general population from the same age, missing where the case does
+    not say how well it lives.
     """
 
     cost: xr.DataArray
@@ -130,7 +130,7 @@ def _population_health(case: Case, draws: xr.Dataset) -> xr.DataArray:
     if case.utility_population is None:
         return xr.DataArray(np.full(draws.sizes["draw"], np.nan), dims="draw")
     times = np.linspace(0, LONGEST_LIFE, 12 * LONGEST_LIFE + 1)
-    rate, growth = draws[case.population_mortality], draws[case.population_mortality_growth]
+    rate, growth = draws[case.mortality.rate], draws[case.mortality.growth]
     alive = survival_curve("gompertz", times, shape=growth, rate=rate).transpose(..., "cycle")
     years = xr.Variable(alive.dims[:-1], np.trapezoid(alive.to_numpy(), times))
     health = years * draws[case.utility_population].variable
@@ -143,9 +143,13 @@ def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.Da
     rows = []
     for strategy in case.strategies:
         cost = dict.fromkeys(resources, xr.Variable((), 0.0))
-        for name, number in walk_pathway(draws, case, strategy).performed.items():
+        path = walk_pathway(draws, case, strategy)
+        uses = [(case.tests[name].items, number) for name, number in path.performed.items()]
+        if case.relatives:
+            uses.append((case.relatives.test_items, path.relatives_tested))
+        for items, number in uses:
             made = (number * shares).sum("true_class")
-            for item in case.tests[name].items:
+            for item in items:
                 cost[item.resource] = cost[item.resource] + made * item_use(draws, case, item)[1]
         rows.append(_labelled(stacked(list(cost.values()), "resource"), draws, "resource", resources))
     found = xr.concat(rows, dim="strategy").assign_coords(strategy=list(case.strategies))

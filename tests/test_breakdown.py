@@ -7,6 +7,7 @@ import xarray as xr
 from pmbudget.breakdown import ATTRIBUTIONS, broken_down_draws
 from pmbudget.patient import simulate
 from pmbudget.patient.survival import survival_curve
+from pmbudget.patient.tree import walk_pathway
 from pmbudget.vocabulary import PERSPECTIVES
 
 
@@ -22,16 +23,20 @@ def test_what_the_classes_add_sums_to_the_benefit(parts, results, scenario):
     np.testing.assert_allclose(adds, benefit.sel(strategy="panel") - benefit.sel(strategy="sequential"), atol=1e-6)
 
 
-def test_a_class_is_the_mixture_in_which_it_is_everybody(parts, scenario, table):
-    prevalences = {one.prevalence for one in scenario.case.classes.values()} - {"else"}
-    name, one = next(iter(scenario.case.classes.items()))
-    few = table.isel(draw=slice(10))
-    alone = few.assign({key: few[key] * 0 + float(key == one.prevalence) for key in prevalences})
-    qaly = simulate(alone, scenario.case, horizon=scenario.case.horizon_years)["qaly"]
-    rate = few["discount_rate_qaly"]
-    present = (qaly * (1 + rate) ** -(qaly["year_since_start"] + 0.5)).sum("year_since_start")
-    found = parts.qaly.sel(subgroup=name).isel(draw=slice(10))
-    np.testing.assert_allclose(found, present.transpose("draw", "strategy"), rtol=1e-12)
+def test_a_patient_of_a_class_is_treated_as_the_pathway_of_that_class_says(scenario, table):
+    case, few = scenario.case, table.isel(draw=slice(10))
+    treated = simulate(few, case, horizon=1, by_class=True)["treated"]
+    for strategy in case.strategies:
+        path = walk_pathway(few, case, strategy).managements.set_dims({"draw": 10, "management": 10, "true_class": 9})
+        found = treated.sel(strategy=strategy).transpose("draw", "management", "subgroup")
+        np.testing.assert_allclose(found, path, atol=1e-15)
+
+
+def test_shares_of_carriers_are_missing_where_there_is_nothing_to_find(scenario, table):
+    found = simulate(table.isel(draw=slice(10)), scenario.case, horizon=1, by_class=True)["found"]
+    nothing = [name for name, one in scenario.case.classes.items() if one.matched is None]
+    assert found.sel(subgroup=nothing).isnull().all()
+    assert found.drop_sel(subgroup=nothing).notnull().all()
 
 
 def test_shares_of_the_classes_sum_to_all_patients(parts):
@@ -93,8 +98,8 @@ def test_shortfall_is_what_the_population_has_and_patients_have_not(parts, scena
     alive = survival_curve(
         "gompertz",
         years,
-        shape=float(one[case.population_mortality_growth]),
-        rate=float(one[case.population_mortality]),
+        shape=float(one[case.mortality.growth]),
+        rate=float(one[case.mortality.rate]),
     )
     expected = float(alive.mean()) * 60 * float(one[case.utility_population])
     assert float(parts.population_health[3]) == pytest.approx(expected, rel=1e-3)
