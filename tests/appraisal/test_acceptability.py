@@ -56,7 +56,7 @@ def one_threshold_at_a_time(cost, qaly, wtp):
     return np.transpose(shares), np.transpose(losses)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=some.data(), draws=some.integers(1, 12), strategies=some.integers(1, 5))
 def test_intervals_give_what_the_definition_gives_with_ties_and_twins(data, draws, strategies):
     # Small whole numbers: thresholds fall on the ends of intervals, strategies coincide.
