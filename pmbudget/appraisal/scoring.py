@@ -14,7 +14,7 @@ from pmbudget.vocabulary import REGION_PAYERS, TAILS
 WORST = 0.05
 """The tail whose mean is the conditional value at risk."""
 GRANT_BEHAVIOUR = ("fungibility", "persistence", "displacement")
-"""What is assumed of how regions answer to a grant, in norms.yaml."""
+"""What is assumed of how regions answer to a grant, in financing.yaml."""
 
 
 def score_agreement(
