@@ -89,20 +89,22 @@ def incentive_table(found: Negotiation | None, results: Results, scenario: Scena
     books = books_of(results.accounts.sel(year=slice(None, found.years[-1] + 1)), "new", found.programme.terms)
     margin = margin_of(books, draws=10)
     weight = found.programme.people / found.programme.people.sum()
-    rows = []
-    for name in found.scores.sort_values("marginal", ascending=False).index:
-        shares = [
+    shares = {
+        name: [
             float(
                 np.nansum(
-                    share_not_borne(margin, found.designs[str(name)], payers)[
-                        found.programme.places, found.programme.shown.start
-                    ]
+                    share_not_borne(margin, clauses, payers)[found.programme.places, found.programme.shown.start]
                     * weight
                 )
             )
             for payers in (REGION_PAYERS, ("clinic",))
         ]
-        rows.append([design_label(found, str(name), words), *(words.percent(share) for share in shares)])
+        for name, clauses in found.designs.items()
+    }
+    rows = [
+        [design_label(found, name, words), *(words.percent(share) for share in shares[name])]
+        for name in sorted(shares, key=lambda name: shares[name], reverse=True)
+    ]
     header = [words("money_columns.design"), *(words(f"incentive_columns.{key}") for key in ("region", "clinic"))]
     return table(words("incentive_caption", year=found.years[0]), header, rows)
 
