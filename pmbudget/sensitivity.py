@@ -10,6 +10,7 @@ from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
+from pmbudget.programme.levers import levered
 from pmbudget.road import Results, evaluate_draws, present_values, walk
 from pmbudget.vocabulary import BLOCK, REFERENCES, TAILS
 
@@ -25,7 +26,8 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
         Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
         INMB) and is_assumed, widest first; SEK.
     """
-    names, rows = _one_way(scenario, seed)
+    names, table = _one_way(scenario, seed)
+    rows = levered(table, scenario.case.levers, scenario.definition.levers)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
     return _bars(scenario, names, _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
 
@@ -36,7 +38,7 @@ def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed
     As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted.
     """
     names, rows = _one_way(scenario, seed)
-    net = walk(scenario, rows, rngs=None).net_budget(reference)
+    net = walk(scenario, rows).net_budget(reference)
     return _bars(scenario, names, net.sel(year=years).sum(["region", "year", "payer"]).to_numpy())
 
 

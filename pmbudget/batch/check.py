@@ -47,7 +47,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no two-draw evaluation touched, over all scenarios."""
+    """Parameters that no two-draw evaluation touched, over all scenarios, each once more with all its levers on."""
     read = set(THRESHOLDS)
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
@@ -55,6 +55,7 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
         watched = ReadDraws(table)
         try:
             evaluate_draws(scenario, watched)
+            evaluate_draws(scenario.with_levers(*scenario.case.levers), watched)
         except ValueError as error:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")

@@ -12,7 +12,15 @@ from pydantic import AfterValidator, Field, model_validator
 from pmbudget.errors import Fault
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
-from pmbudget.inputs.programmes import Eligible, TransitionItem, Uptake
+from pmbudget.inputs.programmes import (
+    BorneElsewhere,
+    Eligible,
+    FollowUp,
+    Lever,
+    PriceChange,
+    TransitionItem,
+    Uptake,
+)
 from pmbudget.vocabulary import PAYERS
 
 
@@ -29,7 +37,8 @@ class Resource(Strict):
     """Something that is used up: which unit performs it, of what kind it is, how it is counted.
 
     Staff have a ``wage`` and are counted in minutes. What is ``in_budget: false`` (an annuity, overhead already funded) is part of
-    cost per patient but no cash of the budget.
+    cost per patient but no cash of the budget. Of what is used less a share ``cashable`` can be saved, all of it if left out; the rest
+    is capacity set free.
     """
 
     label: Text
@@ -38,6 +47,7 @@ class Resource(Strict):
     measure: str
     wage: Ref | None = None
     in_budget: bool = True
+    cashable: Ref | None = None
 
     @model_validator(mode="after")
     def _staff_have_wage(self) -> Self:
@@ -192,6 +202,10 @@ class Case(Strict):
     items_for_all: tuple[CareItem, ...] = ()
     resources: dict[str, Resource]
     transition: tuple[TransitionItem, ...]
+    prices: PriceChange | None = None
+    borne_elsewhere: tuple[BorneElsewhere, ...] = ()
+    follow_up: FollowUp | None = None
+    levers: dict[str, Lever] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -209,6 +223,8 @@ class Case(Strict):
             used += [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
         used += [("items", item.resource, self.resources) for item in self._items()]
         used += [("transition", item.resource, self.resources) for item in self.transition]
+        used += [("borne_elsewhere", item.resource, self.resources) for item in self.borne_elsewhere]
+        used += [("prices.resources", name, self.resources) for name in (self.prices.resources if self.prices else ())]
         wrong = [f"{where}: {name!r} ({near(name, known)})" for where, name, known in used if name not in known]
         if wrong:
             raise ValueError(f"names that the case does not define: {'; '.join(wrong)}")

@@ -23,12 +23,13 @@ def budget_impact(
     starts : DataArray
         (draw, mix, strategy, region, year), persons; may begin before the first year shown, for those under treatment already.
     programme_cost : DataArray, optional
-        (draw, mix, region, year, resource), SEK; its years are the years shown. Without it all years of ``starts`` are shown.
+        (draw, mix, region, year, resource), SEK at its own prices; its years are the years shown. Without it all years of ``starts`` are
+        shown. A resource that ``outcomes`` has too is added to what patients cost.
     mid_year : float
         Share of the flow of year-since-start a that falls in calendar year t + a + 1 for those who start in t; 0.5 when starts are even
         over the year. ``cost_once`` falls wholly in the year of the start.
     price_factor : DataArray, optional
-        (draw, mix, year, resource): prices relative to those in ``outcomes``.
+        Over any of (draw, mix, year, resource): prices of the calendar year relative to those in ``outcomes``.
 
     Returns
     -------
@@ -49,10 +50,22 @@ def budget_impact(
         outcomes = outcomes.isel(resource=outcomes["in_budget"].to_numpy())
     years = (starts if programme_cost is None else programme_cost)["year"].to_numpy()
     level = _convolved(outcomes, starts, years, mid_year)
-    if programme_cost is not None:
-        level = level.reindex(region=programme_cost["region"].to_numpy(), fill_value=0.0)
-        level = xr.concat([level, programme_cost], dim="resource")
-    return level if price_factor is None else level * price_factor
+    if price_factor is not None:
+        level = level * price_factor
+    if programme_cost is None:
+        return level
+    level = level.reindex(region=programme_cost["region"].to_numpy(), fill_value=0.0)
+    also = np.isin(programme_cost["resource"].to_numpy(), level["resource"].to_numpy())
+    if also.any():
+        beside = programme_cost.isel(resource=also)
+        place = {"resource": beside["resource"].to_numpy()}
+        level.loc[place] += beside.transpose(*level.dims).to_numpy()
+    return xr.concat([level, programme_cost.isel(resource=~also)], dim="resource")
+
+
+def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr.DataArray:
+    """Full-time posts that ``minutes`` a year fill: minutes / (60 x productive hours a year)."""
+    return minutes / (60 * productive_hours)
 
 
 def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mid_year: float) -> xr.DataArray:
