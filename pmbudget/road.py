@@ -21,7 +21,7 @@ from pmbudget.programme.levers import levered
 from pmbudget.programme.misuse import starts_outside
 from pmbudget.programme.offsets import cashable_share
 from pmbudget.programme.pace import coverage
-from pmbudget.programme.population import counted, expected_eligible, starts
+from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
 from pmbudget.programme.prices import price_factor
 from pmbudget.programme.testing import extra_posts, laboratory_cost, staff_minutes, testing_cost
 from pmbudget.programme.transition import programme_cost
@@ -33,18 +33,20 @@ class Results:
     """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
 
     With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
-    ``patients`` (draw, mix, strategy, region, year) and ``outside`` (draw, mix, region, year), persons; ``budget`` (draw, mix, region,
-    year, payer), all ledger entries together; ``by_resource`` (draw, mix, year, resource) and ``resource_total`` (draw, mix, year), the
-    nation's; ``test_cost`` (draw, strategy), cash per patient in the laboratory; ``posts`` (draw, mix, year, resource), full-time posts
-    by profession; ``cashable`` (draw, resource), share of what is used less that can be saved in money; ``volume_error`` (draw,),
-    realised over projected volume in the reference class, 1 without one; ``known`` (draw, year), P(worth it | known by then) where
-    evidence decides the pace. Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost``
-    (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the invariants.
+    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and ``outside``
+    (draw, mix, region, year), persons; ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``by_resource`` (draw,
+    mix, year, resource) and ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the
+    laboratory; ``posts`` (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used
+    less that can be saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one;
+    ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year,
+    payer, entry); ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest
+    errors of the invariants.
     """
 
     cost: xr.DataArray
     qaly: xr.DataArray
     coverage: xr.DataArray
+    funnel: xr.DataArray
     patients: xr.DataArray
     outside: xr.DataArray
     budget: xr.DataArray
@@ -66,7 +68,7 @@ class Results:
 
 
 WITH_DRAWS = (
-    *("cost", "qaly", "coverage", "patients", "outside", "budget"),
+    *("cost", "qaly", "coverage", "funnel", "patients", "outside", "budget"),
     *("by_resource", "resource_total", "test_cost", "posts", "cashable", "volume_error"),
 )
 MEANS = ("ledger", "resource_cost", "outcomes")
@@ -205,6 +207,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         cost=cost,
         qaly=qaly,
         coverage=covered.sel(shown),
+        funnel=_per_draw(funnel_steps(draws, case.eligible, regions, first, first), outcomes).transpose("draw", ...),
         patients=begun.sel(shown),
         outside=outside.sel(shown),
         budget=budget,

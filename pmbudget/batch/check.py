@@ -12,7 +12,7 @@ from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
-from pmbudget.reporting.frames import THRESHOLDS
+from pmbudget.reporting.frames import INFLATION, TAX_BASE, THRESHOLDS
 from pmbudget.road import evaluate_draws
 
 
@@ -48,7 +48,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
     """Parameters that no two-draw evaluation touched, over all scenarios, each once more with all its levers on."""
-    read = set(THRESHOLDS)
+    read = {*THRESHOLDS, TAX_BASE, INFLATION}
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
