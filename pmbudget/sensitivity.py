@@ -145,15 +145,19 @@ def lever_effects(scenario: Scenario, *, draws: int = BLOCK, seed: int = 1) -> p
     """
     posterior = fit_evidence(scenario.parameters)
     table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
+    known: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+
+    def figures(names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        if names not in known:
+            known[names] = _moved_figures(scenario, evaluate_draws(scenario.with_levers(*names), table, seed=seed))
+        return known[names]
+
     parts = []
     for lever in scenario.case.levers:
-        without = [name for name in scenario.definition.levers if name != lever]
-        off, on = (
-            _moved_figures(scenario, evaluate_draws(scenario.with_levers(*names), table, seed=seed))
-            for names in (without, [*without, lever])
-        )
+        without = tuple(name for name in scenario.definition.levers if name != lever)
+        off, on = figures(without), figures((*without, lever))
         for figure, values in on.items():
-            change = np.atleast_1d(values - off[figure])
+            change = values - off[figure]
             lower, upper = np.quantile(change, TAILS)
             parts.append((lever, figure, change.mean(), lower, upper))
     frame = pd.DataFrame(parts, columns=["lever", "figure", "mean", "lower", "upper"])
