@@ -159,7 +159,10 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         belief=belief,
         noise=_noise(scenario.years, outcomes.sizes["draw"], rngs),
     )
-    by_mix = [coverage(pace, regions, all_years, draws) for pace in paces.values()]
+    relief = _relief(scenario, all_years)
+    by_mix = [
+        coverage(pace, regions, all_years, draws, relief if mix == "new" else None) for mix, pace in paces.items()
+    ]
     covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
     covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
@@ -257,9 +260,17 @@ def _gain(scenario: Scenario, cost: xr.DataArray, qaly: xr.DataArray) -> xr.Data
     return benefit.sel(strategy=case.new, drop=True) - benefit.sel(strategy=case.comparator, drop=True)
 
 
+def _relief(scenario: Scenario, years: list[int]) -> xr.DataArray | None:
+    """The share of a test's cost that the agreement lifts off the ordering unit each year (year)."""
+    plan = scenario.definition.pace
+    if plan is None or scenario.case.uptake.incentive_response is None:
+        return None
+    return plan.relief * xr.DataArray(np.isin(years, list(plan.years)).astype(float), coords={"year": years})
+
+
 def _agreement_years(scenario: Scenario) -> range:
-    pace = scenario.definition.pace
-    return range(pace.start, pace.start + pace.programme_years) if pace else range(0)
+    plan = scenario.definition.pace
+    return plan.years if plan else range(0)
 
 
 def _by_draw(value: xr.DataArray | float, outcomes: xr.Dataset) -> xr.DataArray:

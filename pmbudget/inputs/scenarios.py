@@ -45,7 +45,8 @@ class AgreedPace(Strict):
 
     A straight line is at the ceiling when the ramp is over, the other curves have gone 95 per cent of the way. Its project offices and
     platform run for ``programme_years``. Regions in ``region_starts`` begin another year than the rest; the regions of the first of
-    ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back.
+    ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back. ``relief`` is
+    the share of the cost of one test more that the agreement lifts off the ordering unit in those years; it must be what its clauses do.
     """
 
     start: int
@@ -56,6 +57,7 @@ class AgreedPace(Strict):
     wave_years: int = Field(default=1, ge=1, le=20)
     gate: Gate | None = None
     programme_years: int = Field(ge=0, le=50)
+    relief: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _one_start_each(self) -> Self:
@@ -69,6 +71,11 @@ class AgreedPace(Strict):
     def wave_of(self, region: str) -> int:
         """0 for a region in no wave, else the number of its wave."""
         return next((number for number, wave in enumerate(self.waves, start=1) if region in wave), 0)
+
+    @property
+    def years(self) -> range:
+        """The years in which the agreement's programme runs."""
+        return range(self.start, self.start + self.programme_years)
 
     def start_of(self, region: str) -> int:
         """The year in which a region is planned to begin."""

@@ -177,6 +177,8 @@ def coverage(
             raise ValueError(f"incentive {float(share.min()):.3g} to {float(share.max()):.3g}; it is a share, 0 to 1")
         if pace.uptake.incentive_response is None:
             raise ValueError("incentive given, and uptake states no incentive_response; add it to the case")
-        ceiling = draws[pace.uptake.ceiling]
-        found = ceiling * _expit(_logit(found / ceiling) + draws[pace.uptake.incentive_response] * share)
+        ceiling, response = draws[pace.uptake.ceiling], draws[pace.uptake.incentive_response]
+        moved = ceiling * _expit(_logit(found / ceiling) + response * share)
+        # Where nothing is lifted nothing moves, not even by rounding.
+        found = xr.where(share > 0, moved, found)
     return found.transpose(..., "region", "year")

@@ -56,7 +56,11 @@ def test_an_increment_is_judged_without_a_negative_ratio(cost, qaly, verdict):
 def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results):
     once = results.outcomes["cost_once"].sel(strategy="panel")
     laboratory = once.sel(
-        resource=[name for name in once["resource"].to_numpy() if name.startswith(("laboratory", "sequencing", "staff", "rebiopsy"))]
+        resource=[
+            name
+            for name in once["resource"].to_numpy()
+            if name.startswith(("laboratory", "sequencing", "staff", "rebiopsy"))
+        ]
     )
     staff = once.sel(resource=[name for name in once["resource"].to_numpy() if name.startswith("staff")])
     assert float(frames.staff_share_of(scenario.case, once)) == pytest.approx(float(staff.sum() / laboratory.sum()))
