@@ -193,8 +193,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         held=tested.sel(mix="today", drop=True).sel(shown),
         outside=outside.sel(shown),
     )
-    beside = xr.concat([transition, testing], dim="resource", join="outer", fill_value=0.0)
-    resource_cost = budget_impact(outcomes, begun, beside, price_factor=factor)
+    resource_cost = budget_impact(outcomes, begun, [transition, testing], price_factor=factor)
     clauses = scenario.agreement.clauses if scenario.agreement else ()
     pace = scenario.definition.pace
     ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else first)

@@ -52,8 +52,7 @@ def testing_cost(
         every = list(dict.fromkeys([*cost["resource"].to_numpy(), *moved["resource"].to_numpy()]))
         cost = cost.reindex(resource=every, fill_value=0.0) + moved.reindex(resource=every, fill_value=0.0)
     names = list(map(str, cost["resource"].to_numpy()))
-    everywhere = cost.reindex(region=[NATIONAL, *regions.index], fill_value=0.0)
-    return everywhere.assign_coords(resource_coordinates(case, names))
+    return cost.assign_coords(resource_coordinates(case, names))
 
 
 def staff_minutes(
