@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal import ceac, icer_table, net_monetary_benefit
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -17,6 +17,9 @@ THRESHOLDS = ("wtp_moderate", "wtp_very_high")
 """The norms' thresholds, in norms.yaml."""
 TAX_BASE, INFLATION = "tax_base_per_inhabitant", "inflation"
 """What turns SEK into öre of local tax and constant prices into current ones; read here alone."""
+
+NORMS = (*THRESHOLDS, "wtp_rare", "wtp_observed_not_severe", "wtp_observed_severe")
+"""Every threshold that norms.yaml holds: what the authority is said to accept, and what its decisions have shown."""
 
 
 def thresholds(scenario: Scenario) -> dict[str, float]:
