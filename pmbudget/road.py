@@ -251,11 +251,11 @@ def _believed(scenario: Scenario, table: xr.Dataset | ReadDraws) -> Belief | Non
 
 
 def _gain(scenario: Scenario, cost: xr.DataArray, qaly: xr.DataArray) -> xr.DataArray | None:
-    """Net monetary benefit per patient at the gate's threshold (draw,), SEK; none without a gate."""
+    """Net health benefit per patient at the gate's threshold (draw,), QALY; none without a gate."""
     case, plan = scenario.case, scenario.definition.pace
     if plan is None or plan.gate is None:
         return None
-    benefit = scenario.parameters.fixed(plan.gate.wtp) * qaly - cost
+    benefit = qaly - cost / scenario.parameters.fixed(plan.gate.wtp)
     return benefit.sel(strategy=case.new, drop=True) - benefit.sel(strategy=case.comparator, drop=True)
 
 

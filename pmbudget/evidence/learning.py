@@ -9,7 +9,7 @@ from scipy import special
 
 @dataclass(frozen=True)
 class Belief:
-    """What is known of the incremental net benefit per patient before any follow-up: normal, SEK."""
+    """What is known of the incremental net health benefit per patient before any follow-up: normal, QALY."""
 
     mean: float
     sd: float
@@ -23,9 +23,9 @@ def posterior(
     Parameters
     ----------
     total, patients : ndarray
-        (…): sum of the observed net benefits, SEK, and how many patients it is of.
+        (…): sum of the observed net benefits, QALY, and how many patients it is of.
     patient_sd : ndarray
-        (…): standard deviation of one patient's observed net benefit, SEK.
+        (…): standard deviation of one patient's observed net benefit, QALY.
     """
     precision = 1 / belief.sd**2 + patients / patient_sd**2
     return (belief.mean / belief.sd**2 + total / patient_sd**2) / precision, precision**-0.5
@@ -57,13 +57,13 @@ def gated_starts(
     Parameters
     ----------
     truth : ndarray
-        (draw,): incremental net benefit per patient, SEK, each draw in turn taken as the truth.
+        (draw,): incremental net health benefit per patient, QALY, each draw in turn taken as the truth.
     waves, planned : ndarray
         (region,): number of the wave (0: those that start in any case) and planned first year.
     followed : callable
         Starts (draw, region) and a year to the patients (draw,) of live regions who start that year and whose outcome becomes known.
     patient_sd : ndarray
-        (draw,) or scalar: of one patient's observed net benefit against a comparator, SEK.
+        (draw,) or scalar: of one patient's observed net benefit against a comparator, QALY.
     noise : ndarray
         (draw, year), standard normal: one for each year's patients.
 

@@ -117,7 +117,7 @@ class TransitionItem(Strict):
 
 
 class FollowUp(Strict):
-    """What patients in live regions teach: the spread of one patient's net benefit, and the share whose outcome can be used.
+    """What patients in live regions teach: the spread of one patient's net health benefit (QALY), and the share whose outcome can be used.
 
     Before the year ``lawful`` in which secondary use of health data becomes lawful, ``before_lawful`` of that share.
     """

@@ -54,8 +54,8 @@ def paces_by_mix(
 
 
 def belief_of(worth: xr.DataArray | None) -> Belief | None:
-    """What draws of the worth (draw,) say before any follow-up; of one that does not vary, that it is known to the krona."""
-    return None if worth is None else Belief(float(worth.mean()), max(float(worth.std()), 1.0))
+    """What draws of the worth (draw,) say before any follow-up; of one that does not vary, that it is as good as known."""
+    return None if worth is None else Belief(float(worth.mean()), max(float(worth.std()), 1e-6))
 
 
 def planned(plan: AgreedPace, uptake: Uptake, today: int, regions: pd.DataFrame) -> Agreed:
@@ -86,7 +86,7 @@ def gated(
     eligible : DataArray
         (draw, region, year), expected persons.
     worth : DataArray
-        (draw,): incremental net monetary benefit per patient at the gate's threshold, SEK: each draw in turn is taken as the truth.
+        (draw,): incremental net health benefit per patient at the gate's threshold, QALY: each draw in turn is taken as the truth.
     belief : Belief
         What was known of ``worth`` before.
     noise : ndarray

@@ -6,6 +6,7 @@ import xarray as xr
 
 from pmbudget.evidence.learning import Belief
 from pmbudget.inputs import load_scenario
+from pmbudget.inputs.prices import currency_of
 from pmbudget.programme.gate import planned
 from pmbudget.road import evaluate_draws, walk
 
@@ -65,7 +66,7 @@ def test_no_data_after_a_year_moves_a_decision_in_it(gated, draws):
     # Whether follow-up after 2029 may be used at all: nothing before 2029 + lag may notice.
     early = draws.assign(year_secondary_use=("draw", np.full(60, 2030.0)))
     late = draws.assign(year_secondary_use=("draw", np.full(60, 2050.0)))
-    belief = Belief(0.0, 50_000.0)
+    belief = Belief(0.0, 0.05)
     one, other = (walk(gated, each, belief=belief) for each in (early, late))
     until = slice(None, 2030)
     xr.testing.assert_identical(one.known.sel(year=until), other.known.sel(year=until))
@@ -77,3 +78,12 @@ def test_a_case_without_follow_up_cannot_have_a_gate(gated, draws):
     bare = replace(gated, case=gated.case.model_copy(update={"follow_up": None}))
     with pytest.raises(ValueError, match="add follow_up"):
         evaluate_draws(bare, draws)
+
+
+def test_a_gate_does_not_break_where_every_price_is_nothing(gated, draws):
+    # As the share of cost that rests on assumptions is found.
+    priced = [name for name, one in gated.parameters.items() if currency_of(one.unit)]
+    free = draws.isel(draw=slice(5)).assign(
+        {name: 0 * draws[name].isel(draw=slice(5)) for name in priced if "draw" in draws[name].dims}
+    )
+    assert bool(np.isfinite(evaluate_draws(gated, free).known).all())
