@@ -150,24 +150,25 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Change in expected resource cost against each reference by resource and performing unit, first five years, MSEK."""
+    """Change in resource cost against each reference by resource and performing unit, first five years, MSEK, 95 % intervals."""
     period, years = next(iter(periods(scenario.years).items()))
-    cost = results.resource_cost.sum("region").sel(year=years).sum("year")
+    cost = results.by_resource.sel(year=years).sum("year", skipna=False)
     change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in _references(scenario)}
+    frames = {reference: interval_frame(one).set_index("resource") for reference, one in change.items()}
     resources = scenario.case.resources
     rows = [
         [
             words.label(resources[name].label),
             words(f"payers.{resources[name].unit}"),
-            *(words.msek(float(change[r].sel(resource=name))) for r in change),
+            *(words.span_msek(frame.loc[name]) for frame in frames.values()),
         ]
-        for name in map(
-            str, cost["resource"].to_numpy()[np.argsort(-np.abs(change["today"].to_numpy()), kind="stable")]
-        )
+        for name in frames["today"]["mean"].abs().sort_values(ascending=False, kind="stable").index
     ]
-    rows.append([words("total"), "", *(words.msek(float(change[reference].sum())) for reference in change)])
+    totals = [interval_frame(one.sum("resource")).iloc[0] for one in change.values()]
+    rows.append([words("total"), "", *map(words.span_msek, totals)])
     header = [words("resource"), words("unit"), *(words(f"reference_short.{reference}") for reference in change)]
-    return table(words("component_caption", period=period), header, rows, strong=[len(rows) - 1], text_columns=2)
+    caption = f"{words('component_caption', period=period)}. {words('interval_note')}"
+    return table(caption, header, rows, strong=[len(rows) - 1], text_columns=2)
 
 
 def no_effect_table(scenario: Scenario, results: Results, without: Results, words: Words) -> Html:
