@@ -12,12 +12,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pmbudget.appraisal.negotiation import programme_of, score_agreement
+from pmbudget.appraisal.negotiation import score_agreement
 from pmbudget.evidence.draws import crude_posterior, draw_parameters
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.clauses import Grant, Match, NationalSplit, Needs, PerformancePot, StopLoss, Taper
 from pmbudget.inputs.parameters import Text
-from pmbudget.road import agreement_start, evaluate_draws
+from pmbudget.reporting.agreement import programme_at
+from pmbudget.road import evaluate_draws
 
 DRAWS, DESIGNS = 2_000, 1_000
 LABEL = Text(sv="klausul", en="clause")
@@ -64,13 +65,7 @@ def main():
     table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=DRAWS)
     results = evaluate_draws(scenario, table)
     begin = time.process_time()
-    programme = programme_of(
-        results,
-        regions=scenario.regions,
-        start=agreement_start(scenario),
-        new=scenario.case.new,
-        standing=scenario.standing.clauses,
-    )
+    programme = programme_at(scenario, results)
     rng = np.random.default_rng(1)
     designs = {f"design {number}": design(number, rng) for number in range(DESIGNS)}
     scores = score_agreement(programme, designs)

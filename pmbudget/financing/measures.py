@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from pmbudget.inputs.cases import Case
+from pmbudget.patient.costing import Draws
+
 
 def measures_of(
     coverage: xr.DataArray,
@@ -61,3 +64,64 @@ def _per_draw(values: xr.DataArray, years: xr.DataArray) -> np.ndarray:
     if "year" in values.dims:
         return values.sel(year=years).transpose("draw", "year").to_numpy()[:, None, :]
     return values.to_numpy()[:, None, None]
+
+
+def facts_of(
+    draws: Draws,
+    case: Case,
+    outcomes: xr.Dataset,
+    cost: xr.DataArray,
+    qaly: xr.DataArray,
+    *,
+    years: list[int],
+    price_year: int,
+) -> xr.Dataset:
+    """What clauses count per draw beside cost and persons, as :func:`measures_of` reads it.
+
+    Parameters
+    ----------
+    draws : Dataset
+        With ``inflation``, a year, and ``wtp_very_high``, SEK per QALY.
+    outcomes : Dataset
+        As from :func:`pmbudget.patient.simulate`.
+    cost, qaly : DataArray
+        (draw, strategy): discounted, per patient.
+    years : list of int
+    price_year : int
+        Of all money.
+
+    Returns
+    -------
+    Dataset
+        (draw,) ``acted_on``, ``health_value``, ``benefit``, ``rebate_ratio``, ``years_per_krona``, and ``index`` (draw, year).
+    """
+    unmatched = [name for name in case.managements if name in (case.reference, case.mismatched)]
+    acted_on = 1 - outcomes["treated"].sel(strategy=case.new, management=unmatched, drop=True).sum("management")
+    gained, dearer = (
+        one.sel(strategy=case.new, drop=True) - one.sel(strategy=case.comparator, drop=True) for one in (qaly, cost)
+    )
+    whole = xr.ones_like(gained)
+    since = xr.DataArray(np.array(years) - price_year, dims="year", coords={"year": years})
+    facts = {
+        "acted_on": acted_on * whole,
+        "health_value": draws["wtp_very_high"] * gained,
+        "benefit": draws["wtp_very_high"] * gained - dearer,
+        "index": ((1 + draws["inflation"] * whole) ** since).transpose("draw", "year"),
+        **_benefit_drugs(draws, case, outcomes, whole),
+    }
+    return xr.Dataset({name: values.variable for name, values in facts.items()}, coords={"year": years})
+
+
+def _benefit_drugs(draws: Draws, case: Case, outcomes: xr.Dataset, whole: xr.DataArray) -> dict[str, xr.DataArray]:
+    """SEK of rebate, and years of treatment, per SEK of net cost of drugs in the pharmaceutical benefit; 0 where nothing is stated."""
+    rebate = years = cost = 0.0 * whole
+    for name, resource in case.resources.items():
+        if resource.channel == "benefit":
+            spent, used = (
+                (outcomes[kind].sum("year_since_start") + outcomes[f"{kind}_once"]).sel(resource=name).sum("strategy")
+                for kind in ("cost", "activity")
+            )
+            share = draws[resource.rebate] if resource.rebate else 0.0
+            cost, rebate = cost + spent, rebate + spent * share / (1 - share)
+            years = years + (used / resource.per_year if resource.per_year else 0.0)
+    return {"rebate_ratio": (rebate / cost).fillna(0.0), "years_per_krona": (years / cost).fillna(0.0)}

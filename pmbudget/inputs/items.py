@@ -23,7 +23,8 @@ class Resource(Strict):
 
     Staff have a ``wage`` and are counted in minutes. What is ``in_budget: false`` (an annuity, overhead already funded) is part of
     cost per patient but no cash of the budget. A drug is in the pharmaceutical benefit (its unit is the region) or procured; one in the
-    benefit may state the ``rebate`` behind its net price and how many of its measure make a year (``per_year``).
+    benefit may state the ``rebate`` behind its net price and how many of its measure make a year (``per_year``). Of what is used
+    less a share ``cashable`` can be saved, all of it if left out; the rest is capacity set free.
     """
 
     label: Text
@@ -35,6 +36,7 @@ class Resource(Strict):
     channel: Literal["benefit", "procured"] | None = None
     rebate: Ref | None = None
     per_year: float | None = Field(default=None, gt=0)
+    cashable: Ref | None = None
 
     @model_validator(mode="after")
     def _staff_have_wage(self) -> Self:

@@ -15,6 +15,7 @@ from pmbudget.inputs.agreements import Agreement, load_agreements
 from pmbudget.inputs.clauses import Clause
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
+from pmbudget.reporting.frames import TAX_BASE
 from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results, agreement_start
@@ -83,9 +84,11 @@ def negotiation(scenario: Scenario, results: Results, *, tolerance: float) -> Ne
 
 def programme_at(scenario: Scenario, results: Results) -> Programme:
     """A scenario's programme as something to negotiate on."""
+    base = scenario.parameters[TAX_BASE].distribution
+    assert base is not None
     return programme_of(
         results,
-        regions=scenario.regions,
+        regions=scenario.regions.assign(tax_base=scenario.regions["tax_capacity"] * base.mean),
         start=agreement_start(scenario),
         new=scenario.case.new,
         standing=scenario.standing.clauses,

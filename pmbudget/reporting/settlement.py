@@ -56,7 +56,11 @@ def region_money(scenario: Scenario, results: Results, found: Negotiation | None
     )
     frame = frame.set_index("region")
     tax = (
-        own.by_region.mean(axis=0) / programme.people / scenario.regions["tax_base"].to_numpy() * 1e4 / len(found.years)
+        own.by_region.mean(axis=0)
+        / programme.people
+        / programme.regions["tax_base"].to_numpy()
+        * 1e4
+        / len(found.years)
     )
     rows = [
         [

@@ -27,7 +27,7 @@ SPLIT = NationalSplit(clause="national_split", name="split", label=LABEL, by="po
 def made_of(scenario, results, **chosen):
     return programme_of(
         results,
-        regions=scenario.regions,
+        regions=scenario.regions.assign(tax_base=250_000 * scenario.regions["tax_capacity"]),
         start=agreement_start(scenario),
         new=scenario.case.new,
         standing=scenario.standing.clauses,
