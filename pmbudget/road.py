@@ -41,15 +41,15 @@ class Results:
     """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
 
     With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
-    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and ``outside``
-    (draw, mix, region, year), persons; ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``accounts`` (account,
-    draw, mix, region, year), cost as it fell, and ``facts`` (draw[, year]): on them any other agreement can be settled; ``by_resource``
-    (draw, mix, year, resource) and ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the
-    laboratory; ``posts`` (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used
-    less that can be saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one;
-    ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year,
-    payer, entry); ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest
-    errors of the invariants.
+    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and
+    ``outside`` (draw, mix, region, year), persons; ``budget`` (draw, mix, region, year, payer), all ledger entries together;
+    ``accounts`` (account, draw, mix, region, year), cost as it fell, and ``facts`` (draw[, year]): on them any other agreement can be
+    settled; ``by_resource`` (draw, mix, year, resource) and ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw,
+    strategy), cash per patient in the laboratory; ``posts`` (draw, mix, year, resource), full-time posts by profession; ``cashable``
+    (draw, resource), share of what is used less that can be saved in money; ``volume_error`` (draw,), realised over projected volume in
+    the reference class, 1 without one; ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace. Means over
+    draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient
+    (strategy, …). ``checks`` holds the largest errors of the invariants.
     """
 
     cost: xr.DataArray
