@@ -39,14 +39,14 @@ def covered_by_phase(
 
     Examples
     --------
-    A funder that may pay for both phases is left for the second, which nobody else may pay for.
+    Money that only research may use is used there, so that more of the rest reaches care.
 
     >>> year = {"year": [2026]}
     >>> cost = xr.DataArray([[10.0], [10.0]], dims=("phase", "year"), coords={"phase": ["research", "care"], **year})
     >>> funds = xr.DataArray([[10.0], [8.0]], dims=("fund", "year"), coords={"fund": ["any", "research only"], **year})
     >>> found = covered_by_phase(cost, funds, {"any": ["research", "care"], "research only": ["research"]})
     >>> found["gap"].sel(year=2026).values.round(6).tolist(), float(found["unused"].sum().round(6))
-    ([2.0, 0.0], 0.0)
+    ([0.0, 2.0], 0.0)
     """
     phases, names = [str(one) for one in cost["phase"].to_numpy()], [str(one) for one in funds["fund"].to_numpy()]
     unknown = sorted({phase for allowed in eligible.values() for phase in allowed} - set(phases))
