@@ -121,10 +121,11 @@ def queue(
     by_laboratory = np.argsort(labels, kind="stable")
     begins = np.flatnonzero(np.r_[True, labels[by_laboratory][1:] != labels[by_laboratory][:-1]])
     sizes = np.diff(np.r_[begins, len(labels)])
-    alike = [limit.sel(region=regions) if "region" in limit.dims else limit for limit in limits.values()]
-    whole = xr.broadcast(demand, *alike, xr.DataArray(hazard), xr.DataArray(share_lost))
-    # Month first, so that a step reads and writes what lies together.
-    parts = [part.isel(region=by_laboratory).transpose("month", ..., "region") for part in whole]
+    sorted_regions = regions[by_laboratory]
+    given = (demand, *limits.values(), xr.DataArray(hazard), xr.DataArray(share_lost))
+    alike = [part.sel(region=sorted_regions) if "region" in part.dims else part for part in given]
+    # Months and regions first, so that each step works on draws that lie together.
+    parts = [part.transpose("month", "region", ...) for part in xr.broadcast(*alike)]
     wanted, *ceilings, leaving, lost_of_left = (part.to_numpy() for part in parts)
     delta = -np.expm1(-leaving[0])
     names = list(limits)
@@ -132,7 +133,7 @@ def queue(
     order = sorted(range(len(names)), key=lambda place: names[place] in shared)
     pooled = [name in shared for name in names]
     rooms = [
-        np.add.reduceat(ceiling, begins, axis=-1) if together else ceiling
+        np.add.reduceat(ceiling, begins, axis=1) if together else ceiling
         for ceiling, together in zip(ceilings, pooled, strict=True)
     ]
     started, left, waiting = (np.empty(wanted.shape) for _ in range(3))
@@ -144,10 +145,10 @@ def queue(
         for place in order:
             room = rooms[place][t]
             if pooled[place]:
-                total = np.add.reduceat(served, begins, axis=-1)
+                total = np.add.reduceat(served, begins, axis=0)
                 over = total > room
-                tight = np.repeat(over, sizes, axis=-1) & (served > 0)
-                served = served * np.repeat(np.where(over, room / np.where(over, total, 1.0), 1.0), sizes, axis=-1)
+                tight = np.repeat(over, sizes, axis=0) & (served > 0)
+                served = served * np.repeat(np.where(over, room / np.where(over, total, 1.0), 1.0), sizes, axis=0)
             else:
                 tight = served > room
                 served = np.where(tight, room, served)
