@@ -17,6 +17,7 @@ from pmbudget.patient.outcomes import simulate
 from pmbudget.programme.budget import budget_impact
 from pmbudget.programme.pace import Agreed, Held, OwnCourse, Pace, coverage
 from pmbudget.programme.population import counted, expected_eligible, starts
+from pmbudget.programme.supply import supplied
 from pmbudget.programme.transition import programme_cost
 from pmbudget.vocabulary import BLOCK
 
@@ -26,7 +27,8 @@ class Results:
     """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
 
     With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
-    ``patients`` (draw, mix, strategy, region, year); ``budget`` (draw, mix, region, year, payer), all ledger entries together;
+    ``patients`` (draw, mix, strategy, region, year); ``supply``, what the limits of supply held back (see ``supplied``), where there are
+    any; ``budget`` (draw, mix, region, year, payer), all ledger entries together;
     ``resource_total`` (draw, mix, year). Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost``
     (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the invariants.
     """
@@ -35,6 +37,7 @@ class Results:
     qaly: xr.DataArray
     coverage: xr.DataArray
     patients: xr.DataArray
+    supply: xr.Dataset | None
     budget: xr.DataArray
     resource_total: xr.DataArray
     ledger: xr.DataArray
@@ -124,6 +127,18 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
     covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
     covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
+    supply, organisation_cost = None, None
+    if case.capacity:
+        begun, supply, organisation_cost = supplied(
+            draws,
+            case,
+            regions,
+            scenario.years,
+            outcomes=outcomes,
+            starts=begun,
+            organisation=scenario.definition.laboratories,
+            agreement_years=_agreement_years(scenario),
+        )
     transition = programme_cost(
         draws,
         case,
@@ -134,6 +149,8 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
         test_cost=_test_cost(scenario, outcomes),
         agreement_years=_agreement_years(scenario),
     )
+    if organisation_cost is not None:
+        transition = xr.concat([transition, organisation_cost], dim="resource", join="outer", fill_value=0.0)
     resource_cost = budget_impact(outcomes, begun, transition)
     clauses = scenario.agreement.clauses if scenario.agreement else ()
     pace = scenario.definition.pace
@@ -152,6 +169,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
         qaly=qaly,
         coverage=covered.sel(shown),
         patients=begun.sel(shown),
+        supply=supply,
         budget=budget,
         resource_total=total,
         ledger=ledger.mean("draw", skipna=False),
@@ -219,6 +237,8 @@ def _joined(parts: list[Results]) -> Results:
     for name in MEANS:
         weighted = [getattr(part, name) * size for part, size in zip(parts, sizes, strict=True)]
         whole[name] = sum(weighted[1:], start=weighted[0]) / sum(sizes)
+    limited = [part.supply for part in parts if part.supply is not None]
+    whole["supply"] = xr.concat(limited, dim="draw") if limited else None
     names = parts[0].checks
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
     assert set(whole) == {field.name for field in fields(Results)}

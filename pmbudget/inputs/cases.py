@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pmbudget.errors import Fault
+from pmbudget.inputs.capacity import Capacity
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
 from pmbudget.inputs.programmes import Eligible, TransitionItem, Uptake
@@ -192,6 +193,7 @@ class Case(Strict):
     items_for_all: tuple[CareItem, ...] = ()
     resources: dict[str, Resource]
     transition: tuple[TransitionItem, ...]
+    capacity: Capacity | None = None
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -209,6 +211,7 @@ class Case(Strict):
             used += [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
         used += [("items", item.resource, self.resources) for item in self._items()]
         used += [("transition", item.resource, self.resources) for item in self.transition]
+        used += [(key, name, self.resources) for key, name in (self.capacity.resources() if self.capacity else ())]
         wrong = [f"{where}: {name!r} ({near(name, known)})" for where, name, known in used if name not in known]
         if wrong:
             raise ValueError(f"names that the case does not define: {'; '.join(wrong)}")

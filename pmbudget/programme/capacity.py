@@ -9,6 +9,8 @@ import xarray as xr
 MONTHS = 12
 NOTHING_BINDS = -1
 """In ``bound``: the month in which everyone who wanted the test was served."""
+WITHOUT_LIMIT = 1e15
+"""More persons than ever want a test; finite, so that a shared limit can be added up over regions."""
 
 
 def staff(
@@ -117,23 +119,19 @@ def queue(
     if below := [f"{name} = {value:.3g}" for name, value in low.items() if not value >= 0]:
         raise ValueError(f"limits must be 0 or more, and {', '.join(below)}")
     regions = demand["region"].to_numpy()
-    labels = regions if laboratory is None else laboratory.sel(region=regions).to_numpy()
-    by_laboratory = np.argsort(labels, kind="stable")
-    begins = np.flatnonzero(np.r_[True, labels[by_laboratory][1:] != labels[by_laboratory][:-1]])
-    sizes = np.diff(np.r_[begins, len(labels)])
-    sorted_regions = regions[by_laboratory]
     given = (demand, *limits.values(), xr.DataArray(hazard), xr.DataArray(share_lost))
-    alike = [part.sel(region=sorted_regions) if "region" in part.dims else part for part in given]
+    alike = [part.reindex(region=regions) if "region" in part.dims else part for part in given]
     # Months and regions first, so that each step works on draws that lie together.
     parts = [part.transpose("month", "region", ...) for part in xr.broadcast(*alike)]
-    wanted, *ceilings, leaving, lost_of_left = (part.to_numpy() for part in parts)
+    wanted, *ceilings, leaving, lost_of_left = (part.to_numpy().reshape(*part.shape[:2], -1) for part in parts)
     delta = -np.expm1(-leaving[0])
     names = list(limits)
     # Local limits first: what a region cannot use of a shared one is left to the others.
     order = sorted(range(len(names)), key=lambda place: names[place] in shared)
     pooled = [name in shared for name in names]
+    serves = np.eye(len(regions)) if laboratory is None else _membership(laboratory.sel(region=regions).to_numpy())
     rooms = [
-        np.add.reduceat(ceiling, begins, axis=1) if together else ceiling
+        serves @ np.minimum(ceiling, WITHOUT_LIMIT) if together else ceiling
         for ceiling, together in zip(ceilings, pooled, strict=True)
     ]
     started, left, waiting = (np.empty(wanted.shape) for _ in range(3))
@@ -145,10 +143,10 @@ def queue(
         for place in order:
             room = rooms[place][t]
             if pooled[place]:
-                total = np.add.reduceat(served, begins, axis=0)
+                total = serves @ served
                 over = total > room
-                tight = np.repeat(over, sizes, axis=0) & (served > 0)
-                served = served * np.repeat(np.where(over, room / np.where(over, total, 1.0), 1.0), sizes, axis=0)
+                tight = (serves.T @ over > 0) & (served > 0)
+                served = served * (serves.T @ np.where(over, room / np.where(over, total, 1.0), 1.0))
             else:
                 tight = served > room
                 served = np.where(tight, room, served)
@@ -156,11 +154,15 @@ def queue(
         gone = delta * (want - served)
         backlog = want - served - gone
         started[t], left[t], waiting[t] = served, gone, backlog
-    template = parts[0]
     lost = left * lost_of_left
     variables = {"started": started, "lost": lost, "moved": left - lost, "waiting": waiting, "bound": bound}
-    found = xr.Dataset({name: template.copy(data=value) for name, value in variables.items()})
-    return found.sel(region=regions).transpose(..., "region", "month")
+    found = {name: parts[0].copy(data=value.reshape(parts[0].shape)) for name, value in variables.items()}
+    return xr.Dataset(found).transpose(..., "region", "month")
+
+
+def _membership(laboratory: np.ndarray) -> np.ndarray:
+    """1 where a laboratory (row) serves a region (column)."""
+    return (np.unique(laboratory)[:, None] == laboratory).astype(float)
 
 
 def by_year(monthly: xr.Dataset, years: list[int], names: Collection[str]) -> xr.Dataset:
@@ -197,7 +199,7 @@ def by_year(monthly: xr.Dataset, years: list[int], names: Collection[str]) -> xr
     yearly["waiting"] = waiting.isel(month=-1)
     yearly["months_waited"] = waiting.sum("month") + (yearly["lost"] + yearly["moved"]) / 2
     binding = folded(monthly["bound"])
-    shares = [(binding == place).mean("month") for place in range(len(names))]
+    shares = [(binding == place).mean("month").astype(np.float32) for place in range(len(names))]
     yearly["bound"] = xr.concat(shares, dim="limit").assign_coords(limit=list(names))
     return xr.Dataset(yearly)
 
