@@ -9,8 +9,6 @@ import xarray as xr
 MONTHS = 12
 NOTHING_BINDS = -1
 """In ``bound``: the month in which everyone who wanted the test was served."""
-WITHOUT_LIMIT = 1e15
-"""More persons than ever want a test; finite, so that a shared limit can be added up over regions."""
 
 
 def staff(
@@ -129,9 +127,10 @@ def queue(
     # Local limits first: what a region cannot use of a shared one is left to the others.
     order = sorted(range(len(names)), key=lambda place: names[place] in shared)
     pooled = [name in shared for name in names]
-    serves = np.eye(len(regions)) if laboratory is None else _membership(laboratory.sel(region=regions).to_numpy())
+    hosts = regions if laboratory is None else laboratory.sel(region=regions).to_numpy()
+    host = np.unique(hosts, return_inverse=True)[1]
     rooms = [
-        serves @ np.minimum(ceiling, WITHOUT_LIMIT) if together else ceiling
+        _added_up(ceiling, host, axis=1) if together else ceiling
         for ceiling, together in zip(ceilings, pooled, strict=True)
     ]
     started, left, waiting = (np.empty(wanted.shape) for _ in range(3))
@@ -143,10 +142,10 @@ def queue(
         for place in order:
             room = rooms[place][t]
             if pooled[place]:
-                total = serves @ served
+                total = _added_up(served, host, axis=0)
                 over = total > room
-                tight = (serves.T @ over > 0) & (served > 0)
-                served = served * (serves.T @ np.where(over, room / np.where(over, total, 1.0), 1.0))
+                tight = over[host] & (served > 0)
+                served = served * np.where(over, room / np.where(over, total, 1.0), 1.0)[host]
             else:
                 tight = served > room
                 served = np.where(tight, room, served)
@@ -160,9 +159,10 @@ def queue(
     return xr.Dataset(found).transpose(..., "region", "month")
 
 
-def _membership(laboratory: np.ndarray) -> np.ndarray:
-    """1 where a laboratory (row) serves a region (column)."""
-    return (np.unique(laboratory)[:, None] == laboratory).astype(float)
+def _added_up(values: np.ndarray, host: np.ndarray, axis: int) -> np.ndarray:
+    """Sums over the regions of each laboratory, in the same order whatever the number of draws."""
+    groups = [np.flatnonzero(host == number) for number in range(host.max() + 1)]
+    return np.stack([values.take(rows, axis).sum(axis) for rows in groups], axis)
 
 
 def by_year(monthly: xr.Dataset, years: list[int], names: Collection[str]) -> xr.Dataset:

@@ -82,12 +82,12 @@ def test_a_coverage_outside_0_1_is_refused(low, high):
         starts(PERSONS, shares(low, high), comparator="old", new="broad")
 
 
-def test_twice_the_patients_cost_twice_as_much(scenario, few, funnel, monkeypatch):
+def test_twice_the_patients_cost_twice_as_much(unlimited, few, funnel, monkeypatch):
     monkeypatch.setattr(road, "counted", lambda expected, rng: expected)
     more = few.assign({funnel.incident: 2 * few[funnel.incident]})
     once, twice = (
         results.resource_cost.isel(resource=(results.resource_cost["kind"] != "transition").to_numpy())
-        for results in (evaluate_draws(scenario, draws) for draws in (few, more))
+        for results in (evaluate_draws(unlimited, draws) for draws in (few, more))
     )
     assert float(once.sum()) > 0
     xr.testing.assert_allclose(twice, 2 * once, rtol=1e-12)
