@@ -9,7 +9,7 @@ import xarray as xr
 from pmbudget.inputs.capacity import Capacity, Limit, Organisation
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws, product
-from pmbudget.patient.outcomes import DAYS_IN_MONTH, resource_coordinates
+from pmbudget.patient.outcomes import DAYS_IN_YEAR, resource_coordinates
 from pmbudget.programme.capacity import MONTHS, by_year, queue, staff
 from pmbudget.programme.hubs import laboratories, laboratory_service
 
@@ -137,7 +137,7 @@ def supplied(
     wanted = starts.sel(strategy=case.new, year=years, drop=True)
     held = monthly(wanted.sel(mix=HELD, drop=True))
     late, cost = _reorganised(draws, case, regions, outcomes, wanted, organisation)
-    hazard = DAYS_IN_MONTH / draws[capacity.patience] + draws[capacity.rate_lost]
+    hazard = DAYS_IN_YEAR / MONTHS / draws[capacity.patience] + draws[capacity.rate_lost]
     running = xr.DataArray(np.repeat(np.isin(years, list(agreement_years)).astype(float), MONTHS), dims="month")
     usual, raised = (_courses(draws, capacity, running * more) for more in (0.0, draws[capacity.added_hires]))
     through, load = {}, {}
