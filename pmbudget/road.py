@@ -137,7 +137,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
             outcomes=outcomes,
             starts=begun,
             organisation=scenario.definition.laboratories,
-            agreement_years=_agreement_years(scenario),
+            agreement_years=agreement_years(scenario),
         )
     transition = programme_cost(
         draws,
@@ -147,7 +147,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
         coverage_by_mix=covered,
         eligible=eligible,
         test_cost=_test_cost(scenario, outcomes),
-        agreement_years=_agreement_years(scenario),
+        agreement_years=agreement_years(scenario),
     )
     if organisation_cost is not None:
         transition = xr.concat([transition, organisation_cost], dim="resource", join="outer", fill_value=0.0)
@@ -193,7 +193,8 @@ def _paces(scenario: Scenario, today: int) -> dict[str, Pace]:
     }
 
 
-def _agreement_years(scenario: Scenario) -> range:
+def agreement_years(scenario: Scenario) -> range:
+    """The years in which the agreement's programme runs; none without an agreement."""
     pace = scenario.definition.pace
     return range(pace.start, pace.start + pace.programme_years) if pace else range(0)
 

@@ -210,7 +210,7 @@ def shadow_prices(
     one_more: Mapping[str, xr.DataArray],
     *,
     value: Any = 1.0,
-    **served: Any,
+    **terms: Any,
 ) -> xr.DataArray:
     """What one more unit of each limit brings, with the others as they are.
 
@@ -219,10 +219,10 @@ def shadow_prices(
     demand, limits
         As :func:`queue`.
     one_more : mapping of str to DataArray
-        By limit, the persons a month (…, region, month) that one more unit of it could serve.
+        By limit, the persons a month (…, region, month) that one more unit of it could serve; infinite to lift the limit.
     value : float or DataArray
         What a person served is worth more than one who is not, such as the incremental net monetary benefit (SEK); 1 counts persons.
-    **served
+    **terms
         ``hazard``, ``share_lost``, ``laboratory``, ``shared`` of :func:`queue`.
 
     Returns
@@ -230,9 +230,9 @@ def shadow_prices(
     DataArray
         (limit, …) in units of ``value`` over all regions and months; 0 or more where ``value`` is.
     """
-    now = queue(demand, limits, **served)["started"]
+    now = queue(demand, limits, **terms)["started"]
     prices = []
     for name, more in one_more.items():
-        then = queue(demand, {**limits, name: limits[name] + more}, **served)["started"]
+        then = queue(demand, {**limits, name: limits[name] + more}, **terms)["started"]
         prices.append(((then - now) * value).sum(["region", "month"]))
     return xr.concat(prices, dim="limit").assign_coords(limit=list(one_more))

@@ -1,6 +1,7 @@
 """What a case's limits let through: from posts and hours to persons a month, and from those who wait to who starts what."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,30 +68,49 @@ def monthly(yearly: xr.DataArray) -> xr.DataArray:
     return spread.rename(year="month").drop_vars("month")
 
 
-def room(
+def courses(draws: Draws, capacity: Capacity, years: list[int], agreement_years: range) -> dict[str, xr.DataArray]:
+    """By limit, its supply in each month relative to the first (…, month), with what an agreement adds while it runs."""
+    running = xr.DataArray(np.repeat(np.isin(years, list(agreement_years)).astype(float), MONTHS), dims="month")
+    added = running * draws[capacity.added_hires] if len(agreement_years) else running
+    return {name: staffing(draws, limit, added) for name, limit in capacity.limits.items()}
+
+
+def queue_terms(
     draws: Draws,
     case: Case,
     regions: pd.DataFrame,
     outcomes: xr.Dataset,
-    held: xr.DataArray,
-    courses: Mapping[str, xr.DataArray],
-) -> dict[str, xr.DataArray]:
-    """Persons a month whom each limit can serve with the new strategy (…, region, month).
+    wanted: xr.DataArray,
+    mix: str,
+    course: Mapping[str, xr.DataArray],
+    organisation: Organisation | None,
+) -> dict[str, Any]:
+    """What :func:`pmbudget.programme.capacity.queue` needs for one mix.
 
-    K(t) = S(t) / S(0) x (today's use + persons that the spare share of the supply can serve).
+    A limit lets through K(t) = S(t) / S(0) x (today's use + persons that the spare share of the supply can serve), persons a month.
 
     Parameters
     ----------
-    held : DataArray
-        (draw, region, month): persons under the new strategy at today's use.
-    courses : mapping of str to DataArray
-        By limit, its supply in each month relative to the first (…, month).
+    wanted : DataArray
+        (draw, mix, region, year): persons who would start the new strategy.
+    course : mapping of str to DataArray
+        Of :func:`courses`.
     """
-    assert case.capacity is not None
+    capacity = case.capacity
+    assert capacity is not None
+    held = monthly(wanted.sel(mix=HELD, drop=True))
+    hazard = DAYS_IN_YEAR / MONTHS / draws[capacity.patience] + draws[capacity.rate_lost]
+    spare = {name: draws[limit.supply] * draws[limit.spare] for name, limit in capacity.limits.items()}
     return {
-        name: courses[name]
-        * (held + persons_a_month(draws, case, regions, outcomes, limit, draws[limit.supply] * draws[limit.spare]))
-        for name, limit in case.capacity.limits.items()
+        "demand": monthly(wanted.sel(mix=mix, drop=True)),
+        "limits": {
+            name: course[name] * (held + persons_a_month(draws, case, regions, outcomes, limit, spare[name]))
+            for name, limit in capacity.limits.items()
+        },
+        "hazard": hazard,
+        "share_lost": draws[capacity.rate_lost] / hazard,
+        "laboratory": laboratories(organisation or capacity.laboratories.today, regions),
+        "shared": [name for name, limit in capacity.limits.items() if limit.shared],
     }
 
 
@@ -132,29 +152,17 @@ def supplied(
     DataArray
         (draw, mix, region, year, resource), SEK against today's organisation; None where nothing changes.
     """
-    capacity = case.capacity
-    assert capacity is not None
+    assert case.capacity is not None
     wanted = starts.sel(strategy=case.new, year=years, drop=True)
-    held = monthly(wanted.sel(mix=HELD, drop=True))
     late, cost = _reorganised(draws, case, regions, outcomes, wanted, organisation)
-    hazard = DAYS_IN_YEAR / MONTHS / draws[capacity.patience] + draws[capacity.rate_lost]
-    running = xr.DataArray(np.repeat(np.isin(years, list(agreement_years)).astype(float), MONTHS), dims="month")
-    usual, raised = (_courses(draws, capacity, running * more) for more in (0.0, draws[capacity.added_hires]))
     through, load = {}, {}
     for mix in map(str, wanted["mix"].to_numpy()):
-        courses = raised if mix == "new" else usual
-        load[mix] = _load(draws, case, outcomes, wanted, mix, courses)
-        if mix == HELD:
-            continue
-        found = queue(
-            monthly((wanted - late).sel(mix=mix, drop=True)),
-            room(draws, case, regions, outcomes, held, courses),
-            hazard=hazard,
-            share_lost=draws[capacity.rate_lost] / hazard,
-            laboratory=laboratories((organisation if mix == "new" else None) or capacity.laboratories.today, regions),
-            shared=[name for name, limit in capacity.limits.items() if limit.shared],
-        )
-        through[mix] = by_year(found, years, list(capacity.limits))
+        course = courses(draws, case.capacity, years, agreement_years if mix == "new" else range(0))
+        load[mix] = _load(draws, case, outcomes, wanted, mix, course)
+        if mix != HELD:
+            place = organisation if mix == "new" else None
+            terms = queue_terms(draws, case, regions, outcomes, wanted - late, mix, course, place)
+            through[mix] = by_year(queue(**terms), years, list(case.capacity.limits))
     yearly = xr.concat(list(through.values()), dim="mix").assign_coords(mix=list(through))
     yearly = yearly.drop_vars("started").reindex(mix=wanted["mix"].to_numpy(), fill_value=0.0)
     yearly["moved"] = yearly["moved"] + late
@@ -166,25 +174,21 @@ def supplied(
     return after.transpose(*starts.dims), yearly.transpose("draw", "mix", "limit", "region", "year"), cost
 
 
-def _courses(draws: Draws, capacity: Capacity, added: xr.DataArray) -> dict[str, xr.DataArray]:
-    return {name: staffing(draws, limit, added) for name, limit in capacity.limits.items()}
-
-
 def _load(
     draws: Draws,
     case: Case,
     outcomes: xr.Dataset,
     wanted: xr.DataArray,
     mix: str,
-    courses: Mapping[str, xr.DataArray],
+    course: Mapping[str, xr.DataArray],
 ) -> xr.Dataset:
     """Posts or instruments by limit and year in one mix: needed beyond today's use, open to it, and all there are."""
     assert case.capacity is not None
     more = (wanted.sel(mix=mix, drop=True) - wanted.sel(mix=HELD, drop=True)).sum("region")
     parts = []
     for name, limit in case.capacity.limits.items():
-        course = courses[name].coarsen(month=MONTHS).mean().rename(month="year").assign_coords(year=more["year"])
-        supply = draws[limit.supply] * course
+        yearly = course[name].coarsen(month=MONTHS).mean().rename(month="year").assign_coords(year=more["year"])
+        supply = draws[limit.supply] * yearly
         needed = more * extra_use(draws, case, outcomes, limit) / output(draws, case, limit)
         part = xr.Dataset({"needed": needed, "open": supply * draws[limit.spare], "supply": supply})
         parts.append(part.broadcast_like(more))
