@@ -43,6 +43,8 @@ def small_case(**changed):
     given = {
         "label": NAME,
         "question": NAME,
+        "finding": NAME,
+        "action": NAME,
         "evidence": "assumption",
         "source": {"title": "Made up"},
         "comparator": "untested",
