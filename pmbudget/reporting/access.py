@@ -13,8 +13,8 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.hubs import break_even_volume, laboratories
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import increments, interval_frame
-from pmbudget.reporting.implementation import courses, eligible, reached
 from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.reach import courses, eligible, reached
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import BLOCK

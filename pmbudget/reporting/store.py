@@ -11,7 +11,7 @@ from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import budget_frame, key_figures, ledger_frame, outcomes_frame
-from pmbudget.reporting.implementation import implementation_frame
+from pmbudget.reporting.reach import implementation_frame
 from pmbudget.road import Results
 
 

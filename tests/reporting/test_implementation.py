@@ -7,8 +7,8 @@ import pytest
 from pmbudget import sensitivity
 from pmbudget.evidence.draws import crude_posterior
 from pmbudget.patient import simulate
-from pmbudget.reporting import access, implementation, store
-from pmbudget.reporting.implementation import aimed, eligible, implementation_frame, reached
+from pmbudget.reporting import access, implementation, store, supply
+from pmbudget.reporting.reach import aimed, eligible, implementation_frame, reached
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
 from pmbudget.sensitivity import limit_values
@@ -84,9 +84,9 @@ def test_every_table_of_the_chapter_can_be_made(any_world, few, values, language
     outcomes = simulate(few, chosen.case, horizon=1)
     made = [
         implementation.implementation_headline(chosen, results, words),
-        implementation.posts_table(chosen, results, words),
-        implementation.waiting_table(chosen, results, words),
-        implementation.limit_values_table(chosen, values if chosen.case.capacity else None, words, wtp=WTP),
+        supply.posts_table(chosen, results, words),
+        supply.waiting_table(chosen, results, words),
+        supply.limit_values_table(chosen, values if chosen.case.capacity else None, words, wtp=WTP),
         access.laboratories_table(chosen, results, few, outcomes, words),
         access.misuse_table(chosen, results, words),
         access.equity_table(chosen, results, words, wtp=WTP, aversion=1.0),
@@ -95,7 +95,7 @@ def test_every_table_of_the_chapter_can_be_made(any_world, few, values, language
 
 
 def test_every_figure_of_the_chapter_can_be_made(scenario, walked):
-    charts = (implementation.coverage_map, implementation.pace_chart, implementation.limits_chart)
+    charts = (implementation.coverage_map, implementation.pace_chart, supply.limits_chart, supply.posts_chart)
     pictures = [make(scenario, walked, Words("en")) for make in charts]
     assert all(picture.png.startswith(b"\x89PNG") and picture.alt for picture in pictures)
 
