@@ -148,14 +148,14 @@ def queue(
                 served = served * np.where(over, room / np.where(over, total, 1.0), 1.0)[host]
             else:
                 tight = served > room
-                served = np.where(tight, room, served)
-            bound[t] = np.where(tight, place, bound[t])
+                served = np.minimum(served, room)
+            bound[t][tight] = place
         gone = delta * (want - served)
         backlog = want - served - gone
         started[t], left[t], waiting[t] = served, gone, backlog
     lost = left * lost_of_left
     variables = {"started": started, "lost": lost, "moved": left - lost, "waiting": waiting, "bound": bound}
-    found = {name: parts[0].copy(data=value.reshape(parts[0].shape)) for name, value in variables.items()}
+    found = {name: parts[0].copy(deep=False, data=value.reshape(parts[0].shape)) for name, value in variables.items()}
     return xr.Dataset(found).transpose(..., "region", "month")
 
 
