@@ -144,7 +144,10 @@ def waiting_table(scenario: Scenario, results: Results, words: Words) -> Html:
     header += [
         f"{words(f'waiting_columns.{c}')}: {words(f'mixes.{m}')}" for m in courses(scenario) for c in columns[:3]
     ]
-    return table(f"{words('waiting_caption')}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
+    listed = table(f"{words('waiting_caption')}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
+    # Who dies before treatment costs nothing more: the budget falls, and nobody has gained by it.
+    spared = total["lost"].sel(mix="new") * results.cost.sel(strategy=scenario.case.comparator, drop=True)
+    return Html(listed + note(words("waiting_note", spared=words.span_msek(interval_frame(spared).iloc[0]))))
 
 
 def limit_values_table(scenario: Scenario, values: xr.Dataset | None, words: Words, *, wtp: float) -> Html:
