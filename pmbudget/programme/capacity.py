@@ -187,12 +187,10 @@ def by_year(monthly: xr.Dataset, years: list[int], names: Collection[str]) -> xr
         raise ValueError(f"{monthly.sizes['month']} months are not {len(years)} years of {MONTHS}")
 
     def folded(values: xr.DataArray) -> xr.DataArray:
-        data = values.transpose(..., "month")
-        shape = (*data.shape[:-1], len(years), MONTHS)
-        coords = {name: coord for name, coord in data.coords.items() if "month" not in coord.dims}
-        return xr.DataArray(
-            data.to_numpy().reshape(shape), dims=(*data.dims[:-1], "year", "month"), coords={**coords, "year": years}
-        )
+        rows = values.transpose("month", ...)
+        coords = {name: coord for name, coord in rows.coords.items() if "month" not in coord.dims}
+        data = rows.to_numpy().reshape(len(years), MONTHS, *rows.shape[1:])
+        return xr.DataArray(data, dims=("year", "month", *rows.dims[1:]), coords={**coords, "year": years})
 
     yearly = {name: folded(monthly[name]).sum("month") for name in ("started", "lost", "moved")}
     waiting = folded(monthly["waiting"])
@@ -201,6 +199,9 @@ def by_year(monthly: xr.Dataset, years: list[int], names: Collection[str]) -> xr
     binding = folded(monthly["bound"])
     shares = [(binding == place).mean("month").astype(np.float32) for place in range(len(names))]
     yearly["bound"] = xr.concat(shares, dim="limit").assign_coords(limit=list(names))
+    yearly = {
+        name: values.transpose("limit", ..., "region", "year", missing_dims="ignore") for name, values in yearly.items()
+    }
     return xr.Dataset(yearly)
 
 

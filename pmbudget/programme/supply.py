@@ -63,8 +63,9 @@ def staffing(draws: Draws, limit: Limit, added: xr.DataArray) -> xr.DataArray:
 
 
 def monthly(yearly: xr.DataArray) -> xr.DataArray:
-    """A year's persons spread evenly over its months: (…, year) to (…, month)."""
-    spread = yearly.isel(year=np.repeat(np.arange(yearly.sizes["year"]), MONTHS)) / MONTHS
+    """A year's persons spread evenly over its months: (…, year) to (month, region, …), as the queue walks them."""
+    rows = yearly.transpose("year", "region", ..., missing_dims="ignore") / MONTHS
+    spread = rows.isel(year=np.repeat(np.arange(yearly.sizes["year"]), MONTHS))
     return spread.rename(year="month").drop_vars("month")
 
 
@@ -104,7 +105,7 @@ def queue_terms(
     return {
         "demand": monthly(wanted.sel(mix=mix, drop=True)),
         "limits": {
-            name: course[name] * (held + persons_a_month(draws, case, regions, outcomes, limit, spare[name]))
+            name: (held + persons_a_month(draws, case, regions, outcomes, limit, spare[name])) * course[name]
             for name, limit in capacity.limits.items()
         },
         "hazard": hazard,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -31,6 +31,7 @@ def test_known_theils():
     assert float(theil([0, 1], [0.9, 0.1])) == pytest.approx(np.log(10))
 
 
+@settings(deadline=None)
 @given(levels, sizes)
 def test_gini_is_the_mean_difference_over_twice_the_mean(x, w):
     share = w / w.sum()
@@ -38,6 +39,7 @@ def test_gini_is_the_mean_difference_over_twice_the_mean(x, w):
     assert float(gini(x, w)) == pytest.approx(apart / (2 * (share * x).sum()), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(levels, sizes, st.floats(0.1, 10))
 def test_only_relative_access_and_relative_size_count(x, w, factor):
     for measure in (gini, theil):
@@ -48,6 +50,7 @@ def test_only_relative_access_and_relative_size_count(x, w, factor):
         assert float(measure(x, w)) >= -1e-12
 
 
+@settings(deadline=None)
 @given(levels)
 def test_a_transfer_from_the_best_to_the_worst_off_lowers_inequality(x):
     best, worst = int(x.argmax()), int(x.argmin())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pmbudget.programme.capacity import NOTHING_BINDS, by_year, queue, shadow_prices, staff
@@ -102,6 +102,7 @@ def test_the_order_of_regions_does_not_matter():
     xr.testing.assert_allclose(turned.sel(region=REGIONS), found)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_started_lost_moved_and_waiting_balance_everywhere(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))
