@@ -1,6 +1,28 @@
 """Is it worth it?"""
 
-from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal.acceptability import ceac, ceaf, expected_loss
+from pmbudget.appraisal.cea import (
+    credible_ellipse,
+    efficiency_frontier,
+    icer_table,
+    net_health_benefit,
+    net_monetary_benefit,
+    price_threshold,
+)
 from pmbudget.appraisal.equity import gini, theil
+from pmbudget.appraisal.importance import variance_share
 
-__all__ = ["ceac", "gini", "icer_table", "net_monetary_benefit", "theil"]
+__all__ = [
+    "ceac",
+    "ceaf",
+    "credible_ellipse",
+    "efficiency_frontier",
+    "expected_loss",
+    "gini",
+    "icer_table",
+    "net_health_benefit",
+    "net_monetary_benefit",
+    "price_threshold",
+    "theil",
+    "variance_share",
+]
