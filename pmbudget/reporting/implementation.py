@@ -110,14 +110,14 @@ def coverage_map(scenario: Scenario, results: Results, words: Words) -> Picture:
         axis.tick_params(axis="x", rotation=90, labelsize=9)
     last = share.sel(mix="new", year=scenario.years[-1])
     title = words(
-        "map_title",
+        "reach_map_title",
         year=scenario.years[-1],
         low=words.number(float(last.min())),
         high=words.number(float(last.max())),
     )
     figure.suptitle(wrapped(title, 100), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
-    return picture(figure, words("map_alt"))
+    return picture(figure, words("reach_map_alt"))
 
 
 def pace_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
