@@ -148,7 +148,8 @@ def test_no_national_cost_stays_with_others_than_the_state(results):
 
 
 def test_new_is_unplanned_where_there_is_no_agreement(alone):
-    assert float(abs(alone.net_budget("unplanned")).max()) == 0
+    # To rounding: the same sums may be taken in another order for each mix.
+    assert float(abs(alone.net_budget("unplanned")).max()) < 1e-6
     assert float(abs(alone.net_budget("today")).max()) > 0
     xr.testing.assert_identical(
         alone.coverage.sel(mix="new", drop=True), alone.coverage.sel(mix="unplanned", drop=True)
