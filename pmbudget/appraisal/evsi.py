@@ -1,0 +1,208 @@
+"""What would a study be worth: expected value of sample information, in three ways that can be held against each other."""
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.appraisal.cea import Threshold
+from pmbudget.appraisal.regression import Conditional, spline_columns
+from pmbudget.appraisal.voi import Increments, by_strategy, conditionals, increments_of, set_of, worth_of
+from pmbudget.evidence.studies import Study
+
+Method = Literal["regression", "importance", "moment_matching"]
+DATA_SETS = 1000
+"""Simulated data sets of importance sampling."""
+NESTED = 50
+"""Data sets over which moment matching averages the variance that is left."""
+FEWEST_EFFECTIVE = 20
+"""Draws that a posterior must effectively rest on, in the middle data set."""
+
+
+def evsi(
+    cost: Any,
+    qaly: Any,
+    parameters: xr.DataArray,
+    study: Study,
+    *,
+    wtp: Threshold,
+    n: int | list[int],
+    method: Method = "regression",
+    rng: np.random.Generator,
+) -> xr.DataArray:
+    """Expected value of sample information per decision, E max_s E[NB_s | data] - max_s E NB_s.
+
+    Parameters
+    ----------
+    cost, qaly : DataArray or array_like
+        (draw, strategy), SEK and QALY.
+    parameters : DataArray
+        (draw, parameter) with the names that the study uses.
+    study : Study
+        From :mod:`pmbudget.evidence.studies`.
+    wtp : float or 1-D array
+        SEK per QALY.
+    n : int or list of int
+        Participants, in each arm where there are two.
+    method : {"regression", "importance", "moment_matching"}
+        Net benefit regressed on the data's summary (Strong et al. 2015, Medical Decision Making 35:570); draws weighted by the likelihood
+        of simulated data (Menzies 2016, 36:308); the conditional expectation shrunk by the variance that data leave (Heath, Manolopoulou
+        and Baio 2018, 38:163). The last two go by the regression on the study's parameters.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataArray
+        (n[, wtp]), SEK per decision; the coordinate ``se`` holds standard errors.
+
+    Raises
+    ------
+    ValueError
+        Unknown parameters, too few draws, or for the last two methods data so sharp that too few draws agree with them.
+    """
+    costs, effects = by_strategy(cost, qaly)
+    values = study_values(parameters, study, costs.shape[1])
+    sizes = [int(size) for size in np.atleast_1d(n)]
+    if min(sizes) < 1:
+        raise ValueError(f"n = {min(sizes)} must be 1 or more")
+    if method not in ("regression", "importance", "moment_matching"):
+        raise ValueError(f"method = {method!r} is unknown; use 'regression', 'importance' or 'moment_matching'")
+    thresholds = np.atleast_1d(np.asarray(wtp, float))
+    found = np.empty((len(sizes), len(thresholds), 2))
+    known = set_of(np.column_stack(list(values.values())), costs.shape[1])
+    for place, size in enumerate(sizes):
+        data = study.simulate(values, size, rng)
+        if method == "regression":
+            summary = study.summary(data, size)
+            parts = [
+                worth_of(fit, strategies=len(costs)) for _, fit in conditionals(costs, effects, summary, wtp, "spline")
+            ]
+            found[place] = np.hstack(parts).T
+            continue
+        for column, threshold in enumerate(thresholds):
+            ((increments, fit),) = conditionals(costs, effects, known, threshold, "spline")
+            way = _by_importance if method == "importance" else _by_moments
+            found[place, column] = way(study, values, size, data, increments, fit, rng)
+    array = xr.DataArray(
+        found[..., 0],
+        dims=("n", "wtp"),
+        coords={"n": sizes, "wtp": thresholds, "se": (("n", "wtp"), found[..., 1])},
+    )
+    return array.isel(wtp=0, drop=True) if np.ndim(wtp) == 0 else array
+
+
+def expected_after(
+    cost: Any,
+    qaly: Any,
+    summary: np.ndarray,
+    *,
+    wtp: float,
+) -> xr.DataArray:
+    """Expected net benefit of each strategy once data with that summary are there (draw, strategy), by regression.
+
+    Parameters
+    ----------
+    cost, qaly : DataArray or array_like
+        (draw, strategy).
+    summary : ndarray
+        (draw, statistic): what would be reported if each draw were the truth.
+    wtp : float
+        SEK per QALY.
+    """
+    costs, effects = by_strategy(cost, qaly)
+    benefit = (wtp * effects - costs).T
+    projected = spline_columns(summary, increments_gain(costs, effects, wtp)).project(benefit)
+    names = cost["strategy"].to_numpy() if isinstance(cost, xr.DataArray) else np.arange(len(costs))
+    # Each strategy by its increment over the best, so that what all share is not estimated several times with several errors.
+    best = int(benefit.mean(axis=0).argmax())
+    contrast = np.eye(len(costs))
+    contrast[best] -= 1
+    increments = projected(contrast).fitted.T
+    return xr.DataArray(benefit.mean(axis=0)[best] + increments, dims=("draw", "strategy"), coords={"strategy": names})
+
+
+def increments_gain(costs: np.ndarray, effects: np.ndarray, wtp: float) -> np.ndarray:
+    """Increments over the best on average at one threshold (draw, strategy - 1)."""
+    increments = increments_of(costs, effects, np.array([float(wtp)]))
+    gains: np.ndarray = increments.measures @ increments.mixture
+    return gains
+
+
+def study_values(parameters: xr.DataArray, study: Study, draws: int) -> dict[str, np.ndarray]:
+    """The drawn values of the parameters that a study tells of."""
+    if not isinstance(parameters, xr.DataArray) or "parameter" not in parameters.coords:
+        raise ValueError("parameters has no names; give a DataArray (draw, parameter) with the coordinate parameter")
+    names = [str(name) for name in parameters["parameter"].to_numpy()]
+    if missing := [name for name in study.parameters if name not in names]:
+        raise ValueError(f"the study tells of {', '.join(missing)}, which parameters does not have: {', '.join(names)}")
+    values = set_of(parameters, draws)
+    return {name: values[:, names.index(name)] for name in study.parameters}
+
+
+def _weights(study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarray) -> np.ndarray:
+    """Posterior weight of each draw given each data set (data set, draw)."""
+    logged = study.log_likelihood(data, values, n)
+    weights = np.exp(logged - logged.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    effective = float(np.median(1 / (weights**2).sum(axis=1)))
+    if effective < FEWEST_EFFECTIVE:
+        raise ValueError(
+            f"n = {n}: the data are so sharp that a posterior rests on {effective:.0f} of {weights.shape[1]} draws; "
+            "give more draws, a smaller n, or method='regression'"
+        )
+    return weights
+
+
+def _by_importance(
+    study: Study,
+    values: dict[str, np.ndarray],
+    n: int,
+    data: np.ndarray,
+    increments: Increments,
+    fit: Conditional,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    gains = fit.fitted.T
+    some = rng.permutation(len(data))[:DATA_SETS]
+    expected = np.vstack([_weights(study, values, n, data[part]) @ gains for part in np.array_split(some, 10)])
+    # Posterior means average to the prior mean; what the sampled data sets miss of that is taken out.
+    expected += gains.mean(axis=0) - expected.mean(axis=0)
+    best = np.maximum(expected.max(axis=1), 0.0)
+    regression = worth_of(fit, strategies=gains.shape[1] + 1)[1][0]
+    return float(best.mean()), float(np.hypot(best.std() / np.sqrt(len(some)), regression))
+
+
+def _by_moments(
+    study: Study,
+    values: dict[str, np.ndarray],
+    n: int,
+    data: np.ndarray,
+    increments: Increments,
+    fit: Conditional,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    gains = fit.fitted.T
+    # Data sets spread evenly over what the parameters do to net benefit.
+    spread = np.argsort(gains[:, 0])[((np.arange(NESTED) + 0.5) / NESTED * len(gains)).astype(int)]
+    weights = _weights(study, values, n, data[spread])
+    means = weights @ gains
+    left = np.einsum("qd,di,dj->qij", weights, gains, gains) - means[:, :, None] * means[:, None, :]
+    prior = np.atleast_2d(np.cov(gains.T))
+    error = left.std(axis=0) / np.sqrt(NESTED)
+    worth = _rescaled(gains, prior, prior - left.mean(axis=0))
+    reach = abs(_rescaled(gains, prior, prior - left.mean(axis=0) + error) - worth)
+    return worth, float(np.hypot(reach, worth_of(fit, strategies=gains.shape[1] + 1)[1][0]))
+
+
+def _rescaled(gains: np.ndarray, prior: np.ndarray, learnt: np.ndarray) -> float:
+    """E max of conditional expectations with the variance that is learnt instead of all there is to learn, and 0."""
+    scaled = (gains - gains.mean(axis=0)) @ _root(prior, -0.5) @ _root(learnt, 0.5) + gains.mean(axis=0)
+    return float(np.maximum(scaled.max(axis=1), 0.0).mean())
+
+
+def _root(matrix: np.ndarray, power: float) -> np.ndarray:
+    sizes, directions = np.linalg.eigh((matrix + matrix.T) / 2)
+    kept = sizes > 1e-12 * max(float(sizes[-1]), 1e-300)
+    scaled = np.where(kept, np.where(kept, sizes, 1.0) ** power, 0.0)
+    found: np.ndarray = (directions * scaled) @ directions.T
+    return found
