@@ -7,7 +7,7 @@ import xarray as xr
 
 from pmbudget.appraisal.cea import Threshold
 from pmbudget.appraisal.regression import Conditional, spline_columns
-from pmbudget.appraisal.voi import Increments, by_strategy, conditionals, increments_of, set_of, worth_of
+from pmbudget.appraisal.voi import by_strategy, conditionals, set_of, worth_of
 from pmbudget.evidence.studies import Study
 
 Method = Literal["regression", "importance", "moment_matching"]
@@ -80,9 +80,11 @@ def evsi(
             found[place] = np.hstack(parts).T
             continue
         for column, threshold in enumerate(thresholds):
-            ((increments, fit),) = conditionals(costs, effects, known, threshold, "spline")
-            way = _by_importance if method == "importance" else _by_moments
-            found[place, column] = way(study, values, size, data, increments, fit, rng)
+            ((_, fit),) = conditionals(costs, effects, known, threshold, "spline")
+            if method == "importance":
+                found[place, column] = _by_importance(study, values, size, data[rng.permutation(len(data))], fit)
+            else:
+                found[place, column] = _by_moments(study, values, size, data, fit)
     array = xr.DataArray(
         found[..., 0],
         dims=("n", "wtp"),
@@ -91,41 +93,19 @@ def evsi(
     return array.isel(wtp=0, drop=True) if np.ndim(wtp) == 0 else array
 
 
-def expected_after(
-    cost: Any,
-    qaly: Any,
-    summary: np.ndarray,
-    *,
-    wtp: float,
-) -> xr.DataArray:
-    """Expected net benefit of each strategy once data with that summary are there (draw, strategy), by regression.
+def expected_after(benefit: np.ndarray, summary: np.ndarray) -> np.ndarray:
+    """Expected net benefit of one strategy over another (draw) once data with that summary are there, by regression.
 
     Parameters
     ----------
-    cost, qaly : DataArray or array_like
-        (draw, strategy).
+    benefit : ndarray
+        Incremental net benefit (draw,).
     summary : ndarray
         (draw, statistic): what would be reported if each draw were the truth.
-    wtp : float
-        SEK per QALY.
     """
-    costs, effects = by_strategy(cost, qaly)
-    benefit = (wtp * effects - costs).T
-    projected = spline_columns(summary, increments_gain(costs, effects, wtp)).project(benefit)
-    names = cost["strategy"].to_numpy() if isinstance(cost, xr.DataArray) else np.arange(len(costs))
-    # Each strategy by its increment over the best, so that what all share is not estimated several times with several errors.
-    best = int(benefit.mean(axis=0).argmax())
-    contrast = np.eye(len(costs))
-    contrast[best] -= 1
-    increments = projected(contrast).fitted.T
-    return xr.DataArray(benefit.mean(axis=0)[best] + increments, dims=("draw", "strategy"), coords={"strategy": names})
-
-
-def increments_gain(costs: np.ndarray, effects: np.ndarray, wtp: float) -> np.ndarray:
-    """Increments over the best on average at one threshold (draw, strategy - 1)."""
-    increments = increments_of(costs, effects, np.array([float(wtp)]))
-    gains: np.ndarray = increments.measures @ increments.mixture
-    return gains
+    y = benefit[:, None]
+    expected: np.ndarray = spline_columns(summary, y).project(y)(np.eye(1)).fitted[0]
+    return expected
 
 
 def study_values(parameters: xr.DataArray, study: Study, draws: int) -> dict[str, np.ndarray]:
@@ -154,32 +134,20 @@ def _weights(study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarr
 
 
 def _by_importance(
-    study: Study,
-    values: dict[str, np.ndarray],
-    n: int,
-    data: np.ndarray,
-    increments: Increments,
-    fit: Conditional,
-    rng: np.random.Generator,
+    study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarray, fit: Conditional
 ) -> tuple[float, float]:
     gains = fit.fitted.T
-    some = rng.permutation(len(data))[:DATA_SETS]
-    expected = np.vstack([_weights(study, values, n, data[part]) @ gains for part in np.array_split(some, 10)])
+    some = np.array_split(data[:DATA_SETS], 10)
+    expected = np.vstack([_weights(study, values, n, part) @ gains for part in some])
     # Posterior means average to the prior mean; what the sampled data sets miss of that is taken out.
     expected += gains.mean(axis=0) - expected.mean(axis=0)
     best = np.maximum(expected.max(axis=1), 0.0)
     regression = worth_of(fit, strategies=gains.shape[1] + 1)[1][0]
-    return float(best.mean()), float(np.hypot(best.std() / np.sqrt(len(some)), regression))
+    return float(best.mean()), float(np.hypot(best.std() / np.sqrt(len(best)), regression))
 
 
 def _by_moments(
-    study: Study,
-    values: dict[str, np.ndarray],
-    n: int,
-    data: np.ndarray,
-    increments: Increments,
-    fit: Conditional,
-    rng: np.random.Generator,
+    study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarray, fit: Conditional
 ) -> tuple[float, float]:
     gains = fit.fitted.T
     # Data sets spread evenly over what the parameters do to net benefit.

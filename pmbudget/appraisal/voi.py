@@ -244,8 +244,10 @@ def conditionals(
     whole = increments_of(costs, effects, thresholds)
     middle = increments_of(costs, effects, thresholds[[len(thresholds) // 2]])
     projected = spline_columns(values, middle.measures @ middle.mixture).project(whole.measures)
-    for begin in range(0, len(thresholds), AT_ONCE):
-        increments = increments_of(costs, effects, thresholds[begin : begin + AT_ONCE])
+    columns = projected.columns.design.shape[1]
+    at_once = AT_ONCE if projected.gram is None else max(1, AT_ONCE * 100 // columns)
+    for begin in range(0, len(thresholds), at_once):
+        increments = increments_of(costs, effects, thresholds[begin : begin + at_once])
         yield increments, projected(increments.mixture)
 
 
