@@ -182,8 +182,7 @@ def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
 
 def staff_share_of(case: Case, cost_once: xr.DataArray) -> xr.DataArray:
     """Share of the cost of diagnostics that is staff (the dims of ``cost_once`` but resource): computed, never assumed."""
-    groups = (*(test.items for test in case.tests.values()), case.pathway.rebiopsy_items, case.pathway.positive_items)
-    diagnostic = {item.resource for items in groups for item in items}
+    diagnostic = {item.resource for item in case.diagnostic_items()}
     chosen = cost_once.isel(resource=np.isin(cost_once["resource"].to_numpy(), list(diagnostic)))
     staff = chosen.isel(resource=chosen["kind"].to_numpy() == "staff")
     return staff.sum("resource") / chosen.sum("resource")

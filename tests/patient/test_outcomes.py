@@ -33,7 +33,7 @@ def constant(few, case, setting):
     few = setting(few, hazard_ratios(case), 1.0)
     for one in case.managements.values():
         for curve in filter(None, (one.progression_free, one.overall)):
-            few = setting(few, [curve.shape], 1.0)
+            few = setting(few, curve.families.values(), 1.0)
             value = MEDIAN if curve.median else np.exp(-RATE * curve.at_month)
             few = setting(few, [curve.median or curve.alive], value)
     return few
@@ -78,8 +78,8 @@ def test_life_years_are_those_free_of_progression_and_those_after(few, case, set
     )
 
     def years(free, progressed):
-        utilities = setting(without_loss, [case.utility_progression_free], free)
-        return simulate(setting(utilities, [case.utility_progressed], progressed), case, horizon=10)
+        utilities = setting(without_loss, case.states["progression_free"].utility, free)
+        return simulate(setting(utilities, case.states["progressed"].utility, progressed), case, horizon=10)
 
     free, progressed, both = years(1.0, 0.0), years(0.0, 1.0), years(1.0, 1.0)
     parts = free["qaly"] + progressed["qaly"]
@@ -168,7 +168,7 @@ def test_a_class_found_and_treated_has_the_curve_of_its_treatment(half_carriers,
     tests = [case.tests[step.test] for plan in case.strategies.values() for step in plan.tests]
     sure = {step.offered for plan in case.strategies.values() for step in plan.tests}
     sure |= {name for test in tests for name in (test.specificity, *test.targets.values())}
-    sure |= {*pathway.after_result, pathway.late_but_matched}
+    sure |= {*pathway.after_result.values(), pathway.timing.late_but_matched}
     never = {test.failure for test in tests} | {plan.exhaustion for plan in case.strategies.values() if plan.exhaustion}
     found = setting(setting(half_carriers, sure, 1.0), never, 0.0)
     assert case.managements[case.classes[first].matched].overall
