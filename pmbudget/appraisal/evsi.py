@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal.cea import Threshold
-from pmbudget.appraisal.regression import Conditional, spline_columns
+from pmbudget.appraisal.regression import spline_columns
 from pmbudget.appraisal.voi import by_strategy, conditionals, set_of, worth_of
 from pmbudget.evidence.studies import Study
 
@@ -74,17 +74,17 @@ def evsi(
         data = study.simulate(values, size, rng)
         if method == "regression":
             summary = study.summary(data, size)
-            parts = [
-                worth_of(fit, strategies=len(costs)) for _, fit in conditionals(costs, effects, summary, wtp, "spline")
-            ]
+            parts = [worth_of(*block) for block in conditionals(costs, effects, summary, wtp, "spline")]
             found[place] = np.hstack(parts).T
             continue
         for column, threshold in enumerate(thresholds):
-            ((_, fit),) = conditionals(costs, effects, known, threshold, "spline")
+            ((increments, fit),) = conditionals(costs, effects, known, threshold, "spline")
+            gains, error = fit.fitted.T, float(worth_of(increments, fit)[1][0])
             if method == "importance":
-                found[place, column] = _by_importance(study, values, size, data[rng.permutation(len(data))], fit)
+                worth, own = _by_importance(study, values, size, data[rng.permutation(len(data))], gains)
             else:
-                found[place, column] = _by_moments(study, values, size, data, fit)
+                worth, own = _by_moments(study, values, size, data, gains)
+            found[place, column] = worth, np.hypot(own, error)
     array = xr.DataArray(
         found[..., 0],
         dims=("n", "wtp"),
@@ -134,22 +134,19 @@ def _weights(study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarr
 
 
 def _by_importance(
-    study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarray, fit: Conditional
+    study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarray, gains: np.ndarray
 ) -> tuple[float, float]:
-    gains = fit.fitted.T
     some = np.array_split(data[:DATA_SETS], 10)
     expected = np.vstack([_weights(study, values, n, part) @ gains for part in some])
     # Posterior means average to the prior mean; what the sampled data sets miss of that is taken out.
     expected += gains.mean(axis=0) - expected.mean(axis=0)
     best = np.maximum(expected.max(axis=1), 0.0)
-    regression = worth_of(fit, strategies=gains.shape[1] + 1)[1][0]
-    return float(best.mean()), float(np.hypot(best.std() / np.sqrt(len(best)), regression))
+    return float(best.mean()), float(best.std() / np.sqrt(len(best)))
 
 
 def _by_moments(
-    study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarray, fit: Conditional
+    study: Study, values: dict[str, np.ndarray], n: int, data: np.ndarray, gains: np.ndarray
 ) -> tuple[float, float]:
-    gains = fit.fitted.T
     # Data sets spread evenly over what the parameters do to net benefit.
     spread = np.argsort(gains[:, 0])[((np.arange(NESTED) + 0.5) / NESTED * len(gains)).astype(int)]
     weights = _weights(study, values, n, data[spread])
@@ -158,8 +155,7 @@ def _by_moments(
     prior = np.atleast_2d(np.cov(gains.T))
     error = left.std(axis=0) / np.sqrt(NESTED)
     worth = _rescaled(gains, prior, prior - left.mean(axis=0))
-    reach = abs(_rescaled(gains, prior, prior - left.mean(axis=0) + error) - worth)
-    return worth, float(np.hypot(reach, worth_of(fit, strategies=gains.shape[1] + 1)[1][0]))
+    return worth, abs(_rescaled(gains, prior, prior - left.mean(axis=0) + error) - worth)
 
 
 def _rescaled(gains: np.ndarray, prior: np.ndarray, learnt: np.ndarray) -> float:

@@ -54,15 +54,20 @@ class Conditional:
         found += self.mean[:, None]
         return found
 
-    def spread(self, chosen: np.ndarray, rows: slice) -> np.ndarray:
-        """Standard error (output) of the mean over ``rows`` of the conditional expectation where ``chosen`` (output, row), else 0."""
-        design, share = self.design[rows], chosen.mean(axis=1)
+    def spread(self, chosen: np.ndarray, rows: slice, residuals: np.ndarray) -> np.ndarray:
+        """Standard error (output) of the mean over ``rows`` of the conditional expectation where ``chosen`` (output, row), else 0.
+
+        The larger of the posterior's, which allows for what the penalty may have flattened, and the sandwich's, which allows for
+        ``residuals`` (output, row) that are larger where the parameters are.
+        """
+        n, design, share = len(self.design), self.design[rows], chosen.mean(axis=1)
         direction = chosen @ design / len(design)
-        if self.covariance.ndim == 2:
-            slopes = (direction**2 * self.covariance).sum(axis=1)
-        else:
-            slopes = np.einsum("op,opq,oq->o", direction, self.covariance, direction)
-        return np.sqrt(slopes + self.noise * share**2 / len(self.design))
+        dims = "op,op->op" if self.covariance.ndim == 2 else "opq,oq->op"
+        lever = np.einsum(dims, self.covariance, direction)
+        smooth = (lever * direction).sum(axis=1)
+        pull = (lever / np.maximum(self.noise, 1e-300)[:, None]) @ design.T
+        sandwich = n * np.square(pull * residuals).mean(axis=1)
+        return np.sqrt(np.maximum(smooth, sandwich) + self.noise * share**2 / n)
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,9 @@ def gaussian_process(parameters: np.ndarray, y: np.ndarray) -> Conditional:
         own = slice(edges[output], edges[output + 1])
         coefficients[own, output] = part.coefficients[:, 0]
         covariance[output, own, own] = part.covariance[0]
-    mean, noise, degrees = (np.concatenate([getattr(part, name) for part in parts]) for name in ("mean", "noise", "degrees"))
+    mean, noise, degrees = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("mean", "noise", "degrees")
+    )
     return Conditional(np.hstack([part.design for part in parts]), coefficients, mean, covariance, noise, degrees)
 
 
@@ -308,7 +315,7 @@ def _shrunk(
     Generalised Fellner-Schall steps (Wood and Fasiolo 2017, Biometrics 73:1071) for penalties strength[group] x weight, all outputs at
     once: a group's new strength is residual variance x its effective columns / its penalised sum of squares.
     """
-    columns, outputs = cross.shape
+    outputs = cross.shape[1]
     member = np.equal.outer(group, np.arange(group.max() + 1)).astype(float)
     strength = np.full((outputs, member.shape[1]), 0.1)
     floor = 1e-12 * np.maximum(total, 1e-300)
@@ -330,7 +337,9 @@ def _shrunk(
     return coefficients.T, spread * scale, noise, degrees
 
 
-def _solved(gram: np.ndarray | None, cross: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _solved(
+    gram: np.ndarray | None, cross: np.ndarray, penalty: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coefficients (output, column), the inverse of the penalised cross products (or its diagonal) and that diagonal."""
     if gram is None:
         inverse = 1 / (1 + penalty)

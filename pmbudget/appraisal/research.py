@@ -125,7 +125,10 @@ def value_of_implementation(cost: xr.DataArray, qaly: xr.DataArray, wtp: Any, cu
         current_use = xr.DataArray([current_use[name] for name in names], {"strategy": names})
     shares = current_use.sum("strategy")
     if float(np.abs(shares - 1).max()) > 1e-9 or float(current_use.min()) < 0:
-        raise ValueError(f"current_use sums to {float(shares.max()):.4g} and its least is {float(current_use.min()):.3g}; it is shares of all")
+        raise ValueError(
+            f"current_use sums to {float(shares.max()):.4g} and its least is {float(current_use.min()):.3g}; "
+            "give each strategy's share of all patients"
+        )
     parts = []
     for threshold in np.atleast_1d(np.asarray(wtp, float)):
         benefit = net_monetary_benefit(cost, qaly, float(threshold))

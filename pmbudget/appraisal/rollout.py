@@ -35,9 +35,13 @@ class Rollout:
 
     def __post_init__(self) -> None:
         if self.exposure.shape != self.patients.shape or self.exposure.ndim != 2:
-            raise ValueError(f"exposure is {self.exposure.shape} and patients {self.patients.shape}; give both by region and period")
+            raise ValueError(
+                f"exposure is {self.exposure.shape} and patients {self.patients.shape}; give both by region and period"
+            )
         if self.exposure.min() < 0 or self.exposure.max() > 1:
-            raise ValueError(f"exposure runs from {self.exposure.min():.3g} to {self.exposure.max():.3g}; it is a share")
+            raise ValueError(
+                f"exposure runs from {self.exposure.min():.3g} to {self.exposure.max():.3g}; it is a share"
+            )
 
     def until(self, period: int) -> "Rollout":
         """The first periods alone."""
@@ -59,9 +63,12 @@ class Rollout:
         variances of highest restricted likelihood, data set by data set.
         """
         regions, periods = self.exposure.shape
-        fixed = np.concatenate([np.broadcast_to(np.eye(periods), (regions, periods, periods)), self.exposure[..., None]], 2)
+        fixed = np.concatenate(
+            [np.broadcast_to(np.eye(periods), (regions, periods, periods)), self.exposure[..., None]], 2
+        )
         best = np.full(len(data), -np.inf)
         found = np.zeros(len(data))
+        by_region = np.ascontiguousarray(data.transpose(1, 2, 0))
         for region, own in product(RATIOS, RATIOS):
             spread = own + 1 / np.maximum(self.patients, 1e-9)
             covariance = spread[:, :, None] * np.eye(periods) + region
@@ -72,10 +79,10 @@ class Rollout:
             information = float(away @ away)
             if information < 1e-8 * float(exposure @ exposure) or information == 0:
                 return None
-            seen = np.linalg.solve(root, data[..., None])[..., 0].reshape(len(data), -1)
-            cross = white.T @ white
-            estimate = np.linalg.solve(cross, white.T @ seen.T)
-            left = (seen**2).sum(axis=1) - np.einsum("pd,pq,qd->d", estimate, cross, estimate)
+            seen = (np.linalg.inv(root) @ by_region).reshape(-1, len(data))
+            cross, projected = white.T @ white, white.T @ seen
+            estimate = np.linalg.solve(cross, projected)
+            left = np.einsum("od,od->d", seen, seen) - np.einsum("pd,pd->d", estimate, projected)
             logged = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum() + np.linalg.slogdet(cross)[1]
             likelihood = -0.5 * (logged + (white.shape[0] - white.shape[1]) * np.log(np.maximum(left, 1e-300)))
             found = np.where(likelihood > best, estimate[-1], found)

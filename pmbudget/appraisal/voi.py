@@ -108,7 +108,7 @@ def evppi(cost: Any, qaly: Any, parameters: Any, *, wtp: Threshold, method: Meth
     costs, effects = by_strategy(cost, qaly)
     values = set_of(parameters, costs.shape[1])
     blocks = [
-        (increments.thresholds, *worth_of(fit, strategies=len(costs)))
+        (increments.thresholds, *worth_of(increments, fit))
         for increments, fit in conditionals(costs, effects, values, wtp, method)
     ]
     columns = (np.concatenate(part) for part in zip(*blocks, strict=True))
@@ -152,8 +152,8 @@ def evppi_by_group(
         if missing := [name for name in names if name not in known]:
             raise ValueError(f"group {group!r} names {', '.join(missing)}, which the table of parameters does not have")
         chosen = whole[:, [known.index(name) for name in names]]
-        ((_, fit),) = conditionals(costs, effects, chosen, float(wtp), method)
-        rows[group] = [float(part[0]) for part in worth_of(fit, strategies=len(costs))]
+        ((increments, fit),) = conditionals(costs, effects, chosen, float(wtp), method)
+        rows[group] = [float(part[0]) for part in worth_of(increments, fit)]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["evppi", "se"])
     return frame.rename_axis("group").sort_values("evppi", ascending=False)
 
@@ -251,7 +251,7 @@ def conditionals(
         yield increments, projected(increments.mixture)
 
 
-def worth_of(fit: Conditional, strategies: int) -> tuple[np.ndarray, np.ndarray]:
+def worth_of(increments: Increments, fit: Conditional) -> tuple[np.ndarray, np.ndarray]:
     """E max of the conditional increments and 0 (the best on average, whose expectation is the benchmark), and its standard error.
 
     The error is by the delta method: how the estimate moves with the coefficients, through the draws in which each strategy wins, and how
@@ -259,13 +259,14 @@ def worth_of(fit: Conditional, strategies: int) -> tuple[np.ndarray, np.ndarray]
     """
     gains = fit.fitted
     n = gains.shape[1]
-    gains = gains.reshape(-1, strategies - 1, n)
-    best = np.maximum(gains.max(axis=1), 0.0) if strategies > 2 else np.maximum(gains[:, 0], 0.0)
     some = slice(None, None, max(1, n // ERROR_DRAWS))
+    residuals = increments.mixture.T @ increments.measures[some].T - gains[:, some]
+    gains = gains.reshape(len(increments.thresholds), -1, n)
+    best = np.maximum(gains.max(axis=1), 0.0) if gains.shape[1] > 1 else np.maximum(gains[:, 0], 0.0)
     wins = (gains[:, :, some] >= best[:, None, some]) & (gains[:, :, some] > 0)
-    errors = fit.spread(wins.reshape(-1, wins.shape[2]).astype(float), some)
-    error = np.hypot(errors.reshape(-1, strategies - 1).sum(axis=1), best[:, some].std(axis=1) / np.sqrt(n))
-    return best.mean(axis=1), error
+    errors = fit.spread(wins.reshape(residuals.shape).astype(float), some, residuals)
+    together = errors.reshape(gains.shape[:2]).sum(axis=1)
+    return best.mean(axis=1), np.hypot(together, best[:, some].std(axis=1) / np.sqrt(n))
 
 
 def by_strategy(cost: Any, qaly: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -284,7 +285,9 @@ def by_strategy(cost: Any, qaly: Any) -> tuple[np.ndarray, np.ndarray]:
             raise ValueError(f"{name} is missing or infinite in some draw; find out why before its worth is asked for")
         arrays.append(np.ascontiguousarray(values, float))
     if arrays[0].shape != arrays[1].shape:
-        raise ValueError(f"cost is {arrays[0].T.shape} and qaly {arrays[1].T.shape}; give the same draws and strategies")
+        raise ValueError(
+            f"cost is {arrays[0].T.shape} and qaly {arrays[1].T.shape}; give the same draws and strategies"
+        )
     return arrays[0], arrays[1]
 
 

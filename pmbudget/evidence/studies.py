@@ -5,12 +5,15 @@ statistics (draw, statistic); ``summary`` what an estimate would report of them;
 draw (data set, draw), up to a constant of the data set. ``n`` is the number of participants, in each arm where there are two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
+import xarray as xr
 from scipy import special
+
+from pmbudget.inputs.research import Measure
 
 Values = Mapping[str, np.ndarray]
 """Drawn values by parameter, each (draw)."""
@@ -26,6 +29,10 @@ class Study(Protocol):
     def simulate(self, values: Values, n: int, rng: np.random.Generator) -> np.ndarray:
         """One data set for each draw (draw, statistic)."""
 
+    @property
+    def statistics(self) -> int:
+        """Columns of its data."""
+
     def summary(self, data: np.ndarray, n: int) -> np.ndarray:
         """What the data are regressed on (draw, statistic)."""
 
@@ -37,23 +44,27 @@ class Study(Protocol):
 class NormalStudy:
     """The mean of ``n`` observations of a parameter, or of its logarithm, with known standard deviation ``sd``.
 
-    A trial of a hazard ratio is one on the log scale: with two arms of equal size and one event for each of ``n``, ``sd`` is 2.
+    A trial of a hazard ratio is one on the log scale: with two arms of equal size and one event for each of ``n``, ``sd`` is 2. ``times``
+    names a parameter that what is observed is the product with.
     """
 
     parameter: str
     sd: float
     log: bool = False
+    times: str | None = None
 
     def __post_init__(self) -> None:
         _positive("sd", self.sd)
 
+    statistics: ClassVar[int] = 1
+
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The parameter observed."""
-        return (self.parameter,)
+        """The parameter observed, and what it is multiplied by."""
+        return (self.parameter,) if self.times is None else (self.parameter, self.times)
 
     def _mean(self, values: Values) -> np.ndarray:
-        mean = values[self.parameter]
+        mean = values[self.parameter] if self.times is None else values[self.parameter] * values[self.times]
         return np.log(mean) if self.log else mean
 
     def simulate(self, values: Values, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -74,6 +85,8 @@ class BinomialStudy:
     """How many of ``n`` have what a probability is the probability of."""
 
     parameter: str
+
+    statistics: ClassVar[int] = 1
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -100,6 +113,8 @@ class TwoArmBinomialStudy:
     control: str
     treatment: str
 
+    statistics: ClassVar[int] = 2
+
     @property
     def parameters(self) -> tuple[str, ...]:
         """The probabilities of both arms."""
@@ -115,7 +130,10 @@ class TwoArmBinomialStudy:
 
     def log_likelihood(self, data: np.ndarray, values: Values, n: int) -> np.ndarray:
         """Two binomials."""
-        return sum(_binomial(data[:, [arm]], n, _share(values, name)) for arm, name in enumerate(self.parameters))
+        control, treatment = (
+            _binomial(data[:, [arm]], n, _share(values, name)) for arm, name in enumerate(self.parameters)
+        )
+        return control + treatment
 
 
 @dataclass(frozen=True)
@@ -148,6 +166,8 @@ class SurvivalStudy:
             _positive("shape", self.shape)
         if self.kind not in ("median", "rate"):
             raise ValueError(f"kind = {self.kind!r} is unknown; use 'median' or 'rate'")
+
+    statistics: ClassVar[int] = 3
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -206,27 +226,29 @@ class RegisterStudy:
         The probability of the outcome.
     missing : float or str
         Share of rows that are missing, whatever the outcome.
-    missed : float or str
+    false_negative : float or str
         Share of true outcomes recorded as none.
-    false : float or str
+    false_positive : float or str
         Share of patients without the outcome recorded as having it.
     """
 
     parameter: str
     missing: float | str = 0.0
-    missed: float | str = 0.0
-    false: float | str = 0.0
+    false_negative: float | str = 0.0
+    false_positive: float | str = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("missing", "missed", "false"):
+        for name in ("missing", "false_negative", "false_positive"):
             rate = getattr(self, name)
             if not isinstance(rate, str) and not 0 <= rate < 1:
                 raise ValueError(f"{name} = {rate:g} must be 0 or more and below 1")
 
+    statistics: ClassVar[int] = 2
+
     @property
     def parameters(self) -> tuple[str, ...]:
         """The outcome's probability, and the rates of error that are uncertain."""
-        uncertain = [rate for rate in (self.missing, self.missed, self.false) if isinstance(rate, str)]
+        uncertain = [rate for rate in (self.missing, self.false_negative, self.false_positive) if isinstance(rate, str)]
         return (self.parameter, *uncertain)
 
     def _rate(self, values: Values, rate: float | str) -> np.ndarray:
@@ -234,8 +256,8 @@ class RegisterStudy:
 
     def _recorded(self, values: Values) -> np.ndarray:
         """The probability that a row says yes."""
-        true, missed = _share(values, self.parameter), self._rate(values, self.missed)
-        return true * (1 - missed) + (1 - true) * self._rate(values, self.false)
+        true, missed = _share(values, self.parameter), self._rate(values, self.false_negative)
+        return true * (1 - missed) + (1 - true) * self._rate(values, self.false_positive)
 
     def simulate(self, values: Values, n: int, rng: np.random.Generator) -> np.ndarray:
         """Rows that say yes, and rows that there are."""
@@ -252,6 +274,67 @@ class RegisterStudy:
         if isinstance(self.missing, str):
             found = found + _binomial(n - data[:, 1:], n, self._rate(values, self.missing))
         return found
+
+
+@dataclass(frozen=True)
+class JointStudy:
+    """Several things observed in the same participants, independently given the parameters."""
+
+    parts: tuple[Study, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """All that the parts tell of, each once."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.parameters))
+
+    def simulate(self, values: Values, n: int, rng: np.random.Generator) -> np.ndarray:
+        """The parts' statistics side by side."""
+        return np.hstack([part.simulate(values, n, rng) for part in self.parts])
+
+    def _split(self, data: np.ndarray) -> list[np.ndarray]:
+        return np.split(data, np.cumsum([part.statistics for part in self.parts])[:-1], axis=1)
+
+    @property
+    def statistics(self) -> int:
+        """Columns of the data."""
+        return sum(part.statistics for part in self.parts)
+
+    def summary(self, data: np.ndarray, n: int) -> np.ndarray:
+        """The parts' summaries side by side."""
+        return np.hstack([part.summary(own, n) for part, own in zip(self.parts, self._split(data), strict=True)])
+
+    def log_likelihood(self, data: np.ndarray, values: Values, n: int) -> np.ndarray:
+        """The sum of the parts'."""
+        parts = zip(self.parts, self._split(data), strict=True)
+        return np.sum([part.log_likelihood(own, values, n) for part, own in parts], axis=0)
+
+
+def designed(measures: Sequence[Measure], draws: xr.Dataset) -> Study:
+    """The study that a case's measures describe, with the expected values of what its design takes as known.
+
+    A share of rows that are missing or wrong stays as uncertain as its parameter.
+    """
+    parts = tuple(_designed(measure, draws) for measure in measures)
+    return parts[0] if len(parts) == 1 else JointStudy(parts)
+
+
+def _designed(measure: Measure, draws: xr.Dataset) -> Study:
+    def known(name: str | None, otherwise: float) -> float:
+        return otherwise if name is None else float(draws[name].mean())
+
+    match measure.design:
+        case "normal":
+            return NormalStudy(measure.parameter, known(measure.sd, 1.0), measure.log, measure.times)
+        case "binomial":
+            return BinomialStudy(measure.parameter)
+        case "two_arm_binomial":
+            return TwoArmBinomialStudy(measure.parameter, str(measure.treatment))
+        case "survival":
+            follow_up, accrual = float(measure.follow_up or 0), float(measure.accrual)
+            return SurvivalStudy(measure.parameter, follow_up, accrual, known(measure.shape, 1.0))
+        case _:
+            rates = {name: getattr(measure, name) for name in ("missing", "false_negative", "false_positive")}
+            return RegisterStudy(measure.parameter, **{name: rate for name, rate in rates.items() if rate is not None})
 
 
 def _share(values: Values, name: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
 from pmbudget.inputs.pathways import Cascade, Pathway, Strategy, Test, TrueClass
 from pmbudget.inputs.programmes import Eligible, TransitionItem, Uptake
+from pmbudget.inputs.research import Research
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
@@ -51,6 +52,7 @@ class Case(Strict):
     items_for_all: tuple[CareItem, ...] = ()
     resources: dict[str, Resource]
     transition: tuple[TransitionItem, ...]
+    research: Research | None = None
 
     @property
     def has_curves(self) -> bool:
