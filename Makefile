@@ -25,6 +25,7 @@ check: $(READY)  ## style, types, architecture, parameter files and notebooks
 bench: $(READY)  ## speed and memory beside plain references
 	$(BIN)/python benchmarks/markov.py
 	$(BIN)/python benchmarks/national_budget.py
+	$(BIN)/python benchmarks/value_of_information.py
 
 lab: $(READY)  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pmbudget.appraisal.evsi import expected_after
 
-RATIOS = (0.0, 0.01, 0.1, 1.0)
+RATIOS = (0.0, 0.001, 0.01, 0.1, 1.0)
 """Variances of region and of region and period that the mixed model tries, as multiples of one patient's."""
 
 
