@@ -21,6 +21,7 @@ ROOMS = (
     "appraisal",
     "road",
     "sensitivity",
+    "information",
     "reporting",
     "batch",
     "cli",

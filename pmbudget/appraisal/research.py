@@ -9,8 +9,6 @@ import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
 
-OPTIONS = ("approve", "approve_with_research", "only_in_research", "reject")
-
 
 def population_affected(starts_per_year: Any, *, discount_rate: float, delay: float = 0) -> Any:
     """Patients whose treatment an answer can still change, sum over t >= delay of N_t (1 + i)^-t.
@@ -161,6 +159,7 @@ def adoption(
     investment: float = 0.0,
     reversal_cost: float = 0.0,
     treated_in_research: float = 0.0,
+    today_per_year: Any = 0.0,
 ) -> pd.DataFrame:
     """What to do now: approve, approve with research, use only in research, or reject.
 
@@ -185,39 +184,63 @@ def adoption(
         Of withdrawing what has been approved, SEK when it is done.
     treated_in_research : float
         Patients who get the new strategy inside the study.
+    today_per_year : float or array_like
+        Share that get it by year as things are: what rejecting leaves as it is, and what a result can also end.
 
     Returns
     -------
     DataFrame
-        Index option; ``value`` SEK present value against never using it, ``change`` the probability that the result turns the first
-        decision round, ``best`` whether no other is worth more. Approved only after the study, use starts its pace then.
+        Index option; ``value`` SEK present value against no use at all; ``extend``, ``keep`` and ``withdraw`` the probabilities that in the
+        end the new strategy is introduced, left at today's use or withdrawn; ``best`` whether no other option is worth more. Approved
+        only after the study, use takes its pace from then.
     """
-    now, after = (np.asarray(values, float) for values in (starts_per_year, use_per_year))
-    if now.shape != after.shape or now.ndim != 1:
-        raise ValueError(f"starts_per_year is {now.shape} and use_per_year {after.shape}; give both by year")
-    years = len(now)
+    eligible, programme = np.asarray(starts_per_year, float), np.asarray(use_per_year, float)
+    if eligible.shape != programme.shape or eligible.ndim != 1:
+        raise ValueError(f"starts_per_year is {eligible.shape} and use_per_year {programme.shape}; give both by year")
+    years = len(eligible)
+    today = np.broadcast_to(np.asarray(today_per_year, float), (years,))
     late = min(int(np.ceil(delay)), years)
-    delayed = np.concatenate([np.zeros(late), after[: years - late]])
-    whole, rest = (now * after * _present(years, discount_rate, wait) for wait in (0, delay))
-    reached, learnt = float(whole.sum()), float(rest.sum())
-    later = float((now * delayed * _present(years, discount_rate, delay)).sum())
+    delayed = np.maximum(np.concatenate([today[:late], programme[: years - late]]), today)
+
+    def used(shares: np.ndarray, wait: float) -> float:
+        return float((eligible * shares * _present(years, discount_rate, wait)).sum())
+
     mean, at_result = float(expected.mean()), (1 + discount_rate) ** -delay
-    kept, withdrawn = expected * learnt, -reversal_cost * at_result
-    begun = expected * later - investment * at_result
+    gone = -reversal_cost * at_result
+    kept = expected * used(today, delay)
+    # Going back, to today's use or to none, costs a reversal; beginning late costs the investment late.
+    approved = np.stack([expected * used(programme, delay), kept + gone, np.full_like(expected, gone)])
+    waited = np.stack(
+        [
+            expected * used(delayed, delay) - investment * at_result,
+            kept,
+            np.full_like(expected, gone if today.any() else 0.0),
+        ]
+    )
+    before = {name: (used(use, 0) - used(use, delay)) * mean for name, use in (("new", programme), ("old", today))}
     rows = {
-        "approve": (reached * mean - investment, 0.0),
+        "approve": (used(programme, 0) * mean - investment, *_certain(0)),
         "approve_with_research": (
-            (reached - learnt) * mean + float(np.maximum(kept, withdrawn).mean()) - investment - research_cost,
-            float((kept < withdrawn).mean()),
+            before["new"] + float(approved.max(axis=0).mean()) - investment - research_cost,
+            *_chosen(approved),
         ),
         "only_in_research": (
-            treated_in_research * mean + float(np.maximum(begun, 0.0).mean()) - research_cost,
-            float((begun > 0).mean()),
+            before["old"] + treated_in_research * mean + float(waited.max(axis=0).mean()) - research_cost,
+            *_chosen(waited),
         ),
-        "reject": (0.0, 0.0),
+        "reject": (used(today, 0) * mean, *_certain(1)),
     }
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "change"]).rename_axis("option")
-    return frame.assign(best=frame["value"] == frame["value"].max())
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "extend", "keep", "withdraw"])
+    return frame.rename_axis("option").assign(best=frame["value"] == frame["value"].max())
+
+
+def _certain(choice: int) -> list[float]:
+    return np.eye(3)[choice].tolist()
+
+
+def _chosen(values: np.ndarray) -> list[float]:
+    """How often each of three choices is best."""
+    return (np.bincount(values.argmax(axis=0), minlength=3) / values.shape[1]).tolist()
 
 
 def uncertainty_burden(benefit: xr.DataArray, population: Any, *, strategy: str) -> xr.DataArray:

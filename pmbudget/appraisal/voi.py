@@ -18,7 +18,8 @@ from pmbudget.appraisal.regression import (
 )
 
 Method = Literal["spline", "gp"]
-ERROR_DRAWS = 2000
+ERROR_CELLS = 100_000
+"""Draws x increments that standard errors are counted over: all draws of one threshold, every few where thresholds are many."""
 AT_ONCE = 64
 """Thresholds worked on together, so that draw x strategy x threshold never stands in memory."""
 
@@ -255,11 +256,11 @@ def worth_of(increments: Increments, fit: Conditional) -> tuple[np.ndarray, np.n
     """E max of the conditional increments and 0 (the best on average, whose expectation is the benchmark), and its standard error.
 
     The error is by the delta method: how the estimate moves with the coefficients, through the draws in which each strategy wins, and how
-    it varies from draw to draw; both are counted over some 2,000 of the draws.
+    it varies from draw to draw.
     """
     gains = fit.fitted
     n = gains.shape[1]
-    some = slice(None, None, max(1, n // ERROR_DRAWS))
+    some = slice(None, None, max(1, min(n // 1000, gains.size // ERROR_CELLS)))
     residuals = increments.mixture.T @ increments.measures[some].T - gains[:, some]
     gains = gains.reshape(len(increments.thresholds), -1, n)
     best = np.maximum(gains.max(axis=1), 0.0) if gains.shape[1] > 1 else np.maximum(gains[:, 0], 0.0)

@@ -140,13 +140,31 @@ def test_the_four_options_by_hand():
         "only_in_research": 5 * 10 + (30 * 250 - 40) / 2 - 100,
         "reject": 0,
     }
-    assert found["change"].to_dict() == {"approve": 0, "approve_with_research": 0.5, "only_in_research": 0.5, "reject": 0}
+    assert found.loc["approve_with_research", ["extend", "keep", "withdraw"]].tolist() == [0.5, 0.5, 0]
+    assert found["extend"].to_dict() == {
+        "approve": 1,
+        "approve_with_research": 0.5,
+        "only_in_research": 0.5,
+        "reject": 0,
+    }
     assert found.index[found["best"]].tolist() == ["approve_with_research"]
 
 
 def test_a_reversal_that_costs_too_much_makes_waiting_better():
     best = [choices(reversal_cost=cost).query("best").index[0] for cost in (0, 2900)]
     assert best == ["approve_with_research", "only_in_research"]
+
+
+def test_a_result_can_also_end_the_use_of_today():
+    found = choices(today_per_year=0.4, reversal_cost=20)
+    # Today 40 of 100 are treated; the good result extends that from then on (50, 100, 100), the bad one ends it for 120 patients.
+    assert found["value"].to_dict() == {
+        "approve": 3500,
+        "approve_with_research": 50 * 10 + (30 * 300 - 20) / 2,
+        "only_in_research": 40 * 10 + (30 * 250 - 20) / 2,
+        "reject": 160 * 10,
+    }
+    assert found.loc["only_in_research", ["extend", "keep", "withdraw"]].tolist() == [0.5, 0, 0.5]
 
 
 def test_an_answer_after_the_horizon_is_worth_nothing():
