@@ -23,10 +23,15 @@ CURVE_STATES = ("progression_free", "progressed", "dead")
 
 
 class Case(Strict):
-    """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months."""
+    """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months.
+
+    ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence.
+    """
 
     label: Text
     question: Text
+    finding: Text
+    action: Text
     evidence: Evidence
     source: Source
     note: str = ""

@@ -36,7 +36,42 @@ class Course:
     crossings: float
 
 
-def course(draws: Draws, case: Case, management: str, shares: xr.Variable, horizon: int) -> Course:
+@dataclass(frozen=True)
+class Baseline:
+    """What the survival curves of all managements share, by month (…, cycle): the general population's survival and the reference's curves,
+    those of hazard ratio 1.
+    """
+
+    population: xr.DataArray
+    progression_free: xr.DataArray
+    overall: xr.DataArray
+
+
+def baseline(draws: Draws, case: Case, shares: xr.Variable, horizon: int) -> Baseline | None:
+    """The baseline of a case of survival curves, None for moves; ``shares`` (true_class, …) are those of patients in general."""
+    if not case.has_curves:
+        return None
+    years = np.arange(horizon * MONTHS + 1) / MONTHS
+    rate, growth = (xr.DataArray(product(draws, [name])) for name in (case.mortality.rate, case.mortality.growth))
+    population = survival_curve("gompertz", years, shape=growth, rate=rate)
+    reference = {}
+    for which in ("progression_free", "overall"):
+        curve: Curve = getattr(case.managements[case.reference], which)
+        seen = _seen(draws, curve, population)
+        if curve.describes:
+            places = [list(case.classes).index(name) for name in curve.describes]
+            described = shares.isel(true_class=places)
+            prognoses = [product(draws, getattr(case.classes[name], f"prognosis_{which}")) for name in curve.describes]
+            seen = reference_curve(
+                seen,
+                xr.DataArray(described / described.sum("true_class")),
+                xr.DataArray(stacked(prognoses, "true_class")),
+            )
+        reference[which] = seen
+    return Baseline(population, **reference)
+
+
+def course(draws: Draws, case: Case, management: str, shared: Baseline | None, horizon: int) -> Course:
     """The course under a management.
 
     Parameters
@@ -45,21 +80,21 @@ def course(draws: Draws, case: Case, management: str, shares: xr.Variable, horiz
         Parameters over ``draw``.
     case : Case
     management : str
-    shares : Variable
-        (true_class, …): share of each true class, for a reference curve that was seen in their mixture.
+    shared : Baseline, optional
+        As from :func:`baseline`; none for a case of moves.
     horizon : int
         Years followed; in each cycle what accrues evenly is counted by the trapezoid rule.
     """
     ends = {item.until_month for item in (*case.managements[management].items, *case.items_for_all) if item.runs}
-    if case.has_curves:
-        return _course_of_curves(draws, case, management, shares, horizon, ends)
+    if shared is not None:
+        return _course_of_curves(draws, case, management, shared, ends)
     return _course_of_moves(draws, case, management, horizon, ends)
 
 
-def occupancy(draws: Draws, case: Case, management: str, shares: xr.Variable, horizon: int) -> xr.Variable:
+def occupancy(draws: Draws, case: Case, management: str, shared: Baseline | None, horizon: int) -> xr.Variable:
     """Share of patients in each state (…[, true_class], cycle, state) at cycles 0 … horizon x cycles a year."""
-    if case.has_curves:
-        return _between_curves(draws, case, management, shares, horizon).variable
+    if shared is not None:
+        return _between_curves(draws, case, management, shared).variable
     traces = [
         trace.sum("time_in_state").isel(cycle=slice(int(year > 0), None))
         for year, (trace, _) in enumerate(_traces(draws, case, management, horizon))
@@ -70,15 +105,13 @@ def occupancy(draws: Draws, case: Case, management: str, shares: xr.Variable, ho
 # Curves
 
 
-def _between_curves(draws: Draws, case: Case, management: str, shares: xr.Variable, horizon: int) -> xr.DataArray:
-    curves = (_curve(draws, case, management, which, shares, horizon) for which in ("progression_free", "overall"))
+def _between_curves(draws: Draws, case: Case, management: str, shared: Baseline) -> xr.DataArray:
+    curves = (_curve(draws, case, management, which, shared) for which in ("progression_free", "overall"))
     return partitioned_survival(*curves)
 
 
-def _course_of_curves(
-    draws: Draws, case: Case, management: str, shares: xr.Variable, horizon: int, ends: set[int | None]
-) -> Course:
-    states = _between_curves(draws, case, management, shares, horizon)
+def _course_of_curves(draws: Draws, case: Case, management: str, shared: Baseline, ends: set[int | None]) -> Course:
+    states = _between_curves(draws, case, management, shared)
     crossings = states.attrs["crossings"] / (states.size / states.sizes["state"])
     by_name = {str(name): states.sel(state=name).variable for name in states["state"].to_numpy()}
     years = {
@@ -111,34 +144,29 @@ def _in_years(
     return xr.Variable((*(dim for dim in by_cycle.dims if dim != "cycle"), "year_since_start"), yearly)
 
 
-def _curve(draws: Draws, case: Case, management: str, which: str, shares: xr.Variable, horizon: int) -> xr.DataArray:
+def _curve(draws: Draws, case: Case, management: str, which: str, shared: Baseline) -> xr.DataArray:
     """A management's curve (…[, true_class], cycle): the reference curve carries each true class's prognosis, one of its own none.
 
     Nobody dies more slowly than the general population; progression-free survival is held below overall survival elsewhere.
     """
-    plan, reference = case.managements[management], case.managements[case.reference]
-    own: Curve | None = getattr(plan, which)
-    curve: Curve = own or getattr(reference, which)
-    months = np.arange(horizon * MONTHS + 1)
-    population = _population(draws, case, months / MONTHS)
-    seen = _through_its_point(draws, curve, months)
+    plan, is_reference = case.managements[management], management == case.reference
+    own: Curve | None = None if is_reference else getattr(plan, which)
+    curve: Curve = own or getattr(case.managements[case.reference], which)
+    ratio = product(draws, [*curve.hazard_ratios, *plan.hazard_ratios, *([case.real_world] if case.real_world else [])])
+    if own is None:
+        prognoses = [product(draws, getattr(one, f"prognosis_{which}")) for one in case.classes.values()]
+        ratio = stacked([ratio * prognosis for prognosis in prognoses], "true_class")
+    seen = getattr(shared, which) if own is None else _seen(draws, own, shared.population)
+    found = with_hazard_ratios(seen, _by_cycle(draws, curve, xr.DataArray(ratio), seen.sizes["cycle"] - 1))
+    return found if which == "progression_free" else bounded_by_population(found, shared.population)
+
+
+def _seen(draws: Draws, curve: Curve, population: xr.DataArray) -> xr.DataArray:
+    """The curve as it was seen, before any hazard ratio."""
+    seen = _through_its_point(draws, curve, np.arange(population.sizes["cycle"]))
     if curve.net:
         seen = seen * population
-    if curve.cured:
-        seen = with_cure(seen, xr.DataArray(product(draws, [curve.cured])), population)
-    ratio = product(draws, [*curve.hazard_ratios, *plan.hazard_ratios, *([case.real_world] if case.real_world else [])])
-    if own is None or management == case.reference:
-        prognoses = [product(draws, getattr(one, f"prognosis_{which}")) for one in case.classes.values()]
-        if curve.describes:
-            seen = _reference(case, curve, seen, shares, prognoses)
-        ratio = stacked([ratio * prognosis for prognosis in prognoses], "true_class")
-    found = with_hazard_ratios(seen, _by_cycle(draws, curve, xr.DataArray(ratio), len(months) - 1))
-    return found if which == "progression_free" else bounded_by_population(found, population)
-
-
-def _population(draws: Draws, case: Case, years: np.ndarray) -> xr.DataArray:
-    rate, growth = (xr.DataArray(product(draws, [name])) for name in (case.mortality.rate, case.mortality.growth))
-    return survival_curve("gompertz", years, shape=growth, rate=rate)
+    return with_cure(seen, xr.DataArray(product(draws, [curve.cured])), population) if curve.cured else seen
 
 
 def _through_its_point(draws: Draws, curve: Curve, months: np.ndarray) -> xr.DataArray:
@@ -164,16 +192,6 @@ def _through_its_point(draws: Draws, curve: Curve, months: np.ndarray) -> xr.Dat
     if not bool(place.isin(range(len(drawn))).all()):
         raise ValueError(f"{curve.choice} must be a place from 0 to {len(drawn) - 1} among {', '.join(curve.families)}")
     return sum((one.where(place == number, 0.0) for number, one in enumerate(drawn)), start=xr.DataArray(0.0))
-
-
-def _reference(
-    case: Case, curve: Curve, seen: xr.DataArray, shares: xr.Variable, prognoses: list[xr.Variable]
-) -> xr.DataArray:
-    """The curve of hazard ratio 1 behind one that was seen in a mixture of classes."""
-    places = [list(case.classes).index(name) for name in curve.describes]
-    described = shares.isel(true_class=places)
-    ratios = stacked([prognoses[place] for place in places], "true_class")
-    return reference_curve(seen, xr.DataArray(described / described.sum("true_class")), xr.DataArray(ratios))
 
 
 def _by_cycle(draws: Draws, curve: Curve, ratio: xr.DataArray, cycles: int) -> xr.DataArray:

@@ -170,7 +170,8 @@ def cohort_total(
     if "cycle" in values.dims:
         total = xr.dot(bare, values, xr.DataArray(weights, dims="cycle"), dim=["cycle", "state"])
     else:
-        by_cycle = bare.transpose("cycle", ...)
+        # The order in which a trace lies in memory, so that the product copies nothing.
+        by_cycle = bare.transpose("cycle", "state", ...)
         spent = by_cycle.isel(cycle=0, drop=True).copy(data=np.tensordot(weights, by_cycle.to_numpy(), axes=1))
         total = xr.dot(spent, values, dim="state")
     if "time_in_state" in total.dims:

@@ -9,7 +9,7 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.items import CareItem, Item
 from pmbudget.patient.costing import Draws, item_use, product, stacked
-from pmbudget.patient.course import course, occupancy
+from pmbudget.patient.course import baseline, course, occupancy
 from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
 
 DAYS_IN_YEAR = 365.25
@@ -32,12 +32,16 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         ``cost`` and ``activity`` (draw, strategy, year_since_start, resource) and ``cost_once``, ``activity_once``
         (draw, strategy, resource): SEK and the resource's measure per patient, undiscounted; ``qaly`` and ``life_years``
         (draw, strategy, year_since_start). Carriers among relatives, where the case follows them, are in all of these, per patient, from
-        the patient's own start. ``treated`` (draw, strategy, management): share of patients; ``found`` (draw, strategy): share found of
-        those with something to find; ``carriers`` (draw): their share of all, and ``mismatched_carriers`` (draw, strategy): the share of
-        all who are carriers and treated for another target than their own; ``uncertain`` and ``incidental`` (draw, strategy): variants of
-        unknown significance and findings outside the question, ``relatives_tested`` and ``relatives_found``, all per patient. Coordinates
-        ``unit``, ``kind`` and ``in_budget`` stand on ``resource``; ``attrs["crossings"]`` is the share of curve points where progression-
-        free survival was lowered to overall survival.
+        the patient's own start.
+
+        ``treated`` (draw, strategy, management): share of patients; ``carriers`` (draw): share with something to find; ``found`` and
+        ``in_time`` (draw, strategy): share of carriers found, and found in time; ``mismatched`` and ``mismatched_carriers``
+        (draw, strategy): share of patients treated on a wrong answer, and of patients who are carriers of something else and are so. Per
+        patient (draw, strategy): ``uncertain``, variants of unknown significance; ``incidental``, findings outside the question;
+        ``relatives_tested`` and ``relatives_found``.
+
+        Coordinates ``unit``, ``kind`` and ``in_budget`` stand on ``resource``; ``attrs["crossings"]`` is the share of curve points where
+        progression-free survival was lowered to overall survival.
 
     Raises
     ------
@@ -53,10 +57,10 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     qaly, life_years = xr.Variable((), 0.0), xr.Variable((), 0.0)
     first_year = xr.Variable("year_since_start", (np.arange(horizon) == 0).astype(float))
     utilities = {name: product(draws, one.utility) for name, one in case.states.items() if one.utility is not None}
-    crossings = []
+    shared, crossings = baseline(draws, case, shares, horizon), []
     for place, (management, plan) in enumerate(case.managements.items()):
         treated = weights.isel(management=place)
-        followed = course(draws, case, management, shares, horizon)
+        followed = course(draws, case, management, shared, horizon)
         crossings.append(followed.crossings)
         years = {key: _over_classes(value, treated) for key, value in followed.years.items()}
         entries = {name: _over_classes(value, treated) for name, value in followed.entries.items()}
@@ -80,7 +84,9 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     for names, number in _incidental_qaly(case, paths, shares):
         qaly = qaly + number * product(draws, names) * first_year
     carriers = shares * xr.Variable("true_class", [float(one.matched is not None) for one in case.classes.values()])
-    found = stacked([path.found for path in paths.values()], "strategy")
+    found, in_time = (
+        stacked([getattr(path, name) for path in paths.values()], "strategy") for name in ("found", "in_time")
+    )
     running, at_start = _by_resource(case, flows), _by_resource(case, once)
     variables = {
         "activity": running.isel(measure=0),
@@ -91,8 +97,10 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         "life_years": life_years,
         "treated": patients.sum("true_class"),
         "found": (found * carriers).sum("true_class") / carriers.sum("true_class"),
+        "in_time": (in_time * carriers).sum("true_class") / carriers.sum("true_class"),
         "carriers": carriers.sum("true_class"),
-        "mismatched_carriers": _mismatched(case, paths, carriers),
+        "mismatched": _per_patient([path.mismatched for path in paths.values()], shares),
+        "mismatched_carriers": _per_patient([path.mismatched for path in paths.values()], carriers),
         "uncertain": _per_patient([sum(path.uncertain.values(), start=_none(case)) for path in paths.values()], shares),
         "incidental": _per_patient(
             [sum(path.incidental.values(), start=_none(case)) for path in paths.values()], shares
@@ -123,10 +131,10 @@ def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataA
     """Share of patients in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year."""
     shares = class_shares(draws, case)
     weights = stacked([walk_pathway(draws, case, name).managements for name in case.strategies], "strategy") * shares
-    total = xr.Variable((), 0.0)
+    shared, total = baseline(draws, case, shares, horizon), xr.Variable((), 0.0)
     for place, management in enumerate(case.managements):
         total = total + _over_classes(
-            occupancy(draws, case, management, shares, horizon), weights.isel(management=place)
+            occupancy(draws, case, management, shared, horizon), weights.isel(management=place)
         )
     coords = {"strategy": list(case.strategies), "state": list(case.states)}
     full = total.set_dims({"draw": draws.sizes["draw"], **total.sizes})
@@ -157,13 +165,6 @@ def _with_relatives(case: Case, paths: dict[str, Pathway], patients: xr.Variable
         patients
         + found * (places == names.index(cascade.found))
         + unfound * (places == names.index(str(cascade.unfound)))
-    )
-
-
-def _mismatched(case: Case, paths: dict[str, Pathway], carriers: xr.Variable) -> xr.Variable:
-    place = list(case.managements).index(case.mismatched)
-    return (stacked([path.managements.isel(management=place) for path in paths.values()], "strategy") * carriers).sum(
-        "true_class"
     )
 
 

@@ -214,13 +214,16 @@ def reference_curve(mixture: Any, shares: Any, ratios: Any) -> xr.DataArray:
     >>> reference_curve(seen, halves, ratios).values.round(6).tolist()
     [1.0, 0.5]
     """
-    seen = mixture.clip(min=1e-300)
+    seen, share, ratio = xr.broadcast(mixture.clip(min=1e-300), shares, ratios)
+    order = ("true_class", *mixture.dims)
+    seen, share, ratio = (one.transpose(*order).to_numpy() for one in (seen, share, ratio))
+    seen = seen[0]
     # The mean ratio gives too little cumulative hazard (Jensen), and from there Newton's steps on a convex curve never overshoot.
-    cumulative = -np.log(seen) / (shares * ratios).sum("true_class")
+    cumulative = -np.log(seen) / (share * ratio).sum(axis=0)
     for _ in range(100):
-        parts = shares * np.exp(-ratios * cumulative)
-        step = (parts.sum("true_class") - seen) / (ratios * parts).sum("true_class").clip(min=1e-300)
-        cumulative = cumulative + step
-        if float(np.abs(step / (1 + cumulative)).max()) < 1e-13:
+        parts = share * np.exp(-ratio * cumulative)
+        step = (parts.sum(axis=0) - seen) / np.maximum((ratio * parts).sum(axis=0), 1e-300)
+        cumulative += step
+        if (np.abs(step) < 1e-13 * (1 + cumulative)).all():
             break
-    return np.exp(-cumulative).where(mixture > 0, 0.0).transpose(..., "cycle")
+    return mixture.copy(data=np.where(mixture > 0, np.exp(-cumulative), 0.0)).transpose(..., "cycle")

@@ -21,8 +21,8 @@ class Pathway:
 
     ``managements`` (…, management, true_class): probability. Numbers per patient (…, true_class): ``performed``, ``uncertain`` and
     ``incidental`` by test; ``repeats``, samples taken again; ``positives`` and ``found``, positive answers and those of them that are
-    right; ``in_time``, right answers that come in time; ``relatives_tested``, ``relatives_found`` and ``relatives_unfound``, the last two
-    of the carriers among relatives.
+    right; ``in_time``, right answers that come in time; ``mismatched``, wrong answers acted on; ``relatives_tested``, and of the carriers
+    among relatives ``relatives_found`` and ``relatives_unfound``.
     """
 
     managements: xr.Variable
@@ -33,6 +33,7 @@ class Pathway:
     positives: xr.Variable
     found: xr.Variable
     in_time: xr.Variable
+    mismatched: xr.Variable
     relatives_tested: xr.Variable
     relatives_found: xr.Variable
     relatives_unfound: xr.Variable
@@ -165,6 +166,7 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
         found + wrong,
         found,
         right_in_time,
+        wrong_in_time * followed,
         *_relatives(draws, case, strategy, found),
     )
 

@@ -8,7 +8,7 @@ from pmbudget.inputs.cases import Case
 from pmbudget.patient import markov_trace, simulate
 from pmbudget.patient.course import course
 from pmbudget.patient.outcomes import occupancy_by_strategy
-from pmbudget.patient.tree import class_shares, walk_pathway
+from pmbudget.patient.tree import walk_pathway
 
 NAME = {"sv": "x", "en": "x"}
 VALUES = {
@@ -43,6 +43,8 @@ def small_case(**changed):
     given = {
         "label": NAME,
         "question": NAME,
+        "finding": NAME,
+        "action": NAME,
         "evidence": "assumption",
         "source": {"title": "Made up"},
         "comparator": "untested",
@@ -137,7 +139,7 @@ def table(draws=3, **values):
 
 
 def usual_course(case, draws, management="usual"):
-    return course(draws, case, management, class_shares(draws, case), YEARS)
+    return course(draws, case, management, None, YEARS)
 
 
 def first(variable):
