@@ -1,7 +1,7 @@
-"""What to find out first about a scenario: what uncertainty costs, in which parameters it lies, which study pays, and how to learn by doing.
+"""What to find out first about a scenario: what uncertainty costs, where it lies, which study pays, and how to learn by doing.
 
-Everything is counted per patient of the draws behind the budget, at one threshold, and carried to Sweden by the patients and the pace of the
-scenario. Costs of studies and times to a result enter by their expected values.
+Everything is counted per patient of the draws behind the budget, at one threshold, and carried to Sweden by the patients and the
+pace of the scenario. Costs of studies and times to a result enter by their expected values.
 """
 
 from itertools import product
@@ -47,7 +47,7 @@ def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
     DataFrame
         Index year; ``patients`` eligible and ``use`` the share on the new strategy (expected values); ``information`` the expected loss of
         the best choice on present knowledge (EVPI x patients) and ``implementation`` that of the scenario's use against that choice
-        (EVPIM x patients); SEK of the year, undiscounted.
+        (EVPIM x patients); ``error`` the Monte Carlo standard error of ``information``; SEK of the year, undiscounted.
     """
     patients, use = national_use(scenario, results)
     shares = xr.DataArray(
@@ -59,6 +59,9 @@ def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
     frame = pd.DataFrame({"patients": patients, "use": use["new"]})
     frame["information"] = float(found["evpi"]) * patients
     frame["implementation"] = found["evpim"].to_series() * patients
+    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    missed = benefit.max("strategy") - benefit.isel(strategy=int(benefit.mean("draw").argmax("strategy")))
+    frame["error"] = float(missed.std("draw")) / np.sqrt(missed.size) * patients
     return frame
 
 
@@ -119,13 +122,19 @@ def sets_ranked(
     return frame
 
 
+def most_valuable(scenario: Scenario, table: xr.Dataset, ranked: pd.DataFrame, *, number: int = 5) -> xr.DataArray:
+    """The most valuable parameters as one set (draw, parameter), no more than there are draws for."""
+    few = max(1, min(number, table.sizes["draw"] // draws_needed(0) - 1))
+    return learnable(scenario, table).sel(parameter=[str(name) for name in ranked.index[:few]])
+
+
 def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float, seed: int) -> pd.DataFrame:
     """The proposed studies of a case by size, with what each is worth to Sweden less its price.
 
     Returns
     -------
     DataFrame
-        One row per study and size: study, n, participants, ``evsi`` and ``se`` (SEK per patient), ``reached`` (discounted patients after
+        One row per study and size: study, n, participants, ``years`` to the result, ``evsi`` and ``se`` (SEK per patient), ``reached`` (discounted patients after
         the result), ``cost`` (SEK), ``enbs`` (SEK) and ``best`` (whether the size is the study's optimum and pays).
     """
     known = learnable(scenario, table, studied=True)
@@ -152,6 +161,7 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
                 "study": name,
                 "n": study.sizes,
                 "participants": participants,
+                "years": _mean(table, study.years),
                 "evsi": worth.to_numpy(),
                 "se": worth["se"].to_numpy(),
                 "reached": reached,
@@ -253,8 +263,8 @@ def rollouts_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, 
 def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataFrame:
     """What uncertainty costs the state and the regions once the scenario is committed to, with its agreement and without sharing.
 
-    Health is counted where responsibility for care lies, with the regions; the cost of patients over their whole course falls on the regions
-    less what the agreement moves to the state. Against today's use.
+    Health is counted where responsibility for care lies, with the regions; the cost of patients over their whole course falls on the
+    regions less what the agreement moves to the state. Against today's use, costs of change left out.
 
     Returns
     -------
