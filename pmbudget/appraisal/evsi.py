@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal.cea import Threshold
-from pmbudget.appraisal.regression import spline_columns
+from pmbudget.appraisal.splines import spline_columns
 from pmbudget.appraisal.voi import by_strategy, conditionals, set_of, worth_of
 from pmbudget.evidence.studies import Study
 
@@ -114,7 +114,10 @@ def study_values(parameters: xr.DataArray, study: Study, draws: int) -> dict[str
         raise ValueError("parameters has no names; give a DataArray (draw, parameter) with the coordinate parameter")
     names = [str(name) for name in parameters["parameter"].to_numpy()]
     if missing := [name for name in study.parameters if name not in names]:
-        raise ValueError(f"the study tells of {', '.join(missing)}, which parameters does not have: {', '.join(names)}")
+        raise ValueError(
+            f"the study tells of {', '.join(missing)}, which is not among the {len(names)} parameters given; "
+            "add its draws, or name another"
+        )
     values = set_of(parameters, draws)
     return {name: values[:, names.index(name)] for name in study.parameters}
 

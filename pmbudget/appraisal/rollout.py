@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pmbudget.appraisal.evsi import expected_after
+from pmbudget.appraisal.voi import evppi
 
 RATIOS = (0.0, 0.001, 0.01, 0.1, 1.0)
 """Variances of region and of region and period that the mixed model tries, as multiples of one patient's."""
@@ -152,7 +153,8 @@ def rollout_value(
     -------
     DataFrame
         One row per analysis: ``periods`` observed; ``error`` the standard error with which the effect is estimated (missing where it
-        cannot be told from the trend); ``evsi`` what the data add to the decision; ``meanwhile`` expected net benefit of use until then;
+        cannot be told from the trend); ``evsi`` what the data add to the decision, and its standard error ``se``; ``meanwhile`` expected
+        net benefit of use until then;
         ``value`` of it all, data paid for, against no use at all; ``withdrawn`` the probability of withdrawal. SEK present value.
     """
     periods = design.exposure.shape[1]
@@ -165,19 +167,25 @@ def rollout_value(
     for analysis in analyses:
         until = design.until(analysis)
         estimate = until.analyse(data[:, :, :analysis])
-        known = expected_after(benefit, estimate[:, None]) if estimate is not None else np.full(1, benefit.mean())
         later, stop = float(used[analysis:].sum()), -reversal_cost * present[analysis]
-        informed = float(np.maximum(known * later, stop).mean())
-        uninformed = max(float(benefit.mean()) * later, stop)
+        going_on = benefit * later
+        known, told, error = np.full(1, going_on.mean()), 0.0, 0.0
+        if estimate is not None:
+            known = expected_after(going_on, estimate[:, None])
+            # Going on or withdrawing are two strategies, and the estimate is what is known of them.
+            costs = np.column_stack([np.full_like(going_on, -stop), -going_on])
+            told, error = evppi(costs, np.zeros_like(costs), estimate, wtp=0.0).loc[0, ["evppi", "se"]]
         meanwhile = float(used[:analysis].sum()) * float(benefit.mean())
+        paid = study_cost * float(present[:analysis].sum())
         rows.append(
             {
                 "periods": analysis,
                 "error": float((estimate - effect).std()) if estimate is not None else np.nan,
-                "evsi": informed - uninformed,
+                "evsi": float(told),
+                "se": float(error),
                 "meanwhile": meanwhile,
-                "value": meanwhile + informed - study_cost * float(present[:analysis].sum()),
-                "withdrawn": float((known * later < stop).mean()),
+                "value": meanwhile + max(float(going_on.mean()), stop) + float(told) - paid,
+                "withdrawn": float((known < stop).mean()),
             }
         )
     return pd.DataFrame(rows)

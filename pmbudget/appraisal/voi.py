@@ -9,13 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.cea import Threshold
-from pmbudget.appraisal.regression import (
-    Conditional,
-    draws_needed,
-    gaussian_process,
-    lack_of_fit,
-    spline_columns,
-)
+from pmbudget.appraisal.gaussian import gaussian_process
+from pmbudget.appraisal.smoothing import Conditional, draws_needed, lack_of_fit
+from pmbudget.appraisal.splines import spline_columns
 
 Method = Literal["spline", "gp"]
 ERROR_CELLS = 100_000

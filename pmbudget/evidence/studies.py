@@ -5,15 +5,12 @@ statistics (draw, statistic); ``summary`` what an estimate would report of them;
 draw (data set, draw), up to a constant of the data set. ``n`` is the number of participants, in each arm where there are two.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
-import xarray as xr
 from scipy import special
-
-from pmbudget.inputs.research import Measure
 
 Values = Mapping[str, np.ndarray]
 """Drawn values by parameter, each (draw)."""
@@ -307,34 +304,6 @@ class JointStudy:
         """The sum of the parts'."""
         parts = zip(self.parts, self._split(data), strict=True)
         return np.sum([part.log_likelihood(own, values, n) for part, own in parts], axis=0)
-
-
-def designed(measures: Sequence[Measure], draws: xr.Dataset) -> Study:
-    """The study that a case's measures describe, with the expected values of what its design takes as known.
-
-    A share of rows that are missing or wrong stays as uncertain as its parameter.
-    """
-    parts = tuple(_designed(measure, draws) for measure in measures)
-    return parts[0] if len(parts) == 1 else JointStudy(parts)
-
-
-def _designed(measure: Measure, draws: xr.Dataset) -> Study:
-    def known(name: str | None, otherwise: float) -> float:
-        return otherwise if name is None else float(draws[name].mean())
-
-    match measure.design:
-        case "normal":
-            return NormalStudy(measure.parameter, known(measure.sd, 1.0), measure.log, measure.times)
-        case "binomial":
-            return BinomialStudy(measure.parameter)
-        case "two_arm_binomial":
-            return TwoArmBinomialStudy(measure.parameter, str(measure.treatment))
-        case "survival":
-            follow_up, accrual = float(measure.follow_up or 0), float(measure.accrual)
-            return SurvivalStudy(measure.parameter, follow_up, accrual, known(measure.shape, 1.0))
-        case _:
-            rates = {name: getattr(measure, name) for name in ("missing", "false_negative", "false_positive")}
-            return RegisterStudy(measure.parameter, **{name: rate for name, rate in rates.items() if rate is not None})
 
 
 def _share(values: Values, name: str) -> np.ndarray:

@@ -52,7 +52,7 @@ def _study_sentence(scenario: Scenario, studies: pd.DataFrame, options: pd.DataF
         return words("info_headline_no_study", choice=choice)
     return words(
         "info_headline_study",
-        study=words.label(proposed(scenario).studies[best["study"]].label),
+        study=words("quoted", text=words.label(proposed(scenario).studies[best["study"]].label)),
         participants=words.number(best["participants"]),
         cost=words.msek(best["cost"]),
         enbs=words.msek(best["enbs"]),
@@ -100,7 +100,7 @@ def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, wor
     title = words("info_loss_title", first=words.msek(losses["information"].iloc[0]))
     years.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
     grid = np.linspace(0, 2 * max(thresholds(scenario).values()), 401)
-    values = evpi(results.cost, results.qaly, grid)
+    values = np.asarray(evpi(results.cost, results.qaly, grid))
     curve.plot(grid / 1e3, values / 1e3, color=COLOURS["new"], linewidth=2)
     curve.axvline(wtp / 1e3, color="black", linestyle="--", linewidth=1)
     curve.set_xlabel(words("info_evpi_x"))
@@ -109,8 +109,9 @@ def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, wor
     numbered(curve.xaxis, words)
     numbered(curve.yaxis, words, 0 if float(values.max()) > 5e3 else 1)
     curve.set_xticks(np.linspace(0, grid[-1] / 1e3, 5))
-    most = words("info_evpi_title", wtp=words.number(float(grid[int(values.argmax())]), -4))
-    curve.set_title(wrapped(most, 48), loc="left", fontweight="bold", fontsize=12)
+    at = words.number(float(evpi(results.cost, results.qaly, wtp)), -2)
+    title = words("info_evpi_title", wtp=words.number(wtp), value=at)
+    curve.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("info_loss_alt"))
 
@@ -289,11 +290,11 @@ def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
     """Orders and paces of regions: how well each would tell the effect, what that is worth, and what all of it comes to."""
     rows = [
         [
-            words("info_rollout_own") if row["order"] == "own" else words(f"info_rollout_order.{row['order']}"),
-            words("not_applicable") if row["order"] == "own" else words.number(row["waves"]),
+            words(f"info_rollout_order.{row['order'] if row['waves'] != 1 else 'together'}"),
+            words.number(row["waves"]) if row["waves"] else words("not_applicable"),
             words.number(row["periods"]),
             words("info_rollout_unknown") if row["error"] != row["error"] else words.number(100 * row["error"], 1),
-            words.msek(row["evsi"]),
+            words.span_msek(_around(row["evsi"], row["se"])),
             words.msek(row["meanwhile"]),
             words.msek(row["value"]),
         ]

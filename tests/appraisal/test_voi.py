@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 from scipy.stats import norm
 
 from pmbudget.appraisal import evpi, evppi, evppi_by_group, evppi_by_parameter, fit_check, parameter_table
-from pmbudget.appraisal.regression import draws_needed
+from pmbudget.appraisal.smoothing import draws_needed
 
 SEEDS = range(20)
 

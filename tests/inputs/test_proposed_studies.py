@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from pmbudget.appraisal import BinomialStudy, JointStudy, NormalStudy, RegisterStudy, SurvivalStudy
-from pmbudget.evidence.studies import designed
+from pmbudget.evidence.proposed import designed
 from pmbudget.inputs.research import Measure, ProposedStudy
 
 
