@@ -88,6 +88,16 @@ def test_larger_studies_tell_no_less_and_the_best_is_the_highest(scenario, studi
         assert (best["enbs"] == frame["enbs"].max()).all()
 
 
+def test_cleaner_register_data_are_worth_more(scenario, results, table, studies):
+    frame = information.data_quality(scenario, results, table, studies, wtp=WTP, seed=1)
+    assert len(frame) == 1
+    row = frame.iloc[0]
+    assert row["as_is"] < row["clean"]
+    assert row["known"] < row["clean"] * 1.05
+    reached = studies[studies["study"] == frame.index[0]]["reached"].iloc[0]
+    assert row["worth"] == pytest.approx((row["clean"] - row["as_is"]) * reached)
+
+
 def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies):
     options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
     assert options.loc["reject", "value"] == 0
@@ -168,6 +178,10 @@ def test_every_table_and_figure_of_the_chapter_can_be_made(
         pages.options_table(scenario, options, words),
         pages.states_table(states, words),
         pages.rollouts_table(rollouts, words),
+        pages.rollouts_note(rollouts, words),
+        pages.quality_table(
+            scenario, information.data_quality(scenario, results, table, studies, wtp=WTP, seed=1), words
+        ),
         pages.burden_table(information.burden_by_payer(scenario, results, wtp=WTP), words),
     ]
     assert not [text for text in made if re.search(r"\bnan\b|[{}]", text)]

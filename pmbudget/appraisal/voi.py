@@ -84,8 +84,9 @@ def evppi(cost: Any, qaly: Any, parameters: Any, *, wtp: Threshold, method: Meth
     ----------
     cost, qaly : DataArray or array_like
         (draw, strategy), SEK and QALY.
-    parameters : DataArray or array_like
-        (draw, parameter), or (draw) for one. A parameter of few values is taken as classes.
+    parameters : DataArray, Dataset or array_like
+        (draw, parameter), or (draw) for one; of a Dataset what :func:`parameter_table` finds. A parameter of few values is taken as
+        classes.
     wtp : float or 1-D array
         SEK per QALY.
     method : {"spline", "gp"}
@@ -290,6 +291,8 @@ def by_strategy(cost: Any, qaly: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def set_of(parameters: Any, draws: int) -> np.ndarray:
     """A set of parameters as (draw, parameter), finite and of the right length."""
+    if isinstance(parameters, xr.Dataset):
+        parameters = parameter_table(parameters)
     if isinstance(parameters, xr.DataArray):
         if unknown := set(parameters.dims) - {"draw", "parameter"}:
             raise ValueError(f"parameters has the dims {', '.join(map(str, unknown))}; give it over draw and parameter")

@@ -8,11 +8,12 @@ from pmbudget.information.loss import burden_by_payer, four_states, yearly_loss
 from pmbudget.information.national import national_use, proposed
 from pmbudget.information.parameters import learnable, most_valuable, parameters_ranked, sets_ranked
 from pmbudget.information.rollouts import rollouts_valued
-from pmbudget.information.studies import choices, studies_valued
+from pmbudget.information.studies import choices, data_quality, studies_valued
 
 __all__ = [
     "burden_by_payer",
     "choices",
+    "data_quality",
     "four_states",
     "learnable",
     "most_valuable",

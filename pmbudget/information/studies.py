@@ -1,5 +1,8 @@
 """Which study pays, how large, and whether it is worth waiting for."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -9,7 +12,7 @@ from pmbudget.appraisal.evsi import evsi, expected_after
 from pmbudget.appraisal.research import adoption, best_size, enbs, population_affected
 from pmbudget.evidence.draws import generator
 from pmbudget.evidence.proposed import designed
-from pmbudget.evidence.studies import Study
+from pmbudget.evidence.studies import JointStudy, RegisterStudy, Study
 from pmbudget.information.national import (
     discount_rate,
     expected,
@@ -20,6 +23,9 @@ from pmbudget.information.national import (
 )
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
+
+QUALITIES = ("as_is", "known", "complete", "clean")
+"""A register's data: as they are, with rates of error that are known, without gaps, without gaps and errors."""
 
 
 def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float, seed: int) -> pd.DataFrame:
@@ -68,6 +74,51 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
         )
         parts.append(frame.assign(best=frame["n"] == int(best_size(net)["n"])))
     return pd.concat(parts, ignore_index=True)
+
+
+def data_quality(
+    scenario: Scenario, results: Results, table: xr.Dataset, studies: pd.DataFrame, *, wtp: float, seed: int
+) -> pd.DataFrame:
+    """What clean data are worth: each proposed study of a register, at its best size, with its data as they are and better.
+
+    Returns
+    -------
+    DataFrame
+        Index study, empty where none uses a register; ``n``, and EVSI in SEK per patient with data ``as_is``, with rates of error that are
+        ``known`` (at their expected values), with rows that are ``complete``, and ``clean`` (complete and right); ``worth`` is what
+        clean data add to the data as they are for Sweden, SEK. The same random numbers serve all.
+    """
+    rows = {}
+    for name, study in proposed(scenario).studies.items():
+        as_is = designed(study.measures, table)
+        if _improved(as_is, table, "clean") == as_is:
+            continue
+        chosen = studies[studies["study"] == name]
+        best = chosen.loc[chosen["enbs"].idxmax()]
+        found = {}
+        for quality in QUALITIES:
+            design = _improved(as_is, table, quality)
+            values, rng = _studied(table, design), generator(seed, name, 2)
+            worth = evsi(results.cost, results.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng)
+            found[quality] = float(worth[0])
+        rows[name] = {"n": int(best["n"]), **found, "worth": (found["clean"] - found["as_is"]) * best["reached"]}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["n", *QUALITIES, "worth"]).rename_axis("study")
+
+
+def _improved(study: Study, table: xr.Dataset, quality: str) -> Study:
+    """A study with better data, where it uses a register."""
+    if isinstance(study, JointStudy):
+        return replace(study, parts=tuple(_improved(part, table, quality) for part in study.parts))
+    if not isinstance(study, RegisterStudy) or quality == "as_is":
+        return study
+    if quality == "known":
+        rates = {name: getattr(study, name) for name in ("missing", "false_negative", "false_positive")}
+        fixed: dict[str, Any] = {
+            name: expected(table, rate) if isinstance(rate, str) else rate for name, rate in rates.items()
+        }
+        return replace(study, **fixed)
+    right: dict[str, Any] = {"false_negative": 0.0, "false_positive": 0.0} if quality == "clean" else {}
+    return replace(study, missing=0.0, **right)
 
 
 def choices(

@@ -304,6 +304,39 @@ def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
     return table(words("info_rollout_caption"), [words(f"info_rollout_columns.{key}") for key in keys], rows)
 
 
+def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
+    """Which order and pace gives most, by how much over the scenario's own, and which differences are chance."""
+    best, own = rollouts.iloc[0], rollouts[rollouts["order"] == "own"].iloc[0]
+    key = best["order"] if best["waves"] != 1 else "together"
+    name = words(f"info_rollout_order.{key}")
+    waves = words("info_rollout_waves", waves=words.number(best["waves"])) if best["waves"] > 1 else ""
+    return note(
+        words(
+            "info_rollout_note",
+            order=name + waves,
+            more=words.msek(best["value"] - own["value"]),
+            chance=words.msek(WIDTH * rollouts["se"].max()),
+        )
+    )
+
+
+def quality_table(scenario: Scenario, quality: pd.DataFrame, words: Words) -> Html:
+    """What clean register data are worth, or that no proposed study uses a register."""
+    if quality.empty:
+        return note(words("info_quality_none"))
+    rows = [
+        [
+            words.label(proposed(scenario).studies[str(name)].label),
+            words.number(row["n"]),
+            *(words.number(row[key]) for key in ("as_is", "known", "complete", "clean")),
+            words.msek(row["worth"]),
+        ]
+        for name, row in quality.iterrows()
+    ]
+    keys = ("study", "n", "as_is", "known", "complete", "clean", "worth")
+    return table(words("info_quality_caption"), [words(f"info_quality_columns.{key}") for key in keys], rows)
+
+
 def burden_table(burden: pd.DataFrame, words: Words) -> Html:
     """What uncertainty costs each payer with the agreement and without sharing."""
     rows = [

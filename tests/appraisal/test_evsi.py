@@ -123,6 +123,15 @@ def test_a_register_reaches_perfect_information_only_when_its_errors_are_known()
     assert huge[1] < 0.9 * limit
 
 
+def test_the_methods_agree_on_a_register_of_uncertain_quality():
+    cost, qaly, _, table = clinical()
+    study = RegisterStudy("treated", missing=0.1, false_negative="missed", false_positive="unfounded")
+    rng = np.random.default_rng(1)
+    found = [evsi(cost, qaly, table, study, wtp=1e6, n=[300], method=method, rng=rng) for method in METHODS]
+    for one in found:
+        assert abs(float(one[0] - found[0][0])) <= 2.5 * np.hypot(float(one["se"][0]), float(found[0]["se"][0]))
+
+
 def test_poorer_data_are_worth_less():
     cost, qaly, _, table = clinical()
     studies = [

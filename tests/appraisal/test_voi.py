@@ -232,6 +232,12 @@ def test_the_table_of_parameters_leaves_out_what_has_no_single_value_to_learn():
     assert parameter_table(draws, ["price"])["parameter"].to_numpy().tolist() == ["p"]
 
 
+def test_a_dataset_is_its_table():
+    cost, qaly, table = toy(1)
+    draws = table.sel(parameter=["p1", "p2"]).to_dataset(dim="parameter")
+    assert evppi(cost, qaly, draws, wtp=1)["evppi"][0] == evppi(cost, qaly, parameter_table(draws), wtp=1)["evppi"][0]
+
+
 def test_too_few_draws_for_a_set_are_refused_with_the_number_that_would_do():
     rng = np.random.default_rng(1)
     p, gain = rng.normal(size=(100, 6)), rng.normal(size=(100, 2))
