@@ -73,7 +73,10 @@ def evsi(
     for place, size in enumerate(sizes):
         data = study.simulate(values, size, rng)
         if method == "regression":
-            summary = study.summary(data, size)
+            summary = varied(study.summary(data, size))
+            if not summary.shape[1]:
+                found[place] = 0.0
+                continue
             parts = [worth_of(*block) for block in conditionals(costs, effects, summary, wtp, "spline")]
             found[place] = np.hstack(parts).T
             continue
@@ -103,9 +106,16 @@ def expected_after(benefit: np.ndarray, summary: np.ndarray) -> np.ndarray:
     summary : ndarray
         (draw, statistic): what would be reported if each draw were the truth.
     """
-    y = benefit[:, None]
+    y, summary = benefit[:, None], varied(summary)
+    if not summary.shape[1]:
+        return np.full_like(benefit, benefit.mean())
     expected: np.ndarray = spline_columns(summary, y).project(y)(np.eye(1)).fitted[0]
     return expected
+
+
+def varied(summary: np.ndarray) -> np.ndarray:
+    """The statistics that are not the same whatever is true; a study in which nothing can happen has none."""
+    return summary[:, np.ptp(summary, axis=0) > 0]
 
 
 def study_values(parameters: xr.DataArray, study: Study, draws: int) -> dict[str, np.ndarray]:

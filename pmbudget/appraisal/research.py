@@ -185,7 +185,8 @@ def adoption(
     treated_in_research : float
         Patients who get the new strategy inside the study.
     today_per_year : float or array_like
-        Share that get it by year as things are: what rejecting leaves as it is, and what a result can also end.
+        Share that get it by year as things are: what rejecting leaves as it is, and what a result can also end. With some, ``withdraw``
+        is a fifth option, so that ending what is known to be too dear is not counted as the study's doing.
 
     Returns
     -------
@@ -230,6 +231,8 @@ def adoption(
         ),
         "reject": (used(today, 0) * mean, *_certain(1)),
     }
+    if today.any():
+        rows["withdraw"] = (-reversal_cost, *_certain(2))
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "extend", "keep", "withdraw"])
     return frame.rename_axis("option").assign(best=frame["value"] == frame["value"].max())
 

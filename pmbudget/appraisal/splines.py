@@ -16,7 +16,7 @@ from pmbudget.appraisal.smoothing import Columns, enough_draws, normal_scores
 BENDS = 10
 """Columns of one parameter's spline beside its slope."""
 FEW_VALUES = 12
-"""A parameter with no more values than this (an index of a structure, a small count) is taken as classes, without an order."""
+"""A parameter with no more values than this (an index of a structure, a small count) is taken as classes."""
 INTERACTING = 6
 """At most so many parameters of a set, those with the largest effects of their own, are given interactions in pairs."""
 PAIRED = 3
@@ -108,13 +108,17 @@ def _untied(n: int, bends: int) -> Columns:
 
 
 def _classes(cell: np.ndarray, count: np.ndarray) -> Columns:
-    share = count / count.sum()
-    # Indicators weighted by the root of their share span all contrasts once the direction of the mean is taken out.
-    root = np.sqrt(share)[:, None]
-    contrasts = np.linalg.svd(np.eye(len(count)) - root @ root.T)[0][:, :-1]
-    values = contrasts / (root * np.sqrt(count.sum()))
+    """Orthonormal contrasts of classes: first the slope over their order, which a count has, then the rest, which an index has too."""
+    root = np.sqrt(count / count.sum())
+    middle = special.ndtri((np.cumsum(count) - count / 2) / count.sum())
+    slope = root * (middle - (root**2 * middle).sum())
+    slope /= np.linalg.norm(slope)
     number = len(count) - 1
-    return Columns(values[cell], np.ones(number), np.zeros(number, int), orthogonal=True)
+    # Columns weighted by the root of their share: what is left of all contrasts once mean and slope are taken out.
+    rest = np.linalg.svd(np.eye(len(count)) - np.outer(root, root) - np.outer(slope, slope))[0][:, : number - 1]
+    values = np.column_stack([slope, rest]) / (root[:, None] * np.sqrt(count.sum()))
+    group = np.minimum(np.arange(number), 1)
+    return Columns(values[cell], np.ones(number), group, orthogonal=True)
 
 
 def _bent(scores: np.ndarray, bends: int) -> Columns:

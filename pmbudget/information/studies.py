@@ -35,8 +35,8 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
     -------
     DataFrame
         One row per study and size: study, n, participants, ``years`` to the result, ``evsi`` and ``se`` (SEK per patient),
-        ``reached`` (discounted patients after
-        the result), ``cost`` (SEK), ``enbs`` (SEK) and ``best`` (whether the size is the study's optimum and pays).
+        ``reached`` (discounted patients after the result), ``cost`` (SEK), ``enbs`` (SEK) and ``best`` (whether the size is the study's
+        optimum and pays).
     """
     patients, _ = national_use(scenario, results)
     parts = []
@@ -124,7 +124,7 @@ def _improved(study: Study, table: xr.Dataset, quality: str) -> Study:
 def choices(
     scenario: Scenario, results: Results, table: xr.Dataset, studies: pd.DataFrame, *, wtp: float, seed: int
 ) -> pd.DataFrame:
-    """Introduce now, introduce and study, study first, or stay at today's use; with the proposed study that is worth most.
+    """Introduce now, introduce and study, study first, stay at today's use or withdraw; with the proposed study that is worth most.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import norm
+from scipy.stats import betabinom, norm
 
 from pmbudget.appraisal import (
     BinomialStudy,
@@ -130,6 +130,26 @@ def test_the_methods_agree_on_a_register_of_uncertain_quality():
     found = [evsi(cost, qaly, table, study, wtp=1e6, n=[300], method=method, rng=rng) for method in METHODS]
     for one in found:
         assert abs(float(one[0] - found[0][0])) <= 2.5 * np.hypot(float(one["se"][0]), float(found[0]["se"][0]))
+
+
+def test_a_study_in_which_nothing_can_happen_is_worth_nothing():
+    cost, qaly, _, _ = clinical()
+    never = named(rare=np.full(4000, 1e-12))
+    found = evsi(cost, qaly, never, BinomialStudy("rare"), wtp=1e6, n=[5], rng=np.random.default_rng(1))
+    assert (float(found[0]), float(found["se"][0])) == (0, 0)
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_a_few_patients_tell_in_order(n):
+    # Beta-binomial: E[p | k of n] is known, and so is the worth of acting on it.
+    rng, cut = np.random.default_rng(1), 0.2
+    p = rng.beta(4, 16, 20_000)
+    qaly = np.column_stack([np.full(20_000, cut), p])
+    found = evsi(0 * qaly, qaly, named(p=p), BinomialStudy("p"), wtp=1, n=[n], rng=rng)
+    after = (4 + np.arange(n + 1)) / (20 + n)
+    exact = (betabinom(n, 4, 16).pmf(np.arange(n + 1)) * np.maximum(after - cut, 0)).sum()
+    assert float(found[0]) == pytest.approx(exact, abs=2.5 * float(found["se"][0]))
+    assert float(found["se"][0]) < 0.15 * exact
 
 
 def test_poorer_data_are_worth_less():

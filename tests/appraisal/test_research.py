@@ -163,6 +163,7 @@ def test_a_result_can_also_end_the_use_of_today():
         "approve_with_research": 50 * 10 + (30 * 300 - 20) / 2,
         "only_in_research": 40 * 10 + (30 * 250 - 20) / 2,
         "reject": 160 * 10,
+        "withdraw": -20,
     }
     assert found.loc["only_in_research", ["extend", "keep", "withdraw"]].tolist() == [0.5, 0, 0.5]
 
