@@ -1,7 +1,16 @@
 """Is it worth it, and what should we find out first?"""
 
-from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal.acceptability import ceac, ceaf, expected_loss
+from pmbudget.appraisal.cea import (
+    credible_ellipse,
+    efficiency_frontier,
+    icer_table,
+    net_health_benefit,
+    net_monetary_benefit,
+    price_threshold,
+)
 from pmbudget.appraisal.evsi import evsi
+from pmbudget.appraisal.importance import variance_share
 from pmbudget.appraisal.research import (
     adoption,
     best_size,
@@ -33,18 +42,25 @@ __all__ = [
     "adoption",
     "best_size",
     "ceac",
+    "ceaf",
+    "credible_ellipse",
+    "efficiency_frontier",
     "enbs",
     "evpi",
     "evppi",
     "evppi_by_group",
     "evppi_by_parameter",
     "evsi",
+    "expected_loss",
     "fit_check",
     "icer_table",
+    "net_health_benefit",
     "net_monetary_benefit",
     "parameter_table",
     "population_affected",
+    "price_threshold",
     "rollout_value",
     "uncertainty_burden",
     "value_of_implementation",
+    "variance_share",
 ]

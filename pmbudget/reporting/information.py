@@ -313,7 +313,7 @@ def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
     return note(
         words(
             "info_rollout_note",
-            order=name + waves,
+            order=words("quoted", text=name) + waves,
             more=words.msek(best["value"] - own["value"]),
             chance=words.msek(WIDTH * rollouts["se"].max()),
         )
