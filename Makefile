@@ -26,6 +26,7 @@ bench: $(READY)  ## speed and memory beside plain references
 	$(BIN)/python benchmarks/capacity.py
 	$(BIN)/python benchmarks/markov.py
 	$(BIN)/python benchmarks/national_budget.py
+	$(BIN)/python benchmarks/value_of_information.py
 
 lab: $(READY)  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

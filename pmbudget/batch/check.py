@@ -8,7 +8,7 @@ from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import Agreement
 from pmbudget.inputs.cases import read_case
-from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
+from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
@@ -60,7 +60,7 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")
             ]
-        read |= watched.read
+        read |= watched.read | {name for _, name in references(scenario.case.research)}
         read |= {name for name in [scenario.case.utility_population] if name}
         read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
         known |= dict(scenario.parameters)

@@ -25,6 +25,7 @@ from pmbudget.inputs.programmes import (
     TransitionItem,
     Uptake,
 )
+from pmbudget.inputs.research import Research
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
@@ -71,6 +72,7 @@ class Case(Strict):
     follow_up: FollowUp | None = None
     levers: dict[str, Lever] = Field(default_factory=dict)
     capacity: Capacity | None = None
+    research: Research | None = None
 
     @property
     def has_curves(self) -> bool:

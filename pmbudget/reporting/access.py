@@ -102,7 +102,9 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     row += [words.number(float(without.sel(mix=mix).sum("region").mean())) for mix in ("today", *courses(scenario))]
     row.append(words.span(interval_frame(lost.sum("region")).iloc[0], digits=1))
     header = [words("region"), words("access_misuse_columns.eligible")]
-    header += [words("access_misuse_columns.without", mix=words(f"mixes.{mix}")) for mix in ("today", *courses(scenario))]
+    header += [
+        words("access_misuse_columns.without", mix=words(f"mixes.{mix}")) for mix in ("today", *courses(scenario))
+    ]
     header.append(words("access_misuse_columns.qaly"))
     caption = words("access_misuse_caption", period=f"{scenario.years[0]}–{scenario.years[-1]}")
     return table(f"{caption}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])

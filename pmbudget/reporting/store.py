@@ -43,6 +43,13 @@ def store_implementation(output_dir: str, scenario: Scenario, results: Results) 
         implementation_frame(scenario, results).to_parquet(Path(output_dir) / "implementation.parquet")
 
 
+def store_information(output_dir: str, ranked: pd.DataFrame, studies: pd.DataFrame) -> None:
+    """Value of each parameter (``evppi.parquet``) and of each proposed study by size; nothing where ``output_dir`` is empty."""
+    if output_dir:
+        ranked.reset_index().to_parquet(Path(output_dir) / "evppi.parquet")
+        studies.to_parquet(Path(output_dir) / "studies.parquet")
+
+
 def _excel_csv(frame: pd.DataFrame, path: Path) -> None:
     """A CSV that Swedish Excel opens as a table: semicolons, decimal comma, UTF-8 with a byte order mark."""
     frame.to_csv(path, sep=";", decimal=",", index=False, encoding="utf-8-sig")
