@@ -128,7 +128,7 @@ def load_scenario(
     Parameters
     ----------
     name_or_path : str or Path
-        A file in ``<folder>/scenarios`` without its ending, or a path.
+        A file in ``<folder>/scenarios`` without its ending (``<case>/<name>`` for a scenario of one case alone), or a path.
     folder : str or Path
         Looked for in the working directory, then beside the package.
     overrides : mapping
@@ -198,6 +198,9 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
     if base is None:
         return document, dict(document.data)
     parent = path.parent / f"{base}.yaml"
+    if not parent.is_file() or parent == path:
+        # A case's own scenarios stand in a folder below the general ones and may build on them.
+        parent = next((each for each in [path.parent.parent / parent.name] if each.is_file()), parent)
     line = document.line(["base"])
     if parent in (path, *below):
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])
