@@ -197,10 +197,9 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
     base = document.data.get("base")
     if base is None:
         return document, dict(document.data)
-    parent = path.parent / f"{base}.yaml"
-    if not parent.is_file() or parent == path:
-        # A case's own scenarios stand in a folder below the general ones and may build on them.
-        parent = next((each for each in [path.parent.parent / parent.name] if each.is_file()), parent)
+    # A case's own scenarios stand in a folder below the general ones and may build on them.
+    beside, above_it = path.parent / f"{base}.yaml", path.parent.parent / f"{base}.yaml"
+    parent = above_it if above_it.is_file() and (beside == path or not beside.is_file()) else beside
     line = document.line(["base"])
     if parent in (path, *below):
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])
