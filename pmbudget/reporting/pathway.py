@@ -197,11 +197,8 @@ def course_chart(scenario: Scenario, draws: xr.Dataset, words: Words) -> Picture
     axes[0].set_ylabel(words("course_y"))
     axes[1].legend(loc="upper right", fontsize=10)
     new, old = (_tenths(alive[name], words) for name in (case.new, case.comparator))
-    years = words.number(check)
-    if new == old:
-        title = words("course_same", years=years, new=new)
-    else:
-        title = words("course_title", years=years, new=new, old=old)
+    key = "course_same" if new == old else "course_title"
+    title = words(key, years=words.number(check), new=new, old=old)
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("course_alt"))
