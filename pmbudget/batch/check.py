@@ -28,7 +28,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     for path in sorted((root / "cases").glob("*/case.yaml")):
         name = path.parent.name
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)
-    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").glob("*.yaml"))]
+    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").rglob("*.yaml"))]
     whole: list[Scenario] = []
     for scenario in scenarios:
         try:

@@ -79,6 +79,11 @@ class Case(Strict):
         """Whether the course is survival curves; else it is moves between states."""
         return self.managements[self.reference].overall is not None
 
+    @property
+    def matched(self) -> list[str]:
+        """The managements that a right answer leads to, each once: several classes may lead to the same."""
+        return list(dict.fromkeys(one.matched for one in self.classes.values() if one.matched))
+
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         wrong = [

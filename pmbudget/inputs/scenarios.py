@@ -180,7 +180,7 @@ def load_scenario(
     Parameters
     ----------
     name_or_path : str or Path
-        A file in ``<folder>/scenarios`` without its ending, or a path.
+        A file in ``<folder>/scenarios`` without its ending (``<case>/<name>`` for a scenario of one case alone), or a path.
     folder : str or Path
         Looked for in the working directory, then beside the package.
     overrides : mapping
@@ -260,7 +260,9 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
     base = document.data.get("base")
     if base is None:
         return document, dict(document.data)
-    parent = path.parent / f"{base}.yaml"
+    # A case's own scenarios stand in a folder below the general ones and may build on them.
+    beside, above_it = path.parent / f"{base}.yaml", path.parent.parent / f"{base}.yaml"
+    parent = above_it if above_it.is_file() and (beside == path or not beside.is_file()) else beside
     line = document.line(["base"])
     if parent in (path, *below):
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])
