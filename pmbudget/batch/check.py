@@ -9,7 +9,7 @@ from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import Agreement
 from pmbudget.inputs.cases import read_case
-from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
+from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
 from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
@@ -31,7 +31,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     for path in sorted((root / "cases").glob("*/case.yaml")):
         name = path.parent.name
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)
-    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").glob("*.yaml"))]
+    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").rglob("*.yaml"))]
     whole: list[Scenario] = []
     for scenario in scenarios:
         try:
@@ -63,7 +63,7 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")
             ]
-        read |= watched.read
+        read |= watched.read | {name for _, name in references(scenario.case.research)}
         read |= {name for name in [scenario.case.utility_population] if name}
         read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
         known |= dict(scenario.parameters)

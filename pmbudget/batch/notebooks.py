@@ -27,8 +27,10 @@ CHAPTERS = (
     Chapter("01_evidence", PATIENT, 0),
     Chapter("02_patient_pathway", PATIENT, 1),
     Chapter("03_cost_effectiveness", PATIENT, 1),
+    Chapter("04_implementation", EVERYTHING, 1),
     Chapter("05_budget_impact", EVERYTHING, 1),
     Chapter("06_agreement", EVERYTHING, 1, ("agreements/*.yaml", "scenarios/*.yaml", "funding/*.yaml")),
+    Chapter("07_value_of_information", EVERYTHING, 1),
 )
 COMPARISON = Chapter("08_compare_scenarios", (), 2)
 """The notebook of a batch, once its runs are there."""

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
+from pmbudget.inputs.capacity import Capacity
 from pmbudget.inputs.courses import Management, Mortality, State
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
@@ -24,6 +25,7 @@ from pmbudget.inputs.programmes import (
     TransitionItem,
     Uptake,
 )
+from pmbudget.inputs.research import Research
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
@@ -69,11 +71,18 @@ class Case(Strict):
     borne_elsewhere: tuple[BorneElsewhere, ...] = ()
     follow_up: FollowUp | None = None
     levers: dict[str, Lever] = Field(default_factory=dict)
+    capacity: Capacity | None = None
+    research: Research | None = None
 
     @property
     def has_curves(self) -> bool:
         """Whether the course is survival curves; else it is moves between states."""
         return self.managements[self.reference].overall is not None
+
+    @property
+    def matched(self) -> list[str]:
+        """The managements that a right answer leads to, each once: several classes may lead to the same."""
+        return list(dict.fromkeys(one.matched for one in self.classes.values() if one.matched))
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -152,6 +161,7 @@ class Case(Strict):
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
         yield from [("prices", name, self.resources) for name in (self.prices.resources if self.prices else ())]
+        yield from [(key, name, self.resources) for key, name in (self.capacity.resources() if self.capacity else ())]
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

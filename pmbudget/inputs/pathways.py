@@ -77,11 +77,13 @@ class Strategy(Strict):
 class TrueClass(Strict):
     """A true class of patient: how common, what follows when it is found, what it means for prognosis when it is not.
 
-    What a class that ``waits`` leads to comes later in the disease, so that no answer is too late for it.
+    A prevalence ``of_rest`` is of those in none of the classes before. What a class that ``waits`` leads to comes later in the disease,
+    so that no answer is too late for it.
     """
 
     label: Text
     prevalence: Literal["else"] | Ref = Field(union_mode="left_to_right")
+    of_rest: bool = False
     matched: str | None = None
     waits: bool = False
     prognosis_progression_free: tuple[Ref, ...] = ()

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
+from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
     Document,
@@ -106,6 +107,7 @@ class ScenarioFile(Strict):
     agreement: str | None = None
     pace: AgreedPace | None = None
     levers: tuple[str, ...] = ()
+    laboratories: Organisation | None = None
     overrides: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     evidence: Evidence
@@ -180,7 +182,7 @@ def load_scenario(
     Parameters
     ----------
     name_or_path : str or Path
-        A file in ``<folder>/scenarios`` without its ending, or a path.
+        A file in ``<folder>/scenarios`` without its ending (``<case>/<name>`` for a scenario of one case alone), or a path.
     folder : str or Path
         Looked for in the working directory, then beside the package.
     overrides : mapping
@@ -261,7 +263,9 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
     base = document.data.get("base")
     if base is None:
         return document, dict(document.data)
-    parent = path.parent / f"{base}.yaml"
+    # A case's own scenarios stand in a folder below the general ones and may build on them.
+    beside, above_it = path.parent / f"{base}.yaml", path.parent.parent / f"{base}.yaml"
+    parent = above_it if above_it.is_file() and (beside == path or not beside.is_file()) else beside
     line = document.line(["base"])
     if parent in (path, *below):
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])

@@ -93,7 +93,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
     found, in_time = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") for name in ("found", "in_time")
     )
-    running, at_start = _by_resource(case, flows), _by_resource(case, once)
+    running = _by_resource(case, flows, xr.Variable(("measure", "year_since_start"), np.zeros((2, horizon))))
+    at_start = _by_resource(case, once, xr.Variable("measure", np.zeros(2)))
     variables = {
         "activity": running.isel(measure=0),
         "cost": running.isel(measure=1),
@@ -230,11 +231,14 @@ def _incidental_qaly(
 
 
 def _resources(case: Case) -> list[str]:
-    return [name for name, resource in case.resources.items() if resource.kind != "transition"]
+    # What the change costs and what others bear of testing is no patient's use, but the programme's.
+    programme = {part.resource for part in case.borne_elsewhere}
+    return [
+        name for name, resource in case.resources.items() if resource.kind != "transition" and name not in programme
+    ]
 
 
-def _by_resource(case: Case, parts: dict[str, list[xr.Variable]]) -> xr.Variable:
-    nothing = xr.Variable("measure", [0.0, 0.0])
+def _by_resource(case: Case, parts: dict[str, list[xr.Variable]], nothing: xr.Variable) -> xr.Variable:
     return stacked([sum(parts[name], start=nothing) for name in _resources(case)], "resource")
 
 

@@ -55,6 +55,8 @@ IMPOSSIBLE = 0.01
 def class_shares(draws: Draws, case: Case) -> xr.Variable:
     """Share of each true class (true_class, …); the complement goes to the class with ``else``.
 
+    A prevalence ``of_rest`` is of those whom the classes before leave: share = prevalence x (1 - sum of the shares before).
+
     Classes exclude each other, but their shares are learnt one by one, so that far out in the tails they can add up to more than all
     patients. In such a rare draw they are scaled to all patients and none is left over.
 
@@ -63,8 +65,13 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
     ValueError
         The shares sum to more than 1 in more than one draw in a hundred; the first is named.
     """
-    stated = {name: product(draws, [one.prevalence]) for name, one in case.classes.items() if one.prevalence != "else"}
-    total = sum(stated.values(), start=NOBODY)
+    stated: dict[str, xr.Variable] = {}
+    total = NOBODY
+    for name, one in case.classes.items():
+        if one.prevalence != "else":
+            prevalence = product(draws, [one.prevalence])
+            stated[name] = prevalence * (1 - total) if one.of_rest else prevalence
+            total = total + stated[name]
     over = np.atleast_1d(total.to_numpy()) > 1
     if over.mean() > IMPOSSIBLE:
         draw = int(np.flatnonzero(over)[0])

@@ -23,11 +23,10 @@ FEW_ALIVE = 0.1
 def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """How many are found and treated by each strategy, and what share of diagnostics is staff."""
     case = scenario.case
-    matched = _matched(case)
     found, treated, staff = {}, {}, {}
     for name in (case.comparator, case.new):
         found[name] = outcomes["found"].sel(strategy=name)
-        treated[name] = outcomes["treated"].sel(strategy=name, management=matched).sum("management")
+        treated[name] = outcomes["treated"].sel(strategy=name, management=case.matched).sum("management")
         staff[name] = staff_share_of(case, outcomes["cost_once"].sel(strategy=name))
     gained = treated[case.new] - treated[case.comparator]
     label = {name: words.label(case.strategies[name].label) for name in found}
@@ -52,10 +51,6 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
     )
 
 
-def _matched(case: Case) -> list[str]:
-    return [one.matched for one in case.classes.values() if one.matched]
-
-
 def _percent(values: xr.DataArray, words: Words) -> str:
     row = interval_frame(values).iloc[0]
     return f"{words.span(row, per=0.01, digits=0)} %"
@@ -74,7 +69,7 @@ def tree_chart(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, word
     for axis, name in zip(axes, (case.comparator, case.new), strict=True):
         tree = pathway_tree(case, draws, outcomes.sel(strategy=name), words)
         _draw_tree(axis, words.label(case.strategies[name].label), tree, words)
-        shares.append(float(outcomes["treated"].sel(strategy=name, management=_matched(case)).sum("management").mean()))
+        shares.append(float(outcomes["treated"].sel(strategy=name, management=case.matched).sum("management").mean()))
     old, new = (words.percent(share) for share in shares)
     title = words("tree_title", old=old, new=new, action=words.label(case.action))
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
@@ -202,7 +197,8 @@ def course_chart(scenario: Scenario, draws: xr.Dataset, words: Words) -> Picture
     axes[0].set_ylabel(words("course_y"))
     axes[1].legend(loc="upper right", fontsize=10)
     new, old = (_tenths(alive[name], words) for name in (case.new, case.comparator))
-    title = words("course_title", years=words.number(check), new=new, old=old)
+    key = "course_same" if new == old else "course_title"
+    title = words(key, years=words.number(check), new=new, old=old)
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("course_alt"))
@@ -230,7 +226,7 @@ def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, wo
 def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """What the tests answer, per 100 patients by strategy, with 95 % intervals; what no strategy has is left out."""
     case = scenario.case
-    matched = outcomes["treated"].sel(management=_matched(case)).sum("management")
+    matched = outcomes["treated"].sel(management=case.matched).sum("management")
     found = outcomes["found"] * outcomes["carriers"]
     lines = {
         "found": found,

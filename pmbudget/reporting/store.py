@@ -12,6 +12,7 @@ from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.agreement import Negotiation
 from pmbudget.reporting.frames import budget_frame, key_figures, ledger_frame, outcomes_frame
+from pmbudget.reporting.reach import implementation_frame
 from pmbudget.road import Results
 
 
@@ -42,6 +43,19 @@ def store_agreement(output_dir: str, found: Negotiation | None) -> None:
     if output_dir and found is not None:
         factors = pd.Series(found.factors, name="factor", dtype=float)
         found.scores.join(factors).reset_index().to_parquet(Path(output_dir) / "agreements.parquet")
+
+
+def store_implementation(output_dir: str, scenario: Scenario, results: Results) -> None:
+    """What was reached and what the limits held back, by mix, region and year; nothing where ``output_dir`` is empty."""
+    if output_dir:
+        implementation_frame(scenario, results).to_parquet(Path(output_dir) / "implementation.parquet")
+
+
+def store_information(output_dir: str, ranked: pd.DataFrame, studies: pd.DataFrame) -> None:
+    """Value of each parameter (``evppi.parquet``) and of each proposed study by size; nothing where ``output_dir`` is empty."""
+    if output_dir:
+        ranked.reset_index().to_parquet(Path(output_dir) / "evppi.parquet")
+        studies.to_parquet(Path(output_dir) / "studies.parquet")
 
 
 def _excel_csv(frame: pd.DataFrame, path: Path) -> None:

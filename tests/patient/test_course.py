@@ -364,6 +364,14 @@ def test_a_case_that_does_not_hang_together_is_refused(changed, said):
         small_case(**changed)
 
 
+def test_a_case_whose_cost_all_falls_at_the_start_has_a_flow_of_nothing():
+    managements = {name: {"label": NAME} for name in ("usual", "protected")}
+    found = simulate(table(), small_case(managements=managements), horizon=3)
+    assert found["cost"].sizes["year_since_start"] == 3
+    assert float(abs(found["cost"]).max()) == 0
+    assert float(found["activity_once"].sel(resource="test", strategy="tested").min()) > 0
+
+
 def test_draws_stay_apart():
     draws = table()
     draws["rate_event"] = ("draw", [0.1, 0.2, 0.3])

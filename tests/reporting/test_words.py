@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pmbudget.inputs import load_parameters
 from pmbudget.reporting.words import Words, _phrases
 
 SV, EN = Words("sv"), Words("en")
@@ -38,8 +39,9 @@ def test_a_share_of_draws_is_never_certain():
     assert SV.probability(0.42) == "42\u00a0%"
 
 
-def test_every_unit_of_the_parameter_files_has_a_swedish_word(scenario):
-    units = {parameter.unit for parameter in scenario.parameters.values()}
+@pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs"])
+def test_every_unit_of_the_parameter_files_has_a_swedish_word(shipped, case):
+    units = {parameter.unit for parameter in load_parameters(shipped, case).values()}
     assert units - set(_phrases("sv")["data_words"]) == set()
 
 
