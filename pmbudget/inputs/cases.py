@@ -73,6 +73,8 @@ class Case(Strict):
             raise ValueError("exactly one class has prevalence: else; correct classes")
         if [name for name, one in self.states.items() if one.utility is None] != [list(self.states)[-1]]:
             raise ValueError("the last state, and no other, is death, without utility; reorder or correct states")
+        if odd := [name for name in self.states if name == "start" or name.startswith("on_")]:
+            raise ValueError(f"state {odd[0]} would read as a time at which items fall; give it another name")
         return self
 
     @model_validator(mode="after")
@@ -82,6 +84,8 @@ class Case(Strict):
                 raise ValueError(f"management {name} has one curve of two; give progression_free and overall")
             if one.moves and self.has_curves:
                 raise ValueError(f"management {name} has moves and the reference has curves; use one kind in a case")
+            if one.starts_in and self.has_curves:
+                raise ValueError(f"management {name} has starts_in, which goes with moves; remove it")
             if one.overall and not self.has_curves:
                 raise ValueError(f"management {name} has curves and the reference has none; use one kind in a case")
         if self.has_curves and (tuple(self.states) != CURVE_STATES or self.cycles_per_year != 12):
@@ -123,6 +127,8 @@ class Case(Strict):
         for name, strategy in self.strategies.items():
             yield from [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
         for name, management in self.managements.items():
+            if management.starts_in:
+                yield f"managements.{name}.starts_in", management.starts_in, dict(list(self.states.items())[:-1])
             curves = [curve for curve in (management.progression_free, management.overall) if curve]
             yield from [(f"managements.{name}.describes", one, self.classes) for c in curves for one in c.describes]
             for move in management.moves:

@@ -91,13 +91,15 @@ class Management(Strict):
     """What follows an answer: the course of the disease, and care by item.
 
     The course is two survival curves, or moves between states; without its own a management has that of the reference, times the hazard
-    ratios (on the curves, or on every move's rate). ``qaly_gain`` and ``qaly_loss`` are products of parameters, once, in the first year.
+    ratios (on the curves, or on every move's rate). In a case of moves those under it start in the state ``starts_in``, the first if none
+    is named. ``qaly_gain`` and ``qaly_loss`` are products of parameters, once, in the first year.
     """
 
     label: Text
     progression_free: Curve | None = None
     overall: Curve | None = None
     moves: tuple[Move, ...] = ()
+    starts_in: str | None = None
     hazard_ratios: tuple[Ref, ...] = ()
     items: tuple[CareItem, ...] = ()
     qaly_gain: tuple[tuple[Ref, ...], ...] = ()

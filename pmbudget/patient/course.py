@@ -239,9 +239,10 @@ def _traces(draws: Draws, case: Case, management: str, horizon: int) -> Iterator
     """Year by year, so that memory stays small: the trace (…, time_in_state, cycle, state) and the moves that made it."""
     states = list(case.states)
     places = _places_in_state(case)
-    now = xr.DataArray(
-        np.eye(places, len(states), dtype=float) * (np.arange(len(states)) == 0), dims=("time_in_state", "state")
-    )
+    first = states.index(case.managements[management].starts_in or states[0])
+    start = np.zeros((places, len(states)))
+    start[0, first] = 1
+    now = xr.DataArray(start, dims=("time_in_state", "state"))
     for year in range(horizon):
         moves = _moves(draws, case, management, year, places)
         trace = markov_trace(now, moves, case.cycles_per_year).drop_vars(["cycle", "state"])

@@ -151,13 +151,13 @@ def _per_patient(numbers: list[xr.Variable], shares: xr.Variable) -> xr.Variable
 
 
 def _with_relatives(case: Case, paths: dict[str, Pathway], patients: xr.Variable, shares: xr.Variable) -> xr.Variable:
-    """Numbers under each management (strategy, management, true_class, …) with the carriers among relatives, found and not."""
+    """Numbers under each management (strategy, management, true_class, …) with the carriers among relatives, acted on and not."""
     cascade = case.relatives
     if cascade is None or cascade.found is None:
         return patients
     found, unfound = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") * shares
-        for name in ("relatives_found", "relatives_unfound")
+        for name in ("relatives_acted_on", "relatives_left")
     )
     places = xr.Variable("management", np.arange(len(case.managements)))
     names = list(case.managements)
