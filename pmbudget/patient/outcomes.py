@@ -9,7 +9,8 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.items import CareItem, Item
 from pmbudget.patient.costing import Draws, item_use, product, stacked
-from pmbudget.patient.course import baseline, course, occupancy
+from pmbudget.patient.course import course, occupancy
+from pmbudget.patient.curves import baseline
 from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
 
 DAYS_IN_YEAR = 365.25
