@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
-from pmbudget.inputs.courses import Management, Mortality, State
+from pmbudget.inputs.courses import Management, Mortality, State, StateName
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
@@ -44,7 +44,7 @@ class Case(Strict):
     strategies: dict[str, Strategy]
     pathway: Pathway
     relatives: Cascade | None = None
-    states: dict[str, State]
+    states: dict[StateName, State]
     mortality: Mortality
     cycles_per_year: int = Field(default=12, ge=1, le=12)
     reference: str
@@ -73,8 +73,6 @@ class Case(Strict):
             raise ValueError("exactly one class has prevalence: else; correct classes")
         if [name for name, one in self.states.items() if one.utility is None] != [list(self.states)[-1]]:
             raise ValueError("the last state, and no other, is death, without utility; reorder or correct states")
-        if odd := [name for name in self.states if name == "start" or name.startswith("on_")]:
-            raise ValueError(f"state {odd[0]} would read as a time at which items fall; give it another name")
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """The course of the disease under each management as data: survival curves, or moves between states."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pmbudget.inputs.files import Ref, Strict
 from pmbudget.inputs.items import CareItem
@@ -104,6 +104,15 @@ class Management(Strict):
     items: tuple[CareItem, ...] = ()
     qaly_gain: tuple[tuple[Ref, ...], ...] = ()
     qaly_loss: tuple[tuple[Ref, ...], ...] = ()
+
+
+def _state_name(name: str) -> str:
+    if name == "start" or name.startswith("on_"):
+        raise ValueError(f"{name!r} would read as a time at which items fall; give the state another name")
+    return name
+
+
+StateName = Annotated[str, AfterValidator(_state_name)]
 
 
 class State(Strict):

@@ -39,7 +39,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         ``in_time`` (draw, strategy): share of carriers found, and found in time; ``mismatched`` and ``mismatched_carriers``
         (draw, strategy): share of patients treated on a wrong answer, and of patients who are carriers of something else and are so. Per
         patient (draw, strategy): ``uncertain``, variants of unknown significance; ``incidental``, findings outside the question;
-        ``relatives_tested`` and ``relatives_found``.
+        ``relatives_tested`` and ``relatives_found``, carriers who were not known before.
 
         Coordinates ``unit``, ``kind`` and ``in_budget`` stand on ``resource``; ``attrs["crossings"]`` is the share of curve points where
         progression-free survival was lowered to overall survival.
@@ -129,9 +129,15 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
 
 
 def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataArray:
-    """Share of patients in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year."""
+    """Share in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year.
+
+    It is of patients, and of the carriers among relatives where the case follows them.
+    """
     shares = class_shares(draws, case)
-    weights = stacked([walk_pathway(draws, case, name).managements for name in case.strategies], "strategy") * shares
+    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
+    patients = stacked([path.managements for path in paths.values()], "strategy") * shares
+    weights = _with_relatives(case, paths, patients, shares)
+    weights = weights / weights.sum(["management", "true_class"])
     shared, total = baseline(draws, case, shares, horizon), xr.Variable((), 0.0)
     for place, management in enumerate(case.managements):
         total = total + _over_classes(

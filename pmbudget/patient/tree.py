@@ -22,7 +22,7 @@ class Pathway:
     ``managements`` (…, management, true_class): probability. Numbers per patient (…, true_class): ``performed``, ``uncertain`` and
     ``incidental`` by test; ``repeats``, samples taken again; ``positives`` and ``found``, positive answers and those of them that are
     right; ``in_time``, right answers that come in time; ``mismatched``, wrong answers acted on; ``relatives_tested``, and of the carriers
-    among relatives who were not known before ``relatives_found``, ``relatives_acted_on`` and ``relatives_left``, found or not, as they were.
+    among relatives who were not known before ``relatives_found``, ``relatives_acted_on`` and ``relatives_left`` as they were.
     """
 
     managements: xr.Variable
@@ -251,7 +251,9 @@ def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> t
         made = origin * number * reached
         origin, existing = made * carry, existing * number * carry
         tested, carriers, all_carriers = tested + made, carriers + origin, all_carriers + existing
-    known = chance(draws, [cascade.already_known], strategy, "relatives known before") if cascade.already_known else NOBODY
+    known = (
+        chance(draws, [cascade.already_known], strategy, "relatives known before") if cascade.already_known else NOBODY
+    )
     carriers, all_carriers = carriers * (1 - known), all_carriers * (1 - known)
     acted_on = chance(draws, [cascade.acted_on] if cascade.acted_on else [], strategy, "relatives found, acted on")
     return tested, carriers, carriers * acted_on, all_carriers - carriers * acted_on
