@@ -202,15 +202,14 @@ def _test_cost(scenario: Scenario, outcomes: xr.Dataset) -> xr.DataArray:
 
 def present_values(outcomes: xr.Dataset, draws: Draws) -> tuple[xr.DataArray, xr.DataArray]:
     """Discounted cost (SEK) and QALYs per patient (draw, strategy)."""
-    running = _discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
-    return running + outcomes["cost_once"].sum("resource"), _discounted(outcomes["qaly"], draws["discount_rate_qaly"])
+    running = discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
+    return running + outcomes["cost_once"].sum("resource"), discounted(outcomes["qaly"], draws["discount_rate_qaly"])
 
 
-def _discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
-    """Present value at the start, the flow of a year standing at its middle."""
-    return (
-        (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start").transpose("draw", "strategy")
-    )
+def discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
+    """Present value at the start (draw, strategy, …), the flow of a year standing at its middle."""
+    present = (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start")
+    return present.transpose("draw", "strategy", ...)
 
 
 def _joined(parts: list[Results]) -> Results:

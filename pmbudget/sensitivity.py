@@ -1,11 +1,11 @@
-"""What moves the result: one parameter at a time, and how much rests on assumptions."""
+"""What moves the result: parameters one at a time, two at a time and all together, and how much rests on assumptions."""
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import net_monetary_benefit
-from pmbudget.evidence.draws import draw_parameters, redrawn
+from pmbudget.appraisal import net_monetary_benefit, variance_share
+from pmbudget.evidence.draws import ReadDraws, draw_parameters, redrawn
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
@@ -23,7 +23,7 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
     -------
     DataFrame
         Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
-        INMB) and is_assumed, widest first; SEK.
+        INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
     names, rows = _one_way(scenario, seed)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
@@ -62,12 +62,95 @@ def _bars(scenario: Scenario, names: list[str], result: np.ndarray) -> pd.DataFr
             "low": result[0:-1:2],
             "high": result[1:-1:2],
             "base": result[-1],
-            "is_assumed": [scenario.parameters[name].is_assumed for name in names],
+            "is_assumed": [scenario.parameters[name].spread_is_assumed for name in names],
         },
         index=pd.Index(names, name="parameter"),
     )
     width = (frame["high"] - frame["low"]).abs()
     return frame.assign(width=width).query("width > 0").sort_values("width", ascending=False).drop(columns="width")
+
+
+def importance(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> pd.DataFrame:
+    """How much of the variance of the incremental net monetary benefit each parameter of the patient's model accounts for by itself.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    results : Results
+        Of the same ``seed``.
+    wtp : float
+        SEK per QALY.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`pmbudget.appraisal.variance_share`, with is_assumed.
+    """
+    benefit = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp))
+    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=benefit.sizes["draw"], seed=seed)
+    watched = ReadDraws(table.isel(draw=slice(2)))
+    simulate(watched, scenario.case, horizon=scenario.case.horizon_years)
+    names = [str(name) for name in table if name in watched.read and table[name].dims == ("draw",)]
+    shares = variance_share(benefit, table[names].to_dataarray("parameter"))
+    return shares.assign(is_assumed=[scenario.parameters[name].spread_is_assumed for name in shares.index])
+
+
+def threshold_map(
+    scenario: Scenario,
+    results: Results,
+    names: tuple[str, str],
+    *,
+    wtp: float,
+    steps: int = 9,
+    few: int = 40,
+    seed: int = 1,
+) -> xr.DataArray:
+    """The expected incremental net monetary benefit over two parameters, each across its 95 % interval.
+
+    At every point the two are held and the others drawn, the same ``few`` draws throughout, so that the map is smooth; what those
+    draws' mean differs from the mean of ``results`` is added everywhere, so that the map stands on the whole expectation. What the two
+    have in common with other parameters is not kept.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    results : Results
+        Of the same ``seed``.
+    names : tuple
+        Two uncertain parameters.
+    wtp : float
+        SEK per QALY.
+    steps, few : int
+        Points along each axis, draws at each point.
+
+    Returns
+    -------
+    DataArray
+        SEK per patient, dims named by the two parameters, whose values are the coordinates.
+
+    Raises
+    ------
+    ValueError
+        One of them is known exactly, one for each region, or there is no such parameter.
+    """
+    benefit = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp))
+    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=benefit.sizes["draw"], seed=seed)
+    for name in names:
+        if name not in table or table[name].dims != ("draw",):
+            raise ValueError(f"{name!r} is no parameter that one uncertain number stands for; choose two that are")
+    few = min(few, benefit.sizes["draw"])
+    ends = {name: table[name].quantile(TAILS).to_numpy() for name in names}
+    axes = {name: np.linspace(low, high, steps) for name, (low, high) in ends.items()}
+    rows = table.isel(draw=np.tile(np.arange(few), steps * steps))
+    held = np.meshgrid(*axes.values(), indexing="ij")
+    rows = rows.assign({name: ("draw", np.repeat(grid.ravel(), few)) for name, grid in zip(names, held, strict=True)})
+    gains = []
+    for begin in range(0, rows.sizes["draw"], BLOCK):
+        part = rows.isel(draw=slice(begin, begin + BLOCK))
+        cost, qaly = present_values(simulate(part, scenario.case, horizon=scenario.case.horizon_years), part)
+        gains.append(_increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
+    means = np.concatenate(gains).reshape(steps, steps, few).mean(axis=-1)
+    return xr.DataArray(means + float(benefit.mean() - benefit[:few].mean()), dims=names, coords=axes)
 
 
 def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:

@@ -12,7 +12,7 @@ from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
-from pmbudget.reporting.frames import THRESHOLDS
+from pmbudget.reporting.frames import NORMS
 from pmbudget.road import evaluate_draws
 
 
@@ -48,7 +48,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
     """Parameters that no two-draw evaluation touched, over all scenarios."""
-    read = set(THRESHOLDS)
+    read: set[str] = set(NORMS)
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
@@ -60,6 +60,7 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")
             ]
         read |= watched.read
+        read |= {name for name in [scenario.case.utility_population] if name}
         read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
         known |= dict(scenario.parameters)
     return [

@@ -46,6 +46,7 @@ class Case(Strict):
     relatives: Cascade | None = None
     states: dict[StateName, State]
     mortality: Mortality
+    utility_population: Ref | None = None
     cycles_per_year: int = Field(default=12, ge=1, le=12)
     reference: str
     mismatched: str

@@ -16,7 +16,7 @@ from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
 DAYS_IN_YEAR = 365.25
 
 
-def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
+def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) -> xr.Dataset:
     """What one patient costs and gains under each strategy: the test-treat pathway and the long run behind it, on one set of draws.
 
     Parameters
@@ -26,6 +26,9 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     case : Case
     horizon : int
         Years followed, cycle by cycle, by the trapezoid rule.
+    by_class : bool
+        Per patient of each true class, on a dim ``subgroup``, instead of per patient of the mixture; shares of carriers are then missing
+        for a class with nothing to find.
 
     Returns
     -------
@@ -49,7 +52,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     ValueError
         A probability of the pathway outside 0-1: strategy, node and draw are named.
     """
-    shares = class_shares(draws, case)
+    mixture = class_shares(draws, case)
+    shares = _each_class(case) if by_class else mixture
     paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
     patients = stacked([path.managements for path in paths.values()], "strategy") * shares
     weights = _with_relatives(case, paths, patients, shares)
@@ -58,7 +62,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     qaly, life_years = xr.Variable((), 0.0), xr.Variable((), 0.0)
     first_year = xr.Variable("year_since_start", (np.arange(horizon) == 0).astype(float))
     utilities = {name: product(draws, one.utility) for name, one in case.states.items() if one.utility is not None}
-    shared, crossings = baseline(draws, case, shares, horizon), []
+    shared, crossings = baseline(draws, case, mixture, horizon), []
     for place, (management, plan) in enumerate(case.managements.items()):
         treated = weights.isel(management=place)
         followed = course(draws, case, management, shared, horizon)
@@ -85,6 +89,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
     for names, number in _incidental_qaly(case, paths, shares):
         qaly = qaly + number * product(draws, names) * first_year
     carriers = shares * xr.Variable("true_class", [float(one.matched is not None) for one in case.classes.values()])
+    something = carriers.sum("true_class")
     found, in_time = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") for name in ("found", "in_time")
     )
@@ -97,9 +102,9 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         "qaly": qaly,
         "life_years": life_years,
         "treated": patients.sum("true_class"),
-        "found": (found * carriers).sum("true_class") / carriers.sum("true_class"),
-        "in_time": (in_time * carriers).sum("true_class") / carriers.sum("true_class"),
-        "carriers": carriers.sum("true_class"),
+        "found": (found * carriers).sum("true_class") / something.where(something > 0),
+        "in_time": (in_time * carriers).sum("true_class") / something.where(something > 0),
+        "carriers": something,
         "mismatched": _per_patient([path.mismatched for path in paths.values()], shares),
         "mismatched_carriers": _per_patient([path.mismatched for path in paths.values()], carriers),
         "uncertain": _per_patient([sum(path.uncertain.values(), start=_none(case)) for path in paths.values()], shares),
@@ -109,7 +114,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
         "relatives_tested": _per_patient([path.relatives_tested for path in paths.values()], shares),
         "relatives_found": _per_patient([path.relatives_found for path in paths.values()], shares),
     }
-    order = ("draw", "strategy", "management", "year_since_start", "resource")
+    order = ("draw", "strategy", "subgroup", "management", "year_since_start", "resource")
     full = {"draw": draws.sizes["draw"], "strategy": len(paths)}
     return xr.Dataset(
         {
@@ -123,9 +128,15 @@ def simulate(draws: Draws, case: Case, *, horizon: int) -> xr.Dataset:
             "management": list(case.managements),
             "year_since_start": np.arange(horizon),
             **resource_coordinates(case, _resources(case)),
+            **({"subgroup": list(case.classes)} if by_class else {}),
         },
         attrs={"crossings": float(np.mean(crossings))},
     )
+
+
+def _each_class(case: Case) -> xr.Variable:
+    """Shares (subgroup, true_class) of as many groups as there are classes, each of one class alone."""
+    return xr.Variable(("subgroup", "true_class"), np.eye(len(case.classes)))
 
 
 def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataArray:

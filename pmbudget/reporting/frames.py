@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal import ceac, icer_table, net_monetary_benefit
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -15,6 +15,9 @@ from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
 
 THRESHOLDS = ("wtp_moderate", "wtp_very_high")
 """The norms' thresholds, in norms.yaml."""
+
+NORMS = (*THRESHOLDS, "wtp_rare", "wtp_observed_not_severe", "wtp_observed_severe")
+"""Every threshold that norms.yaml holds: what the authority is said to accept, and what its decisions have shown."""
 
 
 def thresholds(scenario: Scenario) -> dict[str, float]:
