@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pmbudget.inputs import load_scenario
+from pmbudget.inputs import expand, load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.course import course
 from pmbudget.patient.tree import walk_pathway
@@ -122,3 +122,14 @@ def test_only_relatives_gain_and_those_known_before_gain_nothing(cascade, expect
     half = with_values(expected, share_already_known=0.5)
     none = with_values(expected, share_already_known=0.0)
     assert incremental(case, half)[2] == pytest.approx(incremental(case, none)[2] / 2)
+
+
+def test_its_own_scenarios_move_the_ratio_as_their_sources_say(shipped, crude_draws):
+    def icer(scenario):
+        _, cost, qaly = incremental(scenario.case, crude_draws(scenario, n=200))
+        return cost / qaly
+
+    trials = icer(load_scenario("agreement_even", shipped, case="fh_cascade"))
+    assert icer(load_scenario("fh_cascade/cohort_effect", shipped)) < 0.5 * trials
+    few, some, many = (icer(one) for one in expand(load_scenario("fh_cascade/relatives_tested", shipped)))
+    assert few > some > many
