@@ -10,8 +10,9 @@ from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
+from pmbudget.programme.levers import levered
 from pmbudget.road import Results, evaluate_draws, present_values, walk
-from pmbudget.vocabulary import BLOCK, REFERENCES, TAILS
+from pmbudget.vocabulary import BLOCK, REFERENCES, REGION_PAYERS, TAILS
 
 
 def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
@@ -25,7 +26,8 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
         Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
         INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
-    names, rows = _one_way(scenario, seed)
+    names, table = _one_way(scenario, seed)
+    rows = levered(table, scenario.case.levers, scenario.definition.levers)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
     return _bars(scenario, names, _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
 
@@ -36,7 +38,7 @@ def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed
     As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted.
     """
     names, rows = _one_way(scenario, seed)
-    net = walk(scenario, rows, rngs=None).net_budget(reference)
+    net = walk(scenario, rows).net_budget(reference)
     return _bars(scenario, names, net.sel(year=years).sum(["region", "year", "payer"]).to_numpy())
 
 
@@ -210,3 +212,56 @@ def _explained(first: np.ndarray, second: np.ndarray) -> float:
     if variance < 1e-12:
         return float("nan")
     return float(np.clip(np.cov(first, second)[0, 1] / variance, 0, 1))
+
+
+def lever_effects(scenario: Scenario, *, draws: int = BLOCK, seed: int = 1) -> pd.DataFrame:
+    """What each lever of the case moves, alone, against itself off and with the scenario's other levers as they are.
+
+    Returns
+    -------
+    DataFrame
+        Index (lever, figure), columns mean, lower, upper (95 %) of the change over the years shown, in the mix ``new``: ``net`` and
+        ``net_regions`` (SEK: net budget against today's use, of all payers and of the regions' own), ``tested`` and ``outside`` (persons
+        tested inside and outside the eligible population), ``qaly`` (all patients' QALYs), ``posts`` (full-time posts in the last year),
+        ``spread`` (standard deviation of coverage between regions in the last year, percentage points) and, where evidence decides the
+        pace, ``right`` (percentage points: how often what is known in the last year points the right way).
+    """
+    posterior = fit_evidence(scenario.parameters)
+    table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
+    known: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+
+    def figures(names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        if names not in known:
+            known[names] = _moved_figures(scenario, evaluate_draws(scenario.with_levers(*names), table, seed=seed))
+        return known[names]
+
+    parts = []
+    for lever in scenario.case.levers:
+        without = tuple(name for name in scenario.definition.levers if name != lever)
+        off, on = figures(without), figures((*without, lever))
+        for figure, values in on.items():
+            change = values - off[figure]
+            lower, upper = np.quantile(change, TAILS)
+            parts.append((lever, figure, change.mean(), lower, upper))
+    frame = pd.DataFrame(parts, columns=["lever", "figure", "mean", "lower", "upper"])
+    return frame.set_index(["lever", "figure"])
+
+
+def _moved_figures(scenario: Scenario, results: Results) -> dict[str, np.ndarray]:
+    """The figures that levers are judged by, over draws."""
+    new, net = {"mix": "new"}, results.net_budget("today").sum(["region", "year"])
+    patients = results.patients.sel(new).sum(["region", "year"])
+    own = [payer for payer in net["payer"].to_numpy() if payer in REGION_PAYERS]
+    figures = {
+        "net": net.sum("payer"),
+        "net_regions": net.sel(payer=own).sum("payer"),
+        "tested": patients.sel(strategy=scenario.case.new),
+        "outside": results.outside.sel(new).sum(["region", "year"]),
+        "qaly": (patients * results.qaly).sum("strategy"),
+        "posts": results.posts.sel(new).isel(year=-1).sum("resource"),
+        "spread": 100 * results.coverage.sel(new).isel(year=-1).std("region"),
+    }
+    if results.known is not None:
+        last = results.known.isel(year=-1)
+        figures["right"] = 100 * xr.where(last > 0.5, last, 1 - last)
+    return {name: values.to_numpy() for name, values in figures.items()}

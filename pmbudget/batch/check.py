@@ -12,7 +12,7 @@ from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
-from pmbudget.reporting.frames import NORMS
+from pmbudget.reporting.frames import INFLATION, NORMS, TAX_BASE
 from pmbudget.road import evaluate_draws
 
 
@@ -47,14 +47,15 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no two-draw evaluation touched, over all scenarios."""
-    read: set[str] = set(NORMS)
+    """Parameters that no two-draw evaluation touched, over all scenarios, each once more with all its levers on."""
+    read = {*NORMS, TAX_BASE, INFLATION}
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
         watched = ReadDraws(table)
         try:
             evaluate_draws(scenario, watched)
+            evaluate_draws(scenario.with_levers(*scenario.case.levers), watched)
         except ValueError as error:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")

@@ -15,7 +15,15 @@ from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, refere
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
 from pmbudget.inputs.pathways import Cascade, Pathway, Strategy, Test, TrueClass
-from pmbudget.inputs.programmes import Eligible, TransitionItem, Uptake
+from pmbudget.inputs.programmes import (
+    BorneElsewhere,
+    Eligible,
+    FollowUp,
+    Lever,
+    PriceChange,
+    TransitionItem,
+    Uptake,
+)
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
@@ -57,6 +65,10 @@ class Case(Strict):
     items_for_all: tuple[CareItem, ...] = ()
     resources: dict[str, Resource]
     transition: tuple[TransitionItem, ...]
+    prices: PriceChange | None = None
+    borne_elsewhere: tuple[BorneElsewhere, ...] = ()
+    follow_up: FollowUp | None = None
+    levers: dict[str, Lever] = Field(default_factory=dict)
 
     @property
     def has_curves(self) -> bool:
@@ -142,6 +154,8 @@ class Case(Strict):
         for item in (*self.diagnostic_items(), *self.care_items()):
             yield "items", item.resource, self.resources
         yield from [("transition", item.resource, self.resources) for item in self.transition]
+        yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
+        yield from [("prices", name, self.resources) for name in (self.prices.resources if self.prices else ())]
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

@@ -22,7 +22,8 @@ class Resource(Strict):
     """Something that is used up: which unit performs it, of what kind it is, how it is counted.
 
     Staff have a ``wage`` and are counted in minutes. What is ``in_budget: false`` (an annuity, overhead already funded) is part of
-    cost per patient but no cash of the budget.
+    cost per patient but no cash of the budget. Of what is used less a share ``cashable`` can be saved, all of it if left out; the rest
+    is capacity set free.
     """
 
     label: Text
@@ -31,6 +32,7 @@ class Resource(Strict):
     measure: str
     wage: Ref | None = None
     in_budget: bool = True
+    cashable: Ref | None = None
 
     @model_validator(mode="after")
     def _staff_have_wage(self) -> Self:

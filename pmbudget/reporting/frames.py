@@ -15,6 +15,8 @@ from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
 
 THRESHOLDS = ("wtp_moderate", "wtp_very_high")
 """The norms' thresholds, in norms.yaml."""
+TAX_BASE, INFLATION = "tax_base_per_inhabitant", "inflation"
+"""What turns SEK into öre of local tax and constant prices into current ones; read here alone."""
 
 NORMS = (*THRESHOLDS, "wtp_rare", "wtp_observed_not_severe", "wtp_observed_severe")
 """Every threshold that norms.yaml holds: what the authority is said to accept, and what its decisions have shown."""
@@ -35,12 +37,14 @@ def interval_frame(values: xr.DataArray) -> pd.DataFrame:
 
 
 def with_groups(budget: xr.DataArray) -> xr.DataArray:
-    """Payers, and after them ``regions_together`` (purchaser, clinic, diagnostic unit) and ``all``."""
+    """Payers, then ``regions_together`` (purchaser, clinic, diagnostic unit), ``others`` than those and the state, and ``all``."""
     together = budget.sel(payer=[p for p in budget["payer"].to_numpy() if p in REGION_PAYERS]).sum(
         "payer", skipna=False
     )
     everyone = budget.sum("payer", skipna=False)
-    groups = xr.concat([together, everyone], dim="payer").assign_coords(payer=["regions_together", "all"])
+    others = everyone - together - budget.sel(payer="state", drop=True)
+    groups = xr.concat([together, others, everyone], dim="payer")
+    groups = groups.assign_coords(payer=["regions_together", "others", "all"])
     return xr.concat([budget, groups], dim="payer")
 
 
