@@ -23,6 +23,7 @@ check: $(READY)  ## style, types, architecture, parameter files and notebooks
 	$(BIN)/pmbudget check
 
 bench: $(READY)  ## speed and memory beside plain references
+	$(BIN)/python benchmarks/capacity.py
 	$(BIN)/python benchmarks/markov.py
 	$(BIN)/python benchmarks/national_budget.py
 

@@ -23,6 +23,7 @@ from pmbudget.programme.offsets import cashable_share
 from pmbudget.programme.pace import coverage
 from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
 from pmbudget.programme.prices import price_factor
+from pmbudget.programme.supply import supplied
 from pmbudget.programme.testing import extra_posts, laboratory_cost, staff_minutes, testing_cost
 from pmbudget.programme.transition import programme_cost
 from pmbudget.vocabulary import BLOCK
@@ -33,14 +34,15 @@ class Results:
     """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
 
     With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
-    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and ``outside``
-    (draw, mix, region, year), persons; ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``by_resource`` (draw,
-    mix, year, resource) and ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the
-    laboratory; ``posts`` (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used
-    less that can be saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one;
-    ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year,
-    payer, entry); ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest
-    errors of the invariants.
+    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and
+    ``outside`` (draw, mix, region, year), persons; ``supply``, what limits of supply held back (see ``supplied``), where there are any;
+    ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``by_resource`` (draw, mix, year, resource) and
+    ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the laboratory; ``posts``
+    (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used less that can be
+    saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one; ``known`` (draw,
+    year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year, payer, entry);
+    ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the
+    invariants.
     """
 
     cost: xr.DataArray
@@ -49,6 +51,7 @@ class Results:
     funnel: xr.DataArray
     patients: xr.DataArray
     outside: xr.DataArray
+    supply: xr.Dataset | None
     budget: xr.DataArray
     by_resource: xr.DataArray
     resource_total: xr.DataArray
@@ -166,6 +169,18 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
     covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
     covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
+    supply, organisation_cost = None, None
+    if case.capacity:
+        begun, supply, organisation_cost = supplied(
+            draws,
+            case,
+            regions,
+            scenario.years,
+            outcomes=outcomes,
+            starts=begun,
+            organisation=scenario.definition.laboratories,
+            agreement_years=agreement_years(scenario),
+        )
     tested = begun.sel(strategy=case.new, drop=True)
     outside = _per_draw(starts_outside(draws, case.uptake, regions, tested), outcomes).transpose(*tested.dims)
     transition = programme_cost(
@@ -176,7 +191,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         coverage_by_mix=covered,
         eligible=eligible,
         test_cost=laboratory_cost(outcomes).sel(strategy=case.comparator, drop=True).sum("resource"),
-        agreement_years=_agreement_years(scenario),
+        agreement_years=agreement_years(scenario),
         posts=extra_posts(outcomes, draws, case),
     )
     national = (tested + outside).sum("region")
@@ -193,7 +208,8 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         held=tested.sel(mix="today", drop=True).sel(shown),
         outside=outside.sel(shown),
     )
-    resource_cost = budget_impact(outcomes, begun, [transition, testing], price_factor=factor)
+    further = [transition, testing, *([] if organisation_cost is None else [organisation_cost])]
+    resource_cost = budget_impact(outcomes, begun, further, price_factor=factor)
     clauses = scenario.agreement.clauses if scenario.agreement else ()
     pace = scenario.definition.pace
     ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else first)
@@ -212,6 +228,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         funnel=_per_draw(funnel_steps(draws, case.eligible, regions, first, first), outcomes).transpose("draw", ...),
         patients=begun.sel(shown),
         outside=outside.sel(shown),
+        supply=supply,
         budget=budget,
         resource_total=total,
         by_resource=by_resource,
@@ -267,7 +284,8 @@ def _relief(scenario: Scenario, years: list[int]) -> xr.DataArray | None:
     return plan.relief * xr.DataArray(np.isin(years, list(plan.years)).astype(float), coords={"year": years})
 
 
-def _agreement_years(scenario: Scenario) -> range:
+def agreement_years(scenario: Scenario) -> range:
+    """The years in which the agreement's programme runs; none without an agreement."""
     plan = scenario.definition.pace
     return plan.years if plan else range(0)
 
@@ -307,8 +325,9 @@ def _joined(parts: list[Results]) -> Results:
     for name in MEANS:
         weighted = [getattr(part, name) * size for part, size in zip(parts, sizes, strict=True)]
         whole[name] = sum(weighted[1:], start=weighted[0]) / sum(sizes)
-    known = [part.known for part in parts if part.known is not None]
-    whole["known"] = xr.concat(known, dim="draw") if known else None
+    for name in ("known", "supply"):
+        found = [getattr(part, name) for part in parts if getattr(part, name) is not None]
+        whole[name] = xr.concat(found, dim="draw") if found else None
     names = parts[0].checks
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
     assert set(whole) == {field.name for field in fields(Results)}

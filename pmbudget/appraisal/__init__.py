@@ -9,6 +9,7 @@ from pmbudget.appraisal.cea import (
     net_monetary_benefit,
     price_threshold,
 )
+from pmbudget.appraisal.equity import gini, theil
 from pmbudget.appraisal.importance import variance_share
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "credible_ellipse",
     "efficiency_frontier",
     "expected_loss",
+    "gini",
     "icer_table",
     "net_health_benefit",
     "net_monetary_benefit",
     "price_threshold",
+    "theil",
     "variance_share",
 ]

@@ -26,6 +26,7 @@ CHAPTERS = (
     Chapter("01_evidence", PATIENT, 0),
     Chapter("02_patient_pathway", PATIENT, 1),
     Chapter("03_cost_effectiveness", PATIENT, 1),
+    Chapter("04_implementation", EVERYTHING, 1),
     Chapter("05_budget_impact", EVERYTHING, 1),
 )
 COMPARISON = Chapter("08_compare_scenarios", (), 2)

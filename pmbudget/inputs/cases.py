@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
+from pmbudget.inputs.capacity import Capacity
 from pmbudget.inputs.courses import Management, Mortality, State, StateName
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
@@ -69,6 +70,7 @@ class Case(Strict):
     borne_elsewhere: tuple[BorneElsewhere, ...] = ()
     follow_up: FollowUp | None = None
     levers: dict[str, Lever] = Field(default_factory=dict)
+    capacity: Capacity | None = None
 
     @property
     def has_curves(self) -> bool:
@@ -156,6 +158,7 @@ class Case(Strict):
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
         yield from [("prices", name, self.resources) for name in (self.prices.resources if self.prices else ())]
+        yield from [(key, name, self.resources) for key, name in (self.capacity.resources() if self.capacity else ())]
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

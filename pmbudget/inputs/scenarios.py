@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.agreements import Agreement, read_agreement
+from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
     Document,
@@ -106,6 +107,7 @@ class ScenarioFile(Strict):
     agreement: str | None = None
     pace: AgreedPace | None = None
     levers: tuple[str, ...] = ()
+    laboratories: Organisation | None = None
     overrides: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     evidence: Evidence

@@ -236,7 +236,11 @@ def _incidental_qaly(
 
 
 def _resources(case: Case) -> list[str]:
-    return [name for name, resource in case.resources.items() if resource.kind != "transition"]
+    # What the change costs and what others bear of testing is no patient's use, but the programme's.
+    programme = {part.resource for part in case.borne_elsewhere}
+    return [
+        name for name, resource in case.resources.items() if resource.kind != "transition" and name not in programme
+    ]
 
 
 def _by_resource(case: Case, parts: dict[str, list[xr.Variable]]) -> xr.Variable:

@@ -11,6 +11,7 @@ from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import budget_frame, key_figures, ledger_frame, outcomes_frame
+from pmbudget.reporting.reach import implementation_frame
 from pmbudget.road import Results
 
 
@@ -34,6 +35,12 @@ def store_outcomes(output_dir: str, results: Results) -> None:
     """Cost and QALY per patient by strategy; nothing where ``output_dir`` is empty."""
     if output_dir:
         outcomes_frame(results).to_parquet(Path(output_dir) / "outcomes.parquet")
+
+
+def store_implementation(output_dir: str, scenario: Scenario, results: Results) -> None:
+    """What was reached and what the limits held back, by mix, region and year; nothing where ``output_dir`` is empty."""
+    if output_dir:
+        implementation_frame(scenario, results).to_parquet(Path(output_dir) / "implementation.parquet")
 
 
 def _excel_csv(frame: pd.DataFrame, path: Path) -> None:
