@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
 from pmbudget.inputs.capacity import Capacity
-from pmbudget.inputs.courses import Management, Mortality, State
+from pmbudget.inputs.courses import Management, Mortality, State, StateName
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
@@ -54,7 +54,7 @@ class Case(Strict):
     strategies: dict[str, Strategy]
     pathway: Pathway
     relatives: Cascade | None = None
-    states: dict[str, State]
+    states: dict[StateName, State]
     mortality: Mortality
     utility_population: Ref | None = None
     cycles_per_year: int = Field(default=12, ge=1, le=12)
@@ -104,6 +104,8 @@ class Case(Strict):
                 raise ValueError(f"management {name} has one curve of two; give progression_free and overall")
             if one.moves and self.has_curves:
                 raise ValueError(f"management {name} has moves and the reference has curves; use one kind in a case")
+            if one.starts_in and self.has_curves:
+                raise ValueError(f"management {name} has starts_in, which goes with moves; remove it")
             if one.overall and not self.has_curves:
                 raise ValueError(f"management {name} has curves and the reference has none; use one kind in a case")
         if self.has_curves and (tuple(self.states) != CURVE_STATES or self.cycles_per_year != 12):
@@ -145,6 +147,8 @@ class Case(Strict):
         for name, strategy in self.strategies.items():
             yield from [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
         for name, management in self.managements.items():
+            if management.starts_in:
+                yield f"managements.{name}.starts_in", management.starts_in, dict(list(self.states.items())[:-1])
             curves = [curve for curve in (management.progression_free, management.overall) if curve]
             yield from [(f"managements.{name}.describes", one, self.classes) for c in curves for one in c.describes]
             for move in management.moves:

@@ -135,17 +135,23 @@ class Generation(Strict):
 class Cascade(Strict):
     """Relatives of those in whom a class ``of`` these is found: tested generation by generation from each carrier found.
 
-    Carriers who are found have the management ``found``, those who are not ``unfound``; without the two only the tests count.
+    Carriers who are found have the management ``found``, those who are not ``unfound``; without the two only the tests count. The share
+    ``already_known`` of carriers had been found before: their test counts and leads on to their relatives, but for themselves nothing
+    changes, and they are followed under no strategy. Of the others found, the share ``acted_on`` come to the management ``found``.
     """
 
     of: tuple[str, ...] = Field(min_length=1)
     generations: tuple[Generation, ...] = Field(min_length=1)
     test_items: tuple[Item, ...]
+    already_known: Ref | None = None
     found: str | None = None
     unfound: str | None = None
+    acted_on: Ref | None = None
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
         if (self.found is None) != (self.unfound is None):
             raise ValueError("found and unfound go together; give both or neither")
+        if self.acted_on is not None and self.found is None:
+            raise ValueError("acted_on leads to the management found; name found and unfound, or remove acted_on")
         return self

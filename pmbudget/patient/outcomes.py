@@ -42,7 +42,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
         ``in_time`` (draw, strategy): share of carriers found, and found in time; ``mismatched`` and ``mismatched_carriers``
         (draw, strategy): share of patients treated on a wrong answer, and of patients who are carriers of something else and are so. Per
         patient (draw, strategy): ``uncertain``, variants of unknown significance; ``incidental``, findings outside the question;
-        ``relatives_tested`` and ``relatives_found``.
+        ``relatives_tested`` and ``relatives_found``, carriers who were not known before.
 
         Coordinates ``unit``, ``kind`` and ``in_budget`` stand on ``resource``; ``attrs["crossings"]`` is the share of curve points where
         progression-free survival was lowered to overall survival.
@@ -141,9 +141,15 @@ def _each_class(case: Case) -> xr.Variable:
 
 
 def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataArray:
-    """Share of patients in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year."""
+    """Share in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year.
+
+    It is of patients, and of the carriers among relatives where the case follows them.
+    """
     shares = class_shares(draws, case)
-    weights = stacked([walk_pathway(draws, case, name).managements for name in case.strategies], "strategy") * shares
+    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
+    patients = stacked([path.managements for path in paths.values()], "strategy") * shares
+    weights = _with_relatives(case, paths, patients, shares)
+    weights = weights / weights.sum(["management", "true_class"])
     shared, total = baseline(draws, case, shares, horizon), xr.Variable((), 0.0)
     for place, management in enumerate(case.managements):
         total = total + _over_classes(
@@ -164,13 +170,13 @@ def _per_patient(numbers: list[xr.Variable], shares: xr.Variable) -> xr.Variable
 
 
 def _with_relatives(case: Case, paths: dict[str, Pathway], patients: xr.Variable, shares: xr.Variable) -> xr.Variable:
-    """Numbers under each management (strategy, management, true_class, …) with the carriers among relatives, found and not."""
+    """Numbers under each management (strategy, management, true_class, …) with the carriers among relatives, acted on and not."""
     cascade = case.relatives
     if cascade is None or cascade.found is None:
         return patients
     found, unfound = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") * shares
-        for name in ("relatives_found", "relatives_unfound")
+        for name in ("relatives_acted_on", "relatives_left")
     )
     places = xr.Variable("management", np.arange(len(case.managements)))
     names = list(case.managements)

@@ -20,6 +20,7 @@ def test_nothing_is_written_as_minus_zero_or_nan():
 def test_a_span_has_the_same_decimals_throughout():
     assert SV.span({"mean": 5.04, "lower": 0.5, "upper": 10.7}) == "5,0 (0,5 till 10,7)"
     assert SV.span({"mean": 0.0, "lower": 0.0, "upper": 0.0}) == "0"
+    assert SV.span({"mean": np.nan, "lower": np.nan, "upper": np.nan}) == "–"
 
 
 @pytest.mark.parametrize(("value", "written"), [(19.44e6, "19,4"), (1.23e6, "1,2"), (-0.2e6, "−0,2"), (-1.0, "0,0")])
