@@ -164,8 +164,7 @@ def _studied(table: xr.Dataset, study: Study) -> xr.DataArray:
 
 
 def _transition(scenario: Scenario, results: Results) -> float:
-    """Expected present value of the costs of change beyond today's, of resources that patients do not use. SEK."""
-    used = set(results.outcomes["resource"].to_numpy())
-    change = sorted({item.resource for item in scenario.case.transition} - used)
-    cost = results.resource_cost.sel(resource=change).sum(["resource", "region"])
-    return float(((cost.sel(mix="new") - cost.sel(mix="today")).to_numpy() * present_weights(scenario)).sum())
+    """Expected present value of the costs of change beyond today's, SEK."""
+    cost = results.resource_cost
+    change = cost.isel(resource=cost["kind"].to_numpy() == "transition").sum(["resource", "region"])
+    return float(((change.sel(mix="new") - change.sel(mix="today")).to_numpy() * present_weights(scenario)).sum())
