@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault, InputError
-from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
+from pmbudget.evidence.crude import crude_posterior
+from pmbudget.evidence.draws import ReadDraws, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import Agreement
 from pmbudget.inputs.cases import read_case
@@ -47,7 +48,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no two-draw evaluation touched, over all scenarios."""
+    """Parameters that no two-draw evaluation touched, over all scenarios; those of the context are not there to be read."""
     read = set(THRESHOLDS)
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
@@ -65,5 +66,5 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
     return [
         Fault(parameter.file, name, "no evaluation reads it", "use it in case.yaml, or remove it", line=parameter.line)
         for name, parameter in known.items()
-        if name not in read
+        if name not in read and not parameter.record.context
     ]

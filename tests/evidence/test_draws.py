@@ -6,8 +6,9 @@ import xarray as xr
 
 from pmbudget.errors import EvidenceError
 from pmbudget.evidence import Posterior, draw_parameters
-from pmbudget.evidence.draws import ReadDraws, crude_posterior, redrawn
-from pmbudget.evidence.fit import learnt
+from pmbudget.evidence.blocks import learnt
+from pmbudget.evidence.crude import crude_posterior
+from pmbudget.evidence.draws import ReadDraws, redrawn
 
 ROWS = 2000
 
