@@ -1,10 +1,12 @@
 """Test accuracy: the bivariate random-effects model with exact binomial likelihoods.
 
-tp_i ~ Bin(tp_i + fn_i, Se_i), tn_i ~ Bin(tn_i + fp_i, Sp_i), (logit Se_i, logit Sp_i) ~ N2(mu, Sigma) with half-normal spreads and a uniform
-correlation (Reitsma et al, Journal of Clinical Epidemiology 2005;58:982; Chu and Cole, ibid. 2006;59:1331).
+tp_i ~ Bin(tp_i + fn_i, Se_i), tn_i ~ Bin(tn_i + fp_i, Sp_i), (logit Se_i, logit Sp_i) ~ N2(mu, Sigma) with half-
+normal spreads and a uniform correlation (Reitsma et al, Journal of Clinical Epidemiology 2005;58:982; Chu and Cole,
+ibid. 2006;59:1331).
 
-With ``spectrum`` each mean has an effect of the study's logit prevalence against the stated one: over 6,909 studies sensitivity rose and
-specificity fell with prevalence (CMAJ 2023;195:E925). The prior of the effects is N(0, 0.3²) per logit and holds those findings.
+With ``spectrum`` each mean has an effect of the study's logit prevalence against the stated one: over 6,909 studies
+sensitivity rose and specificity fell with prevalence (CMAJ 2023;195:E925). The prior of the effects is N(0, 0.3²) per
+logit and holds those findings.
 """
 
 from collections.abc import Sequence
@@ -77,3 +79,8 @@ def new_settings(block: Block, fitted: xr.Dataset, rng: np.random.Generator, set
         part: off_link("logit", mu[:, [number]] + tau[:, [number]] * effect)
         for number, (part, effect) in enumerate(zip(PARTS, (z[0], second), strict=True))
     }
+
+
+def summary(block: Block, fitted: xr.Dataset) -> np.ndarray:
+    """Logit sensitivity and specificity of the mean of the settings, by row of the posterior: (row, part)."""
+    return flat(fitted["accuracy_mu"].sel(accuracy_block=block.name))

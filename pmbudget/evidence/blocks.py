@@ -1,4 +1,6 @@
-"""Blocks of evidence: the parameters that are learnt from the same studies by the same model, and so share one posterior."""
+"""Blocks of evidence: the parameters that are learnt from the same studies by the same model, and so share one
+posterior.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,11 +28,11 @@ PRIORS: Mapping[str, tuple[float, float, float]] = {
 }
 """Mean and SD of the normal prior of the mean, scale of the half-normal prior of the spread, on the link scale.
 
-A proportion's mean lies between 0.4 % and 61 % (95 %), a sensitivity's between 28 % and 99 %; those of a ratio, a rate (per
-unit of exposure) and a cost (SEK) are next to free. The spread of proportions, 0.3, has the 0.34 seen between Dutch regions for
-lung cancer testing in its middle and the 0.59 seen between Swedish regions for glucose sensors at its upper end. Ratios differ
-least between settings (0.2: 95 % below a factor 1.5 from the mean), accuracy most, because thresholds differ between
-laboratories (1).
+A proportion's mean lies between 0.4 % and 61 % (95 %), a sensitivity's between 28 % and 99 %; those of a ratio, a
+rate (per unit of exposure) and a cost (SEK) are next to free. The spread of proportions, 0.3, has the 0.34 seen
+between Dutch regions for lung cancer testing in its middle and the 0.59 seen between Swedish regions for glucose
+sensors at its upper end. Ratios differ least between settings (0.2: 95 % below a factor 1.5 from the mean), accuracy
+most, because thresholds differ between laboratories (1).
 """
 
 

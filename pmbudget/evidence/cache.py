@@ -1,5 +1,6 @@
 """Posteriors kept by the content that made them: a file that is damaged or someone else's is never trusted."""
 
+import ast
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from pmbudget.evidence import accuracy, blocks, models, random_effects, survival
 from pmbudget.evidence.blocks import Block
 
 SOURCES = (accuracy, blocks, models, random_effects, survival, uptake)
-"""The modules whose text decides what a posterior is."""
+"""The modules whose code decides what a posterior is."""
 
 
 def content_key(of: Sequence[Block], **settings: Any) -> str:
@@ -31,7 +32,8 @@ def content_key(of: Sequence[Block], **settings: Any) -> str:
         for block in of
     ]
     content = json.dumps([data, settings, version("pymc")], sort_keys=True)
-    source = "".join(Path(str(module.__file__)).read_text("utf-8") for module in SOURCES)
+    # The code and not how it is laid out or commented.
+    source = "".join(ast.dump(ast.parse(Path(str(module.__file__)).read_text("utf-8"))) for module in SOURCES)
     return hashlib.sha256((content + source).encode()).hexdigest()[:16]
 
 

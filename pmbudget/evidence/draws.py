@@ -22,8 +22,8 @@ def draw_parameters(
     Returns
     -------
     Dataset
-        One variable per parameter over ``draw`` (and ``region`` where the parameter is one per region); a parameter that is known exactly
-        has no ``draw``. ``attrs["unit"]`` states the unit.
+        One variable per parameter over ``draw`` (and ``region`` where the parameter is one per region); a parameter
+        that is known exactly has no ``draw``. ``attrs["unit"]`` states the unit.
 
     Raises
     ------

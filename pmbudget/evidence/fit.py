@@ -29,9 +29,9 @@ THINNING = 2
 class Posterior:
     """What the data say of the learnt parameters.
 
-    ``draws`` has one variable per parameter over ``draw`` (and ``region``), chains one after the other; ``fitted`` the whole posterior group
-    (chain, draw) on the link scales; ``diagnostics`` the worst r_hat and effective sample sizes by parameter; ``key`` the content hash that a
-    manifest states.
+    ``draws`` has one variable per parameter over ``draw`` (and ``region``), chains one after the other; ``fitted``
+    the whole posterior group (chain, draw) on the link scales; ``diagnostics`` the worst r_hat and effective sample
+    sizes by parameter; ``key`` the content hash that a manifest states.
     """
 
     draws: xr.Dataset
@@ -60,13 +60,14 @@ def fit_evidence(
 ) -> Posterior:
     """The posterior of every parameter that has studies, fitted or loaded.
 
-    A cached posterior is used when its file is whole (its SHA-256 is the one in its manifest) and its key is that of the data, the model
-    and the settings; otherwise it is fitted anew, in PyMC with nutpie where that is installed.
+    A cached posterior is used when its file is whole (its SHA-256 is the one in its manifest) and its key is that of
+    the data, the model and the settings; otherwise it is fitted anew, in PyMC with nutpie where that is installed.
 
     Raises
     ------
     EvidenceError
-        A parameter's r_hat is above 1.01 or its effective sample size below 400, or there were divergences; all are named.
+        A parameter's r_hat is above 1.01 or its effective sample size below 400, or there were divergences; all are
+        named.
     """
     key = evidence_key(parameters, draws=draws, chains=chains, seed=seed)
     blocks = blocks_of(learnt(parameters))
@@ -103,7 +104,9 @@ def _sample(blocks: Sequence[Block], draws: int, chains: int, seed: int, progres
 
 
 def diagnosed(blocks: Sequence[Block], fitted: xr.Dataset) -> pd.DataFrame:
-    """The worst r_hat, bulk and tail effective sample sizes of what each parameter is drawn from, and which variable has them."""
+    """The worst r_hat, bulk and tail effective sample sizes of what each parameter is drawn from, and which variable
+    has them.
+    """
     rows = {}
     for block in blocks:
         held = models.variables(block, fitted)

@@ -1,7 +1,9 @@
-"""One PyMC model per case, so that everything that is learnt shares one posterior, and what it predicts for the parameters.
+"""One PyMC model per case, so that everything that is learnt shares one posterior, and what it predicts for the
+parameters.
 
-The model holds what data can inform; what a parameter gets is drawn forward from it: the random effect of a new setting, not the mean of those
-studied (the setting of the decision is one more), the family of a curve, a region without data.
+The model holds what data can inform; what a parameter gets is drawn forward from it: the random effect of a new
+setting, not the mean of those studied (the setting of the decision is one more), the family of a curve, a region
+without data.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,14 +1,17 @@
 """Univariate random-effects models: proportions, ratios, rates and costs pooled over settings.
 
-On the link scale (logit for proportions, log for the rest) setting i has theta_i = mu + tau z_i, z_i ~ N(0, 1), and its own likelihood:
+On the link scale (logit for proportions, log for the rest) setting i has theta_i = mu + tau z_i, z_i ~ N(0, 1), and
+its own likelihood:
 
-* proportion  y_i ~ Bin(n_i, p_i); with follow-up of stated quality the share recorded is p (1 - false negative) + (1 - p) false positive, and
-  where outcomes are missing events may be missing more or less often than non-events (log odds of missing ~ N(0, 0.5²) between them)
+* proportion  y_i ~ Bin(n_i, p_i); with follow-up of stated quality the share recorded is p (1 - false negative) + (1
+  - p) false positive, and where outcomes are missing events may be missing more or less often than non-events (log
+  odds of missing ~ N(0, 0.5²) between them)
 * ratio       log estimate_i ~ N(theta_i, se_i²), se_i from the 95 % interval
 * rate        y_i ~ Poisson(exposure_i exp theta_i)
 * cost        mean_i ~ Gamma with mean exp theta_i and the reported spread over n_i patients, or log-normal
 
-A borrowed study counts with its likelihood to the power ``borrow`` (power prior; Ibrahim and Chen, Statistical Science 2000;15:46).
+A borrowed study counts with its likelihood to the power ``borrow`` (power prior; Ibrahim and Chen, Statistical
+Science 2000;15:46).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +24,9 @@ from pmbudget.evidence.blocks import LINKS, Block, flat, off_link
 from pmbudget.vocabulary import TAILS
 
 MISSING_SPREAD = 0.5
-"""SD of the difference, in log odds of being missing, between those with the event and those without: 95 % within a factor 2.7."""
+"""SD of the difference, in log odds of being missing, between those with the event and those without: 95 % within a
+factor 2.7.
+"""
 WIDTH = 2 * 1.959963984540054
 
 
@@ -62,9 +67,11 @@ def sampling_variance(kind: str, data: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def add_random_effects(blocks: Sequence[Block], kind: str) -> None:
-    """Add all blocks of one kind to the model on the context: mu, tau (block), theta (study) on the link scale, the weighted likelihood.
+    """Add all blocks of one kind to the model on the context: mu, tau (block), theta (study) on the link scale, the
+    weighted likelihood.
 
-    Everything is vectorised over blocks, and all data are ``pm.Data``, so that a compiled model can be given other data of the same size.
+    Everything is vectorised over blocks, and all data are ``pm.Data``, so that a compiled model can be given other
+    data of the same size.
     """
     import pymc as pm
 
@@ -86,8 +93,8 @@ def add_random_effects(blocks: Sequence[Block], kind: str) -> None:
     }
     weight = pm.Data(f"{kind}_weight", weights, dims=per_study)
     variances = np.concatenate([sampling_variance(kind, column) for column in columns]) / weights
-    # Partly centred (Papaspiliopoulos et al, Statistical Science 2007;22:59): a study of 17,000 persons moves badly in the
-    # non-centred form and one of 100 in the centred; the model is the same.
+    # Partly centred (Papaspiliopoulos et al, Statistical Science 2007;22:59): a study of 17,000 persons moves badly
+    # in the non-centred form and one of 100 in the centred; the model is the same.
     known = priors[which, 2] ** 2 / (priors[which, 2] ** 2 + variances)
     centred = pm.Data(f"{kind}_centred", known**12, dims=per_study)
     mu = pm.Normal(f"{kind}_mu", priors[:, 0], priors[:, 1], dims=per_block)
@@ -113,13 +120,24 @@ def _proportion(theta: Any, data: Mapping[str, Any]) -> Any:
 def recorded_share(theta: Any, selective: Any, data: Mapping[str, Any], math: Any) -> Any:
     """The share recorded as events, among those followed up, when the true log odds are ``theta``.
 
-    ``selective`` is the log odds ratio of being missing between those with the event and those without; with nothing missing it has no
-    effect. ``math`` has log and sigmoid.
+    ``selective`` is the log odds ratio of being missing between those with the event and those without; with nothing
+    missing it has no effect. ``math`` has log and sigmoid.
     """
     known = math.log(1 - data["missing"]) - math.log(data["missing"] + 1e-300)
     followed = math.log(math.sigmoid(known - selective / 2)) - math.log(math.sigmoid(known + selective / 2))
     seen = math.sigmoid(theta + followed)
     return seen * (1 - data["false_negative"]) + (1 - seen) * data["false_positive"]
+
+
+class NumPy:
+    """The functions of :func:`recorded_share` on NumPy arrays."""
+
+    log = staticmethod(np.log)
+
+    @staticmethod
+    def sigmoid(x: np.ndarray) -> np.ndarray:
+        """Inverse logit."""
+        return np.asarray(1 / (1 + np.exp(-x)))
 
 
 def _ratio(theta: Any, data: Mapping[str, Any]) -> Any:
@@ -151,7 +169,9 @@ LIKELIHOODS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
 
 
 def new_setting(block: Block, fitted: xr.Dataset, rng: np.random.Generator, settings: int) -> np.ndarray:
-    """What is to be expected in ``settings`` new settings (row, setting), off the link scale: mu + tau z, z drawn anew."""
+    """What is to be expected in ``settings`` new settings (row, setting), off the link scale: mu + tau z, z drawn
+    anew.
+    """
     mu, tau = (
         flat(fitted[f"{block.model}_{name}"].sel({f"{block.model}_block": block.name})) for name in ("mu", "tau")
     )
@@ -160,7 +180,9 @@ def new_setting(block: Block, fitted: xr.Dataset, rng: np.random.Generator, sett
 
 
 def crude(block: Block) -> np.ndarray:
-    """The share, ratio, rate or cost of each counted study by itself, off the link scale, with its 95 % interval: (study, 3)."""
+    """The share, ratio, rate or cost of each counted study by itself, off the link scale, with its 95 % interval:
+    (study, 3).
+    """
     data = DATA[block.model](block)
     if block.model == "proportion":
         from scipy import stats

@@ -1,7 +1,8 @@
 """What a pooled quantity hangs on: each study left out, other priors, other weights of borrowed studies.
 
-For one mean and one spread the posterior can be summed on a grid instead of sampled, each study's random effect summed out.
-That takes a moment, where sampling takes seconds, and shares nothing with the sampler, so that it also checks the fit.
+For one mean and one spread the posterior can be summed on a grid instead of sampled, each study's random effect
+summed out. That takes a moment, where sampling takes seconds, and shares nothing with the sampler, so that it also
+checks the fit.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
-from pmbudget.evidence.blocks import LINKS, Block, off_link, onto_link
-from pmbudget.evidence.random_effects import DATA, recorded_share
+from pmbudget.evidence.accuracy import PARTS, spectrum
+from pmbudget.evidence.blocks import LINKS, Block, flat, off_link, onto_link
+from pmbudget.evidence.random_effects import DATA, NumPy, recorded_share
 from pmbudget.vocabulary import TAILS
 
 MEANS, SPREADS, EFFECTS, NODES = 161, 20, 901, 21
@@ -31,7 +34,7 @@ def log_likelihood(block: Block, theta: np.ndarray) -> np.ndarray:
     """The log likelihood of each counted study at each value of its own theta: (study, …), up to a constant."""
     data = {name: column[(..., *(None,) * (theta.ndim - 1))] for name, column in DATA[block.model](block).items()}
     if block.model == "proportion":
-        share = np.clip(recorded_share(theta, 0.0, data, _Math), 1e-300, 1 - 1e-16)
+        share = np.clip(recorded_share(theta, 0.0, data, NumPy), 1e-300, 1 - 1e-16)
         events, total = data["numerator"], data["denominator"]
         return events * np.log(share) + (total - events) * np.log1p(-share)
     if block.model == "rate":
@@ -42,23 +45,14 @@ def log_likelihood(block: Block, theta: np.ndarray) -> np.ndarray:
     return np.where(data["lognormal"] > 0, -0.5 * ((np.log(data["mean"]) - theta) / data["log_sd"]) ** 2, gamma)
 
 
-class _Math:
-    log = staticmethod(np.log)
-
-    @staticmethod
-    def sigmoid(x: np.ndarray) -> np.ndarray:
-        """Inverse logit."""
-        return 1 / (1 + np.exp(-x))
-
-
 def on_grid(block: Block, prior: tuple[float, float, float] | None = None) -> dict[str, float]:
     """Mean and 95 % interval of what is expected in a new setting, and of the mean of the settings, off the link scale.
 
     Returns
     -------
     dict
-        ``mean``, ``lower``, ``upper`` of a new setting; ``pooled``, ``pooled_lower``, ``pooled_upper`` of exp or logit⁻¹ of mu; ``spread`` the
-        posterior mean of tau.
+        ``mean``, ``lower``, ``upper`` of a new setting; ``pooled``, ``pooled_lower``, ``pooled_upper`` of exp or
+        logit⁻¹ of mu; ``spread`` the posterior mean of tau.
 
     Notes
     -----
@@ -107,7 +101,9 @@ def _summary(block: Block, values: np.ndarray, mass: np.ndarray) -> tuple[float,
 
 
 def left_out(block: Block) -> pd.DataFrame:
-    """What is expected in a new setting with all studies and with each counted one left out: one row each, ``left_out`` naming it."""
+    """What is expected in a new setting with all studies and with each counted one left out: one row each,
+    ``left_out`` naming it.
+    """
     rows = [{"left_out": "", **on_grid(block)}]
     if len(block.counted) > 1:
         for number, (study, _) in enumerate(block.counted):
@@ -135,3 +131,46 @@ def by_borrowing(block: Block) -> pd.DataFrame:
         if any(weights):
             rows.append({"borrow": weight, **on_grid(replace(block, weights=weights))})
     return pd.DataFrame(rows)
+
+
+def accuracy_left_out(block: Block, fitted: xr.Dataset) -> pd.DataFrame:
+    """The pooled sensitivity and specificity with each counted study left out, without fitting again.
+
+    The posterior is reweighted by one over the study's likelihood, its own random effects summed out (with its logits
+    taken as normal), so that the weights stay even.
+
+    Returns
+    -------
+    DataFrame
+        ``left_out`` (empty: none), mean, lower and upper of both parts, and ``effective``, the number of draws that
+        the weights leave.
+    """
+    mu, tau, rho = (flat(fitted[f"accuracy_{name}"].sel(accuracy_block=block.name)) for name in ("mu", "tau", "rho"))
+    slope = flat(fitted["accuracy_slope"].sel(accuracy_block=block.name)) if "accuracy_slope" in fitted else 0 * mu
+    rows = [{"left_out": "", **_weighted(mu, np.ones(len(mu)))}]
+    hits = np.stack([block.column("tp"), block.column("tn")], axis=1) + 0.5
+    misses = np.stack([block.column("fn"), block.column("fp")], axis=1) + 0.5
+    seen, error, far = np.log(hits / misses), 1 / hits + 1 / misses, spectrum(block)
+    covariance = rho * tau[:, 0] * tau[:, 1]
+    for number, (study, weight) in enumerate(block.counted if len(block.counted) > 1 else []):
+        off = seen[number] - mu - slope * far[number]
+        variance = tau**2 + error[number] / weight
+        determinant = variance[:, 0] * variance[:, 1] - covariance**2
+        distance = (
+            off[:, 0] ** 2 * variance[:, 1] + off[:, 1] ** 2 * variance[:, 0] - 2 * covariance * off[:, 0] * off[:, 1]
+        ) / determinant
+        log_marginal = -0.5 * (np.log(determinant) + distance)
+        rows.append({"left_out": study.study, **_weighted(mu, np.exp(log_marginal.min() - log_marginal))})
+    return pd.DataFrame(rows)
+
+
+def _weighted(mu: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    weight = weight / weight.sum()
+    found = {"effective": float(1 / (weight**2).sum())}
+    for number, part in enumerate(PARTS):
+        values = off_link("logit", mu[:, number])
+        order = np.argsort(values)
+        below = np.cumsum(weight[order])
+        ends = [float(values[order][min(np.searchsorted(below, p), len(order) - 1)]) for p in TAILS]
+        found |= {part: float((weight * values).sum()), f"{part}_lower": ends[0], f"{part}_upper": ends[1]}
+    return found

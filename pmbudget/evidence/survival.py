@@ -1,9 +1,10 @@
 """Survival curves of several families from patients' times, reported medians and landmark shares.
 
-Every family has a median and a shape. A patient who died at t adds log h(t) + log S(t), one alive at t log S(t). A reported median is normal
-on the log scale and a reported share alive on the logit scale, with standard errors from their 95 % intervals. Each family is fitted by
-itself; which one is right is drawn per draw by weight: stacking of leave-one-out predictive densities where there are patients' times (Yao et
-al, Bayesian Analysis 2018;13:917), weights as stated where there are none. Averaging curves within a draw would hide that uncertainty.
+Every family has a median and a shape. A patient who died at t adds log h(t) + log S(t), one alive at t log S(t). A
+reported median is normal on the log scale and a reported share alive on the logit scale, with standard errors from
+their 95 % intervals. Each family is fitted by itself; which one is right is drawn per draw by weight: stacking of
+leave-one-out predictive densities where there are patients' times (Yao et al, Bayesian Analysis 2018;13:917), weights
+as stated where there are none. Averaging curves within a draw would hide that uncertainty.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,7 +58,9 @@ def _gamma(t: Any, median: Any, shape: Any, xp: Any) -> tuple[Any, Any]:
 
 
 def gamma_rate(median: Any, shape: Any) -> Any:
-    """The rate at which a gamma of that shape has that median, by the Wilson-Hilferty approximation (within 2 % for shapes above 0.5)."""
+    """The rate at which a gamma of that shape has that median, by the Wilson-Hilferty approximation (within 2 % for
+    shapes above 0.5).
+    """
     return shape * (1 - 1 / (9 * shape)) ** 3 / median
 
 
@@ -210,7 +213,9 @@ def family_weights(block: Block, fitted: xr.Dataset) -> dict[str, float]:
 
 
 def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Every part of the block by row: the family drawn, its median, the share alive at each month asked for, each family's own parameters."""
+    """Every part of the block by row: the family drawn, its median, the share alive at each month asked for, each
+    family's own parameters.
+    """
     weights = fitted[f"{block.name}.weight"].to_numpy()
     by_family = curves(block, fitted)
     rows = len(next(iter(by_family.values()))[0])

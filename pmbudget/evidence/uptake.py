@@ -1,8 +1,8 @@
 """Uptake over time in several units (regions, or technologies that came before): hierarchical logistic or Bass curves.
 
-Logistic: users_ut ~ Bin(eligible_ut, M logit⁻¹(a_u + b_u (t - t0))), a_u ~ N(alpha, sigma_a²), log b_u ~ N(beta, sigma_b²), one ceiling M.
-Bass: the cumulative share is M F(t), F(t) = (1 - e^{-(p+q)t}) / (1 + (q/p) e^{-(p+q)t}), log p_u and log q_u normal over units
-(Bass, Management Science 1969;15:215).
+Logistic: users_ut ~ Bin(eligible_ut, M logit⁻¹(a_u + b_u (t - t0))), a_u ~ N(alpha, sigma_a²), log b_u ~ N(beta,
+sigma_b²), one ceiling M. Bass: the cumulative share is M F(t), F(t) = (1 - e^{-(p+q)t}) / (1 + (q/p) e^{-(p+q)t}),
+log p_u and log q_u normal over units (Bass, Management Science 1969;15:215).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,9 @@ from pmbudget.evidence.blocks import Block, flat
 from pmbudget.inputs.regions import CODES
 
 LEVEL_PRIOR, LEVEL_SPREAD = (0.0, 2.0), 1.0
-"""Logit of the level at the middle year: next to free; its spread between units, half-normal: 95 % below 2 (0.59 seen between Swedish regions)."""
+"""Logit of the level at the middle year: next to free; its spread between units, half-normal: 95 % below 2 (0.59 seen
+between Swedish regions).
+"""
 SLOPE_PRIOR, SLOPE_SPREAD = (-1.8, 0.7), 0.5
 """Log of the slope: 95 % between 0.04 and 0.67 logits a year; its spread between units, half-normal."""
 CEILING_PRIOR = (9.0, 1.0)
@@ -68,8 +70,8 @@ def add_uptake(block: Block) -> None:
 def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Every part of the block by row, deviations by (row, region).
 
-    Where the units are regions, a region with data keeps its own posterior and the level and slope are the national means; a region without, or
-    a technology to come, is one more unit drawn around the mean.
+    Where the units are regions, a region with data keeps its own posterior and the level and slope are the national
+    means; a region without, or a technology to come, is one more unit drawn around the mean.
     """
     name = block.name
     found = {"ceiling": flat(fitted[f"{name}.ceiling"])}

@@ -18,10 +18,11 @@ from pmbudget.inputs.files import (
     near,
     read_rows,
     read_yaml,
+    shown,
     validated,
 )
 from pmbudget.inputs.prices import Prices, currency_of, load_prices
-from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, FromStudies, Study
+from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Study
 
 CHOSEN = "chosen by a scenario"
 """Validation context of a number that a scenario fixes: a choice, not a finding, so that it needs no interval."""
@@ -189,12 +190,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ParameterSet(Mapping[str, Parameter]):
-    """All parameters of a case, by name, and the year their prices are in."""
+    """All parameters of a case, by name, the year their prices are in, and what in its evidence a reader would not expect."""
 
     parameters: Mapping[str, Parameter]
     price_year: int
     raw: Mapping[str, Any]
     prices: Prices
+    findings: tuple[Finding, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
         if name not in self.parameters:
@@ -280,7 +282,19 @@ def read_parameters(
                 source=Source(title=rate.source, address=rate.address),
             )
             parameters[name] = Parameter(name, record, "prices/exchange_rates.csv", 1, rate.distribution())
-    return ParameterSet(parameters, price_year, raw, prices)
+    return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults))
+
+
+def _findings(root: Path, case: str | None, raw: Mapping[str, Any], faults: list[Fault]) -> tuple[Finding, ...]:
+    """What the case's ``evidence/findings.csv`` tells, each about a parameter that exists; none where there is no such file."""
+    path = root / "cases" / str(case) / "evidence" / "findings.csv"
+    if not path.is_file():
+        return ()
+    found = read_rows(path, Finding, faults)
+    for finding in found:
+        if finding.about not in raw:
+            faults.append(Fault(shown(path), "about", "names no parameter", near(finding.about, raw), finding.about))
+    return tuple(found)
 
 
 def _disagreements(parameters: Mapping[str, Parameter]) -> list[Fault]:

@@ -104,6 +104,7 @@ class Scenario:
             "agreement": self.agreement.model_dump(mode="json") if self.agreement else None,
             "case": self.case.model_dump(mode="json"),
             "price_year": self.parameters.price_year,
+            "findings": [finding.model_dump(mode="json") for finding in self.parameters.findings],
             "parameters": {
                 name: {
                     **parameter.record.model_dump(mode="json", exclude_none=True),

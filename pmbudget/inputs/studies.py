@@ -27,8 +27,9 @@ COUNTED = ("pool", "borrow")
 class Study(Strict):
     """What every row of a study table says, whatever it counts.
 
-    ``use`` is ``pool`` (counts fully), ``borrow`` (foreign or otherwise distant, discounted by the parameter's ``borrow``),
-    ``sensitivity`` or ``no`` (shown, not pooled). Rows with the same ``overlap`` share persons: at most one of them counts.
+    ``use`` is ``pool`` (counts fully), ``borrow`` (foreign or otherwise distant, discounted by the parameter's
+    ``borrow``), ``sensitivity`` or ``no`` (shown, not pooled). Rows with the same ``overlap`` share persons: at most
+    one of them counts.
     """
 
     quantity: str
@@ -48,8 +49,8 @@ class Study(Strict):
 class CountStudy(Study):
     """``numerator`` of ``denominator``, and the quality of the follow-up that counted them.
 
-    ``false_negative`` is the share of events recorded as none, ``false_positive`` the share of non-events recorded as events,
-    ``missing`` the share of those enrolled whose outcome is not known: they are not in ``denominator``.
+    ``false_negative`` is the share of events recorded as none, ``false_positive`` the share of non-events recorded as
+    events, ``missing`` the share of those enrolled whose outcome is not known: they are not in ``denominator``.
     """
 
     numerator: int = Field(ge=0)
@@ -83,7 +84,9 @@ class AccuracyStudy(Study):
 
 
 class RatioStudy(Study):
-    """A positive estimate (hazard ratio, risk ratio, median) with its 95 % interval, or the standard error of its logarithm."""
+    """A positive estimate (hazard ratio, risk ratio, median) with its 95 % interval, or the standard error of its
+    logarithm.
+    """
 
     estimate: float = Field(gt=0)
     low: float | None = Field(default=None, gt=0)
@@ -116,7 +119,9 @@ class CostStudy(Study):
 
 
 class SurvivalStudy(Study):
-    """One patient (``month``, ``event`` 1 or 0, ``count`` alike), a reported ``median``, or the share ``alive`` at ``at_month``."""
+    """One patient (``month``, ``event`` 1 or 0, ``count`` alike), a reported ``median``, or the share ``alive`` at
+    ``at_month``.
+    """
 
     kind: Literal["patient", "median", "alive"]
     month: float | None = Field(default=None, gt=0)
@@ -146,7 +151,9 @@ class SurvivalStudy(Study):
 
 
 class UptakeStudy(Study):
-    """Users (``numerator``) of those eligible (``denominator``) in one ``unit`` at a time: a year, or years since launch for Bass."""
+    """Users (``numerator``) of those eligible (``denominator``) in one ``unit`` at a time: a year, or years since
+    launch for Bass.
+    """
 
     unit: str
     when: float
@@ -217,6 +224,19 @@ SHARED = ("borrow", "family", "families", "weights", "spectrum", "curve")
 """What parameters of one block must say alike, because the block is fitted once."""
 
 
+class Finding(Strict):
+    """Something in the evidence of a case that a reader would not expect; ``about`` names the parameter that it bears
+    on.
+    """
+
+    about: str
+    finding_sv: str
+    finding_en: str
+    evidence: Evidence
+    source: str
+    address: str = ""
+
+
 class Prior(Strict):
     """What is believed before the data, on the link scale: mean and SD of the mean, scale of the half-normal spread."""
 
@@ -226,7 +246,8 @@ class Prior(Strict):
 
 
 class FromStudies(Strict):
-    """That a parameter is learnt: from which rows of which table, by which model, and which part of it the parameter is.
+    """That a parameter is learnt: from which rows of which table, by which model, and which part of it the parameter
+    is.
 
     Parameters with the same ``model``, ``studies`` and ``quantity`` are one block with one posterior.
     """
