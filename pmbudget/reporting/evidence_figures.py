@@ -14,7 +14,7 @@ from pmbudget.evidence.random_effects import crude, new_setting
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.inputs.studies import AccuracyStudy, RatioStudy, SurvivalStudy, UptakeStudy
 from pmbudget.reporting.evidence import case_blocks, label_of, three
-from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot
+from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import TAILS
 
@@ -49,7 +49,7 @@ def _forest(block: Block, posterior: Posterior, words: Words) -> Picture:
         (words("forest_pooled"), three(per * off_link(LINKS[block.model], mu))),
         (words("forest_predicted"), three(per * drawn)),
     ]
-    figure, axis = plt.subplots(figsize=(9, 0.32 * (len(shown) + 2) + 1.2))
+    figure, axis = plt.subplots(figsize=(9, 0.34 * (len(shown) + 2) + 1.2))
     for place, ((_, weight), (mean, low, high)) in enumerate(zip(reversed(shown), values[::-1], strict=True), start=2):
         colour = COLOURS["new"] if weight else UNUSED
         axis.plot([low, high], [place, place], color=colour, linewidth=1.5)
@@ -58,6 +58,7 @@ def _forest(block: Block, posterior: Posterior, words: Words) -> Picture:
         axis.plot([low, high], [place, place], color="black", linewidth=2.5)
         axis.plot(mean, place, "D", color="black", markersize=7)
     names = [", ".join(part for part in (f"{one.study} {one.year}".strip(), one.country) if part) for one, _ in shown]
+    names = [wrapped(name, 44) for name in names]
     axis.set_yticks(range(len(shown) + 2), [*(name for name, _ in reversed(summary)), *reversed(names)], fontsize=9)
     axis.set_ylim(-0.7, len(shown) + 1.7)
     axis.set_xlabel(_axis_label(block, words))
@@ -86,7 +87,7 @@ def _forest(block: Block, posterior: Posterior, words: Words) -> Picture:
         low=shown_values[1],
         high=shown_values[2],
     )
-    axis.set_title(title, loc="left", fontsize=10.5, fontweight="bold", x=0, wrap=True)
+    figure.suptitle(wrapped(title, 95), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     figure.tight_layout()
     return picture(figure, f"{title}. {words('forest_alt')}")
 
@@ -246,6 +247,9 @@ def _uptake(block: Block, posterior: Posterior, words: Words) -> Picture:
     axis.set(ylim=(0, 101), xlabel=words("year"), ylabel=words("uptake_y"))
     axis.legend(fontsize=9)
     numbered(axis.yaxis, words)
+    from matplotlib.ticker import MaxNLocator
+
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     title = words("uptake_title", label=label_of(block, words))
     axis.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
