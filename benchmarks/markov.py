@@ -24,20 +24,25 @@ def ours(moves, cost, utility):
 
 
 def by_hand(moves, cost, utility):
-    """The same, written for this one problem: states first, draws last, nothing checked."""
+    """The same, written for this one problem: states first, draws last, no trace kept, nothing checked."""
     timed = "cycle" in moves.dims
     order = (*(("cycle",) if timed else ()), "from", "to", "draw", "strategy")
     matrix = np.ascontiguousarray(moves.transpose(*order).to_numpy())
-    values = [np.ascontiguousarray(v.transpose("state", "draw", "strategy").to_numpy()) for v in (cost, utility)]
-    now = np.zeros((STATES, DRAWS, STRATEGIES))
+    now, after = np.zeros((STATES, DRAWS, STRATEGIES)), np.empty((STATES, DRAWS, STRATEGIES))
     now[0] = 1
-    totals = [0.5 * (now * v).sum(axis=0) for v in values]
+    spent, part = 0.5 * now, np.empty((DRAWS, STRATEGIES))
     for cycle in range(1, CYCLES + 1):
         step = matrix[cycle - 1] if timed else matrix
-        now = np.stack([sum(now[i] * step[i, j] for i in range(STATES)) for j in range(STATES)])
-        weight = (0.5 if cycle == CYCLES else 1.0) / (1 + RATE) ** cycle
-        totals = [total + weight * (now * v).sum(axis=0) for total, v in zip(totals, values, strict=True)]
-    return totals
+        for to in range(STATES):
+            np.multiply(now[0], step[0, to], out=after[to])
+            for origin in range(1, STATES):
+                np.multiply(now[origin], step[origin, to], out=part)
+                after[to] += part
+        now, after = after, now
+        spent += (0.5 if cycle == CYCLES else 1.0) / (1 + RATE) ** cycle * now
+    return [
+        (spent * values.transpose("state", "draw", "strategy").to_numpy()).sum(axis=0) for values in (cost, utility)
+    ]
 
 
 def least(work, *arguments):

@@ -9,14 +9,21 @@ import xarray as xr
 
 from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
 from pmbudget.evidence.fit import fit_evidence
+from pmbudget.evidence.learning import Belief
 from pmbudget.financing.agreement import largest_imbalance
 from pmbudget.financing.ledger import net_budget_impact, settle
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
-from pmbudget.programme.budget import budget_impact
-from pmbudget.programme.pace import Agreed, Held, OwnCourse, Pace, coverage
-from pmbudget.programme.population import counted, expected_eligible, starts
+from pmbudget.programme.budget import budget_impact, full_time_posts
+from pmbudget.programme.gate import belief_of, paces_by_mix
+from pmbudget.programme.levers import levered
+from pmbudget.programme.misuse import starts_outside
+from pmbudget.programme.offsets import cashable_share
+from pmbudget.programme.pace import coverage
+from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
+from pmbudget.programme.prices import price_factor
+from pmbudget.programme.testing import extra_posts, laboratory_cost, staff_minutes, testing_cost
 from pmbudget.programme.transition import programme_cost
 from pmbudget.vocabulary import BLOCK
 
@@ -26,17 +33,30 @@ class Results:
     """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
 
     With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
-    ``patients`` (draw, mix, strategy, region, year); ``budget`` (draw, mix, region, year, payer), all ledger entries together;
-    ``resource_total`` (draw, mix, year). Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost``
-    (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the invariants.
+    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and ``outside``
+    (draw, mix, region, year), persons; ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``by_resource`` (draw,
+    mix, year, resource) and ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the
+    laboratory; ``posts`` (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used
+    less that can be saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one;
+    ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year,
+    payer, entry); ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest
+    errors of the invariants.
     """
 
     cost: xr.DataArray
     qaly: xr.DataArray
     coverage: xr.DataArray
+    funnel: xr.DataArray
     patients: xr.DataArray
+    outside: xr.DataArray
     budget: xr.DataArray
+    by_resource: xr.DataArray
     resource_total: xr.DataArray
+    test_cost: xr.DataArray
+    posts: xr.DataArray
+    cashable: xr.DataArray
+    volume_error: xr.DataArray
+    known: xr.DataArray | None
     ledger: xr.DataArray
     resource_cost: xr.DataArray
     outcomes: xr.Dataset
@@ -47,7 +67,10 @@ class Results:
         return net_budget_impact(self.budget, reference=reference)  # type: ignore[arg-type]
 
 
-WITH_DRAWS = ("cost", "qaly", "coverage", "patients", "budget", "resource_total")
+WITH_DRAWS = (
+    *("cost", "qaly", "coverage", "funnel", "patients", "outside", "budget"),
+    *("by_resource", "resource_total", "test_cost", "posts", "cashable", "volume_error"),
+)
 MEANS = ("ledger", "resource_cost", "outcomes")
 
 
@@ -91,39 +114,60 @@ def evaluate_draws(
     if block % BLOCK or block <= 0:
         raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
     n = table.sizes["draw"]
+    belief = _believed(scenario, table)
     parts = []
     for begin in range(0, n, block):
         part = table.isel(draw=slice(begin, begin + block))
-        parts.append(walk(scenario, part, rngs=_rngs(seed, begin, part.sizes["draw"])))
+        parts.append(walk(scenario, part, rngs=_rngs(seed, begin, part.sizes["draw"]), belief=belief))
         if progress:
             progress(min(begin + block, n), n)
     return _joined(parts)
 
 
-def _rngs(seed: int, begin: int, size: int) -> list[tuple[np.random.Generator, int]]:
-    """One generator per seeding block, with how many draws of it are wanted."""
-    return [
-        (generator(seed, "eligible persons", (begin + done) // BLOCK), min(BLOCK, size - done))
-        for done in range(0, size, BLOCK)
+Rngs = Callable[[str], list[tuple[np.random.Generator, int]]]
+"""By the name of what is random: one generator per seeding block, with how many draws of it are wanted."""
+
+
+def _rngs(seed: int, begin: int, size: int) -> Rngs:
+    return lambda name: [
+        (generator(seed, name, (begin + done) // BLOCK), min(BLOCK, size - done)) for done in range(0, size, BLOCK)
     ]
 
 
-def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generator, int]] | None) -> Results:
+def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: Belief | None = None) -> Results:
     """One block: draws → outcomes → starts → resource cost → ledger → budget, cost-effectiveness.
 
-    Without generators the expected numbers of persons are walked instead of counted ones.
+    Without ``rngs`` the expected numbers of persons are walked instead of counted ones, and follow-up shows what is expected of it.
+    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say.
     """
     case, regions = scenario.case, scenario.regions
+    draws = levered(draws, case.levers, scenario.definition.levers)
     outcomes = simulate(draws, case, horizon=case.horizon_years)
-    today = scenario.years[0] - 1
-    all_years = list(range(today - case.horizon_years, scenario.years[-1] + 1))
-    expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years), outcomes)
-    eligible = expected if rngs is None else _counted(expected, rngs)
-    paces = _paces(scenario, today)
-    by_mix = [coverage(pace, regions, all_years, draws) for pace in paces.values()]
+    cost, qaly = present_values(outcomes, draws)
+    first = scenario.years[0]
+    all_years = list(range(first - 1 - case.horizon_years, scenario.years[-1] + 1))
+    expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years, first), outcomes)
+    eligible = expected if rngs is None else _counted(expected, rngs("eligible persons"))
+    paces, known = paces_by_mix(
+        scenario.definition.pace,
+        case,
+        regions,
+        scenario.years,
+        draws,
+        eligible=expected,
+        worth=_gain(scenario, cost, qaly),
+        belief=belief,
+        noise=_noise(scenario.years, outcomes.sizes["draw"], rngs),
+    )
+    relief = _relief(scenario, all_years)
+    by_mix = [
+        coverage(pace, regions, all_years, draws, relief if mix == "new" else None) for mix, pace in paces.items()
+    ]
     covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
     covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
+    tested = begun.sel(strategy=case.new, drop=True)
+    outside = _per_draw(starts_outside(draws, case.uptake, regions, tested), outcomes).transpose(*tested.dims)
     transition = programme_cost(
         draws,
         case,
@@ -131,29 +175,53 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
         scenario.years,
         coverage_by_mix=covered,
         eligible=eligible,
-        test_cost=_test_cost(scenario, outcomes),
+        test_cost=laboratory_cost(outcomes).sel(strategy=case.comparator, drop=True).sum("resource"),
         agreement_years=_agreement_years(scenario),
+        posts=extra_posts(outcomes, draws, case),
     )
-    resource_cost = budget_impact(outcomes, begun, transition)
+    national = (tested + outside).sum("region")
+    factor = price_factor(
+        draws, case.prices, national, outcomes=outcomes, years=scenario.years, price_year=scenario.parameters.price_year
+    )
+    shown = {"year": scenario.years}
+    testing = testing_cost(
+        draws,
+        case,
+        regions,
+        laboratory=laboratory_cost(outcomes).sel(strategy=case.new, drop=True) * factor,
+        tested=tested.sel(shown),
+        held=tested.sel(mix="today", drop=True).sel(shown),
+        outside=outside.sel(shown),
+    )
+    resource_cost = budget_impact(outcomes, begun, [transition, testing], price_factor=factor)
     clauses = scenario.agreement.clauses if scenario.agreement else ()
     pace = scenario.definition.pace
-    ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else scenario.years[0])
+    ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else first)
     budget = ledger.sum("entry", skipna=False)
-    total = resource_cost.sum(["region", "resource"], skipna=False)
+    by_resource = resource_cost.sum("region", skipna=False)
+    total = by_resource.sum("resource", skipna=False)
     if not np.isfinite(total.to_numpy()).all() or not np.isfinite(outcomes["qaly"].to_numpy()).all():
         raise ValueError(
             f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
         )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
-    shown = {"year": scenario.years}
-    cost, qaly = present_values(outcomes, draws)
     return Results(
         cost=cost,
         qaly=qaly,
         coverage=covered.sel(shown),
+        funnel=_per_draw(funnel_steps(draws, case.eligible, regions, first, first), outcomes).transpose("draw", ...),
         patients=begun.sel(shown),
+        outside=outside.sel(shown),
         budget=budget,
         resource_total=total,
+        by_resource=by_resource,
+        test_cost=laboratory_cost(outcomes).sum("resource"),
+        posts=full_time_posts(
+            staff_minutes(outcomes, begun, outside, case, scenario.years), draws[case.productive_hours]
+        ),
+        cashable=_per_draw(cashable_share(draws, case, by_resource), outcomes),
+        volume_error=_by_draw(draws[case.eligible.volume_error] if case.eligible.volume_error else 1.0, outcomes),
+        known=known,
         ledger=ledger.mean("draw", skipna=False),
         resource_cost=resource_cost.mean("draw", skipna=False),
         outcomes=outcomes.mean("draw"),
@@ -165,19 +233,47 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: list[tuple[np.random.Generat
     )
 
 
-def _paces(scenario: Scenario, today: int) -> dict[str, Pace]:
-    uptake, pace = scenario.case.uptake, scenario.definition.pace
-    own = OwnCourse(uptake, today)
-    return {
-        "today": Held(uptake),
-        "unplanned": own,
-        "new": Agreed(uptake, today, pace.start, pace.ramp, pace.region_starts) if pace else own,
-    }
+def _noise(years: list[int], size: int, rngs: Rngs | None) -> np.ndarray:
+    """What chance adds to each year's follow-up (draw, year), standard normal; nothing where what is expected is walked."""
+    if rngs is None:
+        return np.zeros((size, len(years)))
+    return np.concatenate([rng.standard_normal((BLOCK, len(years)))[:part] for rng, part in rngs("follow-up")])
+
+
+def _believed(scenario: Scenario, table: xr.Dataset | ReadDraws) -> Belief | None:
+    """What the first block of draws says of the new strategy's worth: the same for every block, whatever its size."""
+    case, plan = scenario.case, scenario.definition.pace
+    if plan is None or plan.gate is None:
+        return None
+    draws = levered(table.isel(draw=slice(0, BLOCK)), case.levers, scenario.definition.levers)
+    outcomes = simulate(draws, case, horizon=case.horizon_years)
+    return belief_of(_gain(scenario, *present_values(outcomes, draws)))
+
+
+def _gain(scenario: Scenario, cost: xr.DataArray, qaly: xr.DataArray) -> xr.DataArray | None:
+    """Net health benefit per patient at the gate's threshold (draw,), QALY; none without a gate."""
+    case, plan = scenario.case, scenario.definition.pace
+    if plan is None or plan.gate is None:
+        return None
+    benefit = qaly - cost / scenario.parameters.fixed(plan.gate.wtp)
+    return benefit.sel(strategy=case.new, drop=True) - benefit.sel(strategy=case.comparator, drop=True)
+
+
+def _relief(scenario: Scenario, years: list[int]) -> xr.DataArray | None:
+    """The share of a test's cost that the agreement lifts off the ordering unit each year (year)."""
+    plan = scenario.definition.pace
+    if plan is None or scenario.case.uptake.incentive_response is None:
+        return None
+    return plan.relief * xr.DataArray(np.isin(years, list(plan.years)).astype(float), coords={"year": years})
 
 
 def _agreement_years(scenario: Scenario) -> range:
-    pace = scenario.definition.pace
-    return range(pace.start, pace.start + pace.programme_years) if pace else range(0)
+    plan = scenario.definition.pace
+    return plan.years if plan else range(0)
+
+
+def _by_draw(value: xr.DataArray | float, outcomes: xr.Dataset) -> xr.DataArray:
+    return value * xr.DataArray(np.ones(outcomes.sizes["draw"]), dims="draw")
 
 
 def _per_draw(array: xr.DataArray, outcomes: xr.Dataset) -> xr.DataArray:
@@ -193,24 +289,16 @@ def _counted(expected: xr.DataArray, rngs: list[tuple[np.random.Generator, int]]
     return xr.concat(parts, dim="draw")
 
 
-def _test_cost(scenario: Scenario, outcomes: xr.Dataset) -> xr.DataArray:
-    once = outcomes["cost_once"].sel(strategy=scenario.case.comparator, drop=True)
-    return once.isel(resource=((outcomes["unit"] == "diagnostic_unit") & outcomes["in_budget"]).to_numpy()).sum(
-        "resource"
-    )
-
-
 def present_values(outcomes: xr.Dataset, draws: Draws) -> tuple[xr.DataArray, xr.DataArray]:
     """Discounted cost (SEK) and QALYs per patient (draw, strategy)."""
-    running = _discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
-    return running + outcomes["cost_once"].sum("resource"), _discounted(outcomes["qaly"], draws["discount_rate_qaly"])
+    running = discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
+    return running + outcomes["cost_once"].sum("resource"), discounted(outcomes["qaly"], draws["discount_rate_qaly"])
 
 
-def _discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
-    """Present value at the start, the flow of a year standing at its middle."""
-    return (
-        (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start").transpose("draw", "strategy")
-    )
+def discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
+    """Present value at the start (draw, strategy, …), the flow of a year standing at its middle."""
+    present = (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start")
+    return present.transpose("draw", "strategy", ...)
 
 
 def _joined(parts: list[Results]) -> Results:
@@ -219,6 +307,8 @@ def _joined(parts: list[Results]) -> Results:
     for name in MEANS:
         weighted = [getattr(part, name) * size for part, size in zip(parts, sizes, strict=True)]
         whole[name] = sum(weighted[1:], start=weighted[0]) / sum(sizes)
+    known = [part.known for part in parts if part.known is not None]
+    whole["known"] = xr.concat(known, dim="draw") if known else None
     names = parts[0].checks
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
     assert set(whole) == {field.name for field in fields(Results)}

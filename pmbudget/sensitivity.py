@@ -1,17 +1,18 @@
-"""What moves the result: one parameter at a time, and how much rests on assumptions."""
+"""What moves the result: parameters one at a time, two at a time and all together, and how much rests on assumptions."""
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import net_monetary_benefit
-from pmbudget.evidence.draws import draw_parameters, redrawn
+from pmbudget.appraisal import net_monetary_benefit, variance_share
+from pmbudget.evidence.draws import ReadDraws, draw_parameters, redrawn
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
+from pmbudget.programme.levers import levered
 from pmbudget.road import Results, evaluate_draws, present_values, walk
-from pmbudget.vocabulary import BLOCK, REFERENCES, TAILS
+from pmbudget.vocabulary import BLOCK, REFERENCES, REGION_PAYERS, TAILS
 
 
 def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
@@ -23,9 +24,10 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
     -------
     DataFrame
         Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
-        INMB) and is_assumed, widest first; SEK.
+        INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
-    names, rows = _one_way(scenario, seed)
+    names, table = _one_way(scenario, seed)
+    rows = levered(table, scenario.case.levers, scenario.definition.levers)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
     return _bars(scenario, names, _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
 
@@ -36,7 +38,7 @@ def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed
     As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted.
     """
     names, rows = _one_way(scenario, seed)
-    net = walk(scenario, rows, rngs=None).net_budget(reference)
+    net = walk(scenario, rows).net_budget(reference)
     return _bars(scenario, names, net.sel(year=years).sum(["region", "year", "payer"]).to_numpy())
 
 
@@ -62,12 +64,95 @@ def _bars(scenario: Scenario, names: list[str], result: np.ndarray) -> pd.DataFr
             "low": result[0:-1:2],
             "high": result[1:-1:2],
             "base": result[-1],
-            "is_assumed": [scenario.parameters[name].is_assumed for name in names],
+            "is_assumed": [scenario.parameters[name].spread_is_assumed for name in names],
         },
         index=pd.Index(names, name="parameter"),
     )
     width = (frame["high"] - frame["low"]).abs()
     return frame.assign(width=width).query("width > 0").sort_values("width", ascending=False).drop(columns="width")
+
+
+def importance(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> pd.DataFrame:
+    """How much of the variance of the incremental net monetary benefit each parameter of the patient's model accounts for by itself.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    results : Results
+        Of the same ``seed``.
+    wtp : float
+        SEK per QALY.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`pmbudget.appraisal.variance_share`, with is_assumed.
+    """
+    benefit = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp))
+    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=benefit.sizes["draw"], seed=seed)
+    watched = ReadDraws(table.isel(draw=slice(2)))
+    simulate(watched, scenario.case, horizon=scenario.case.horizon_years)
+    names = [str(name) for name in table if name in watched.read and table[name].dims == ("draw",)]
+    shares = variance_share(benefit, table[names].to_dataarray("parameter"))
+    return shares.assign(is_assumed=[scenario.parameters[name].spread_is_assumed for name in shares.index])
+
+
+def threshold_map(
+    scenario: Scenario,
+    results: Results,
+    names: tuple[str, str],
+    *,
+    wtp: float,
+    steps: int = 9,
+    few: int = 40,
+    seed: int = 1,
+) -> xr.DataArray:
+    """The expected incremental net monetary benefit over two parameters, each across its 95 % interval.
+
+    At every point the two are held and the others drawn, the same ``few`` draws throughout, so that the map is smooth; what those
+    draws' mean differs from the mean of ``results`` is added everywhere, so that the map stands on the whole expectation. What the two
+    have in common with other parameters is not kept.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    results : Results
+        Of the same ``seed``.
+    names : tuple
+        Two uncertain parameters.
+    wtp : float
+        SEK per QALY.
+    steps, few : int
+        Points along each axis, draws at each point.
+
+    Returns
+    -------
+    DataArray
+        SEK per patient, dims named by the two parameters, whose values are the coordinates.
+
+    Raises
+    ------
+    ValueError
+        One of them is known exactly, one for each region, or there is no such parameter.
+    """
+    benefit = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp))
+    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=benefit.sizes["draw"], seed=seed)
+    for name in names:
+        if name not in table or table[name].dims != ("draw",):
+            raise ValueError(f"{name!r} is no parameter that one uncertain number stands for; choose two that are")
+    few = min(few, benefit.sizes["draw"])
+    ends = {name: table[name].quantile(TAILS).to_numpy() for name in names}
+    axes = {name: np.linspace(low, high, steps) for name, (low, high) in ends.items()}
+    rows = table.isel(draw=np.tile(np.arange(few), steps * steps))
+    held = np.meshgrid(*axes.values(), indexing="ij")
+    rows = rows.assign({name: ("draw", np.repeat(grid.ravel(), few)) for name, grid in zip(names, held, strict=True)})
+    gains = []
+    for begin in range(0, rows.sizes["draw"], BLOCK):
+        part = rows.isel(draw=slice(begin, begin + BLOCK))
+        cost, qaly = present_values(simulate(part, scenario.case, horizon=scenario.case.horizon_years), part)
+        gains.append(_increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
+    means = np.concatenate(gains).reshape(steps, steps, few).mean(axis=-1)
+    return xr.DataArray(means + float(benefit.mean() - benefit[:few].mean()), dims=names, coords=axes)
 
 
 def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:
@@ -127,3 +212,56 @@ def _explained(first: np.ndarray, second: np.ndarray) -> float:
     if variance < 1e-12:
         return float("nan")
     return float(np.clip(np.cov(first, second)[0, 1] / variance, 0, 1))
+
+
+def lever_effects(scenario: Scenario, *, draws: int = BLOCK, seed: int = 1) -> pd.DataFrame:
+    """What each lever of the case moves, alone, against itself off and with the scenario's other levers as they are.
+
+    Returns
+    -------
+    DataFrame
+        Index (lever, figure), columns mean, lower, upper (95 %) of the change over the years shown, in the mix ``new``: ``net`` and
+        ``net_regions`` (SEK: net budget against today's use, of all payers and of the regions' own), ``tested`` and ``outside`` (persons
+        tested inside and outside the eligible population), ``qaly`` (all patients' QALYs), ``posts`` (full-time posts in the last year),
+        ``spread`` (standard deviation of coverage between regions in the last year, percentage points) and, where evidence decides the
+        pace, ``right`` (percentage points: how often what is known in the last year points the right way).
+    """
+    posterior = fit_evidence(scenario.parameters)
+    table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
+    known: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+
+    def figures(names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        if names not in known:
+            known[names] = _moved_figures(scenario, evaluate_draws(scenario.with_levers(*names), table, seed=seed))
+        return known[names]
+
+    parts = []
+    for lever in scenario.case.levers:
+        without = tuple(name for name in scenario.definition.levers if name != lever)
+        off, on = figures(without), figures((*without, lever))
+        for figure, values in on.items():
+            change = values - off[figure]
+            lower, upper = np.quantile(change, TAILS)
+            parts.append((lever, figure, change.mean(), lower, upper))
+    frame = pd.DataFrame(parts, columns=["lever", "figure", "mean", "lower", "upper"])
+    return frame.set_index(["lever", "figure"])
+
+
+def _moved_figures(scenario: Scenario, results: Results) -> dict[str, np.ndarray]:
+    """The figures that levers are judged by, over draws."""
+    new, net = {"mix": "new"}, results.net_budget("today").sum(["region", "year"])
+    patients = results.patients.sel(new).sum(["region", "year"])
+    own = [payer for payer in net["payer"].to_numpy() if payer in REGION_PAYERS]
+    figures = {
+        "net": net.sum("payer"),
+        "net_regions": net.sel(payer=own).sum("payer"),
+        "tested": patients.sel(strategy=scenario.case.new),
+        "outside": results.outside.sel(new).sum(["region", "year"]),
+        "qaly": (patients * results.qaly).sum("strategy"),
+        "posts": results.posts.sel(new).isel(year=-1).sum("resource"),
+        "spread": 100 * results.coverage.sel(new).isel(year=-1).std("region"),
+    }
+    if results.known is not None:
+        last = results.known.isel(year=-1)
+        figures["right"] = 100 * xr.where(last > 0.5, last, 1 - last)
+    return {name: values.to_numpy() for name, values in figures.items()}

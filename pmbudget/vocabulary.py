@@ -16,6 +16,14 @@ PAYERS = (
 REGION_PAYERS = ("region", "clinic", "diagnostic_unit")
 """What stands in a region's own accounts: the purchaser and its two kinds of provider."""
 
+PERSPECTIVES = {
+    "region": REGION_PAYERS,
+    "region_and_state": (*REGION_PAYERS, "state"),
+    "health_care": (*REGION_PAYERS, "state", "municipality", "patient"),
+    "societal": PAYERS,
+}
+"""Whose costs are counted, from the narrowest to the widest; patients count in health care by the fees they pay."""
+
 NATIONAL = "00"
 """The 22nd label on the region dimension: what is national and not yet divided between regions."""
 

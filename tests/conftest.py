@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pmbudget.breakdown import broken_down_draws
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
@@ -51,3 +52,8 @@ def table(scenario):
 @pytest.fixture(scope="session")
 def results(scenario, table):
     return evaluate_draws(scenario, table)
+
+
+@pytest.fixture(scope="session")
+def parts(scenario, table):
+    return broken_down_draws(scenario, table)

@@ -20,6 +20,7 @@ ROOMS = (
     "financing",
     "appraisal",
     "road",
+    "breakdown",
     "sensitivity",
     "reporting",
     "batch",

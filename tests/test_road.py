@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from pmbudget import road
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.draws import crude_posterior
+from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.road import WITH_DRAWS, evaluate, evaluate_draws
@@ -216,3 +218,25 @@ def test_a_dearer_panel_lowers_the_benefit_of_the_panel_alone(scenario, short):
     )
     assert bool((after.sel(strategy="panel") < before.sel(strategy="panel")).all())
     xr.testing.assert_identical(after.sel(strategy="sequential"), before.sel(strategy="sequential"))
+
+
+def test_relief_of_the_ordering_unit_moves_use_by_its_response(scenario, short):
+    pace = scenario.definition.pace.model_copy(update={"relief": 0.5})
+    relieved = replace(scenario, definition=scenario.definition.model_copy(update={"pace": pace}))
+    response = scenario.case.uptake.incentive_response
+    none, some = (short.assign({response: 0 * short[response] + size}) for size in (0.0, 0.4))
+    plain, without, moved = (
+        evaluate_draws(*each).coverage for each in ((scenario, some), (relieved, none), (relieved, some))
+    )
+    xr.testing.assert_allclose(without, plain)
+    more = (moved - plain).sel(mix="new")
+    assert float(more.sel(year=slice(2026, 2030)).min()) >= 0 < float(more.sel(year=2028).mean())
+    assert float(abs(more.sel(year=slice(2031, None))).max()) < 1e-12
+    assert float(abs((moved - plain).drop_sel(mix="new")).max()) < 1e-12
+
+
+def test_over_use_levers_and_money_borne_elsewhere_keep_the_books_balanced(scenario, short):
+    found = evaluate_draws(scenario.with_levers(*scenario.case.levers), short)
+    assert found.checks["transfers"] < 1e-9
+    assert found.checks["budget"] < 1e-9
+    xr.testing.assert_allclose(found.by_resource.sum("resource"), found.resource_total)

@@ -1,13 +1,14 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pmbudget import sensitivity
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.draws import crude_posterior
+from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs.prices import currency_of
 from pmbudget.road import evaluate_draws, walk
-from pmbudget.sensitivity import assumption_shares, budget_tornado, tornado
+from pmbudget.sensitivity import assumption_shares, budget_tornado, importance, threshold_map, tornado
 
 WTP = 1_000_000
 
@@ -104,6 +105,52 @@ def test_a_bar_is_the_result_at_the_ends_of_its_interval(bars, scenario, crude_d
 def test_the_tornado_holds_the_patient_s_parameters_alone(bars, scenario):
     assert not {scenario.case.uptake.today, scenario.case.eligible.incident} & set(bars.index)
     assert "cost_panel" in bars.index
+
+
+def test_importance_holds_the_patient_s_parameters_alone(scenario, results, without_pymc):
+    shares = importance(scenario, results, wtp=WTP)
+    assert not {scenario.case.uptake.today, scenario.case.eligible.incident} & set(shares.index)
+    assert {"cost_panel", "turnaround_panel"} <= set(shares.index)
+    assert shares["share"].is_monotonic_decreasing
+
+
+def test_importance_finds_what_the_tornado_finds(scenario, results, bars, without_pymc):
+    assert set(importance(scenario, results, wtp=WTP).index[:2]) & set(bars.index[:3])
+
+
+NAMES = ("turnaround_panel", "cost_panel")
+
+
+@pytest.fixture
+def surface(scenario, results, without_pymc):
+    return threshold_map(scenario, results, NAMES, wtp=WTP, steps=3, few=10)
+
+
+def test_the_map_stands_on_the_whole_expectation(scenario, results, surface, table):
+    # The same few draws with the two parameters held; the difference to all draws is added everywhere.
+    few = table.isel(draw=slice(10))
+    held = few.assign({name: few[name] * 0 + surface[name].to_numpy()[1] for name in NAMES})
+    benefit = gain(results)
+    expected = gain(evaluate_draws(scenario, held)).mean() + benefit.mean() - benefit[:10].mean()
+    assert float(surface[1, 1]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_map_spans_the_intervals_of_its_parameters(surface, table):
+    for name in NAMES:
+        ends = table[name].quantile([0.025, 0.975]).to_numpy()
+        assert surface[name].to_numpy()[[0, -1]] == pytest.approx(ends)
+
+
+def test_the_map_is_a_straight_line_in_a_price(surface):
+    steps = np.diff(surface.to_numpy(), axis=1)
+    assert steps[:, 0] == pytest.approx(steps[:, 1], rel=1e-9)
+    assert (steps < 0).all()
+
+
+@pytest.mark.parametrize("name", ["no_such", "discount_rate_cost", "coverage_deviation"])
+def test_a_map_needs_parameters_that_are_one_uncertain_number(scenario, results, name, without_pymc):
+    with pytest.raises(ValueError, match=name):
+        threshold_map(scenario, results, ("cost_panel", name), wtp=WTP)
 
 
 # The budget's tornado

@@ -1,5 +1,25 @@
 """Is it worth it?"""
 
-from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal.acceptability import ceac, ceaf, expected_loss
+from pmbudget.appraisal.cea import (
+    credible_ellipse,
+    efficiency_frontier,
+    icer_table,
+    net_health_benefit,
+    net_monetary_benefit,
+    price_threshold,
+)
+from pmbudget.appraisal.importance import variance_share
 
-__all__ = ["ceac", "icer_table", "net_monetary_benefit"]
+__all__ = [
+    "ceac",
+    "ceaf",
+    "credible_ellipse",
+    "efficiency_frontier",
+    "expected_loss",
+    "icer_table",
+    "net_health_benefit",
+    "net_monetary_benefit",
+    "price_threshold",
+    "variance_share",
+]

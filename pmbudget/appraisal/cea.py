@@ -1,4 +1,4 @@
-"""Is it worth it: incremental analysis from means, probabilities from draws."""
+"""Is it worth it, by means: incremental analysis, net benefit, the highest price."""
 
 from typing import Any
 
@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-Threshold = float | np.ndarray | list[float]
+from pmbudget.appraisal.arrays import Threshold, by_strategy, thresholds
+from pmbudget.vocabulary import CREDIBLE_INTERVAL
+
+SAME = 1e-12
+"""Effects that differ by less than this, relative to the largest, are equal: the rest is rounding and no ground for a ratio."""
 
 
 def _threshold(wtp: Threshold) -> Any:
-    values = np.asarray(wtp, float)
-    return float(values) if values.ndim == 0 else xr.DataArray(values, dims="wtp", coords={"wtp": values})
+    values = thresholds(wtp)
+    return float(values[0]) if np.ndim(wtp) == 0 else xr.DataArray(values, dims="wtp", coords={"wtp": values})
 
 
 def net_monetary_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -> xr.DataArray:
@@ -19,27 +23,29 @@ def net_monetary_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold)
     return qaly * _threshold(wtp) - cost
 
 
-def ceac(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -> xr.DataArray:
-    """The share of draws in which each strategy has the highest net monetary benefit (strategy[, wtp]).
+def net_health_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -> xr.DataArray:
+    """QALY - cost / wtp, over the dims of both and ``wtp`` when that is an array: health gained less health displaced. QALY.
 
-    A draw in which several are best is shared between them.
+    Raises
+    ------
+    ValueError
+        A threshold is 0, at which no health is displaced.
     """
-    thresholds = np.atleast_1d(np.asarray(wtp, float))
-    shares = []
-    for threshold in thresholds:
-        benefit = net_monetary_benefit(cost, qaly, float(threshold))
-        best = benefit == benefit.max("strategy")
-        shares.append((best / best.sum("strategy")).mean("draw"))
-    found = xr.concat(shares, dim="wtp").assign_coords(wtp=thresholds).transpose("strategy", "wtp")
-    return found.isel(wtp=0, drop=True) if np.ndim(wtp) == 0 else found
+    if not (thresholds(wtp) > 0).all():
+        raise ValueError(f"wtp = {wtp} must be above 0 for a net health benefit; use net_monetary_benefit")
+    return qaly - cost / _threshold(wtp)
 
 
 def icer_table(cost: Any, qaly: Any) -> pd.DataFrame:
     """Incremental cost-effectiveness of strategies, each against the next less costly one that is not dominated.
 
+    A strategy is dominated where another costs no more and gives no less, and extendedly dominated where some mixture of two others
+    does; one on the straight line between two others is counted there, since no threshold prefers it alone. Of two that are equal in
+    both, one stands for both and the other is dominated.
+
     Parameters
     ----------
-    cost, qaly : DataArray
+    cost, qaly : DataArray or array
         (draw, strategy) or (strategy); means over ``draw`` are compared, so that an ICER is a ratio of means.
 
     Returns
@@ -57,15 +63,16 @@ def icer_table(cost: Any, qaly: Any) -> pd.DataFrame:
     """
     means = {
         name: values.mean("draw") if "draw" in values.dims else values
-        for name, values in (("cost", cost), ("qaly", qaly))
+        for name, values in zip(("cost", "qaly"), by_strategy(cost, qaly), strict=True)
     }
     frame = pd.DataFrame({name: values.to_series() for name, values in means.items()})
     frame.index.name = "strategy"
     frame = frame.sort_values(["cost", "qaly"], ascending=[True, False], kind="stable")
-    frontier: list[str] = []
+    least = SAME * float(frame.qaly.abs().max())
+    frontier: list[Any] = []
     status = dict.fromkeys(frame.index, "dominated")
     for name in frame.index:
-        if frontier and frame.qaly[name] <= frame.qaly[frontier[-1]]:
+        if frontier and frame.qaly[name] - frame.qaly[frontier[-1]] <= least:
             continue
         while len(frontier) > 1 and _icer(frame, frontier[-2], frontier[-1]) >= _icer(frame, frontier[-1], name):
             status[frontier.pop()] = "extendedly dominated"
@@ -80,5 +87,80 @@ def icer_table(cost: Any, qaly: Any) -> pd.DataFrame:
     return frame
 
 
-def _icer(frame: pd.DataFrame, first: str, second: str) -> float:
+def _icer(frame: pd.DataFrame, first: Any, second: Any) -> float:
     return (frame.cost[second] - frame.cost[first]) / (frame.qaly[second] - frame.qaly[first])
+
+
+def efficiency_frontier(cost: Any, qaly: Any) -> pd.DataFrame:
+    """The rows of :func:`icer_table` that some threshold prefers, in order of cost: their ratios rise."""
+    table = icer_table(cost, qaly)
+    return table[table["status"].isin(["reference", "undominated"])]
+
+
+def credible_ellipse(
+    cost: xr.DataArray, qaly: xr.DataArray, *, level: float = CREDIBLE_INTERVAL, points: int = 181
+) -> np.ndarray:
+    """Ellipse around the mean, in the shape of the draws' covariance, that holds ``level`` of the draws.
+
+    Parameters
+    ----------
+    cost, qaly : DataArray
+        Incremental cost and QALYs (draw).
+
+    Returns
+    -------
+    array
+        (2, point): QALYs, cost; a closed line. Its radius is a quantile of the draws' Mahalanobis distances, whose square tends to
+        -2 ln(1 - level) where the draws are normal. Draws on a line, or all equal, give a line or a point.
+    """
+    both = np.stack([np.asarray(qaly, float), np.asarray(cost, float)])
+    middle, spread = both.mean(axis=1, keepdims=True), both.std(axis=1, keepdims=True)
+    scale = np.where(spread > 0, spread, 1.0)
+    values, axes = np.linalg.eigh(np.cov((both - middle) / scale, bias=True))
+    half = np.sqrt(np.where(values > SAME, values, 0.0))[:, None]
+    standard = axes.T @ ((both - middle) / scale)
+    radius = np.quantile(np.hypot(*np.divide(standard, half, out=np.zeros_like(standard), where=half > 0)), level)
+    angle = np.linspace(0, 2 * np.pi, points)
+    circle = radius * np.stack([np.cos(angle), np.sin(angle)])
+    return middle + scale * (axes @ (half * circle))
+
+
+def price_threshold(benefit: xr.DataArray, price: Any, quantity: Any, probability: float | list[float]) -> xr.DataArray:
+    """The highest price at which the new strategy is cost-effective with each probability.
+
+    Net benefit is linear in a price: INMB(p) = benefit - quantity x (p - price). So each draw has its own break-even price,
+    price + benefit / quantity, and the answer is a quantile of those, without simulating anew.
+
+    Parameters
+    ----------
+    benefit : DataArray
+        Incremental net monetary benefit at ``price`` (draw[, wtp]), SEK.
+    price : number or DataArray
+        What is paid now ([draw]), SEK.
+    quantity : number or DataArray
+        How much more of it the new strategy uses ([draw]), above 0.
+    probability : number or list
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataArray
+        SEK ([probability][, wtp]); below 0 where it would not be cost-effective even for free.
+
+    Raises
+    ------
+    ValueError
+        A probability is not above 0 and below 1, or the new strategy uses no more of what is priced in some draw.
+    """
+    wanted = np.atleast_1d(np.asarray(probability, float))
+    if not ((wanted > 0) & (wanted < 1)).all():
+        raise ValueError(f"probability = {probability} must lie between 0 and 1")
+    if not (np.asarray(quantity, float) > 0).all():
+        raise ValueError("quantity is not above 0 in every draw: the price does not lower the benefit there")
+    even = np.sort((price + benefit / quantity).transpose("draw", ...), axis=0)
+    draws = even.shape[0]
+    # The last of the sorted prices that still leaves the wanted share of draws at or above it.
+    places = np.clip(np.floor(draws - draws * wanted + 1e-9).astype(int), 0, draws - 1)
+    others = {dim: benefit.coords[dim] for dim in benefit.dims if dim != "draw"}
+    found = xr.DataArray(even[places], dims=("probability", *others), coords={"probability": wanted, **others})
+    return found.isel(probability=0, drop=True) if np.ndim(probability) == 0 else found

@@ -13,7 +13,7 @@ from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
-from pmbudget.reporting.frames import THRESHOLDS
+from pmbudget.reporting.frames import INFLATION, NORMS, TAX_BASE
 from pmbudget.road import evaluate_draws
 
 
@@ -48,19 +48,24 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no two-draw evaluation touched, over all scenarios; those of the context are not there to be read."""
-    read = set(THRESHOLDS)
+    """Parameters that no two-draw evaluation touched, over all scenarios, each once more with all its levers on.
+
+    Those of the context are not there to be read.
+    """
+    read = {*NORMS, TAX_BASE, INFLATION}
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
         watched = ReadDraws(table)
         try:
             evaluate_draws(scenario, watched)
+            evaluate_draws(scenario.with_levers(*scenario.case.levers), watched)
         except ValueError as error:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")
             ]
         read |= watched.read
+        read |= {name for name in [scenario.case.utility_population] if name}
         read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
         known |= dict(scenario.parameters)
     return [

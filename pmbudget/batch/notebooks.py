@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.files import find_folder, near, shown
 
-PATIENT = ("parameters", "case", "price_year")
+PATIENT = ("parameters", "case", "price_year", "levers")
 EVERYTHING = (*PATIENT, "name", "scenario", "agreement", "regions")
 
 

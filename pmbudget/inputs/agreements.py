@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
-from pmbudget.inputs.cases import Payer
 from pmbudget.inputs.files import Document, Evidence, Strict, near, read_yaml, validated
+from pmbudget.inputs.items import Payer
 from pmbudget.inputs.parameters import Source, Text
 
 

@@ -3,170 +3,42 @@
 No case's name stands in the package: a case is a folder under ``parameters/cases/`` with ``case.yaml`` and parameter files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
+from pmbudget.inputs.courses import Management, Mortality, State
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
+from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
-from pmbudget.inputs.programmes import Eligible, TransitionItem, Uptake
-from pmbudget.vocabulary import PAYERS
+from pmbudget.inputs.pathways import Cascade, Pathway, Strategy, Test, TrueClass
+from pmbudget.inputs.programmes import (
+    BorneElsewhere,
+    Eligible,
+    FollowUp,
+    Lever,
+    PriceChange,
+    TransitionItem,
+    Uptake,
+)
 
-
-def _payer(value: str) -> str:
-    if value not in PAYERS:
-        raise ValueError(f"{value!r} is no payer; use one of {', '.join(PAYERS)}")
-    return value
-
-
-Payer = Annotated[str, AfterValidator(_payer)]
-
-
-class Resource(Strict):
-    """Something that is used up: which unit performs it, of what kind it is, how it is counted.
-
-    Staff have a ``wage`` and are counted in minutes. What is ``in_budget: false`` (an annuity, overhead already funded) is part of
-    cost per patient but no cash of the budget.
-    """
-
-    label: Text
-    unit: Payer
-    kind: Literal["staff", "consumables", "drug", "care", "equipment", "overhead", "transition"]
-    measure: str
-    wage: Ref | None = None
-    in_budget: bool = True
-
-    @model_validator(mode="after")
-    def _staff_have_wage(self) -> Self:
-        if (self.kind == "staff") != (self.wage is not None):
-            raise ValueError("wage goes with kind: staff, and staff with a wage; add or remove wage")
-        return self
-
-
-class Item(Strict):
-    """An amount of a resource: the product of ``quantity``, at the product of ``price`` less the shares in ``less``."""
-
-    resource: str
-    quantity: tuple[Ref, ...] = ()
-    price: tuple[Ref, ...] = ()
-    less: tuple[Ref, ...] = ()
-
-
-class CareItem(Item):
-    """An item under a management: when it falls, and how often while it does.
-
-    ``on_progression`` falls on those who leave progression-free survival, ``on_death`` on those who die; ``every_days`` is the
-    regimen's interval for what runs on; ``until_month`` ends it.
-    """
-
-    when: Literal["start", "progression_free", "progressed", "on_progression", "on_death"]
-    every_days: float | None = Field(default=None, gt=0)
-    until_month: int | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _running_or_once(self) -> Self:
-        runs = self.when in ("progression_free", "progressed")
-        if runs != (self.every_days is not None):
-            raise ValueError(f"every_days goes with what runs on, and this falls {self.when}; add or remove every_days")
-        return self
-
-
-class Test(Strict):
-    """One test: what it looks for, how well, how often it fails, and what it uses each time."""
-
-    label: Text
-    targets: dict[str, Ref]
-    specificity: Ref
-    failure: Ref
-    items: tuple[Item, ...]
-
-
-class TestOffered(Strict):
-    """A test's place in a strategy: the share of those still without an answer who are offered it, and when its answer comes.
-
-    ``turnaround_share`` is the part of the strategy's turnaround after which this test is answered; all of it if left out.
-    """
-
-    test: str
-    offered: Ref
-    turnaround_share: Ref | None = None
-
-
-class Strategy(Strict):
-    """Tests in order, until one is positive; tissue runs out by ``exhaustion`` for each test made."""
-
-    label: Text
-    tests: tuple[TestOffered, ...] = Field(min_length=1)
-    turnaround: Ref
-    exhaustion: Ref | None = None
-
-
-class Curve(Strict):
-    """A survival curve from a median, or from the share alive at a landmark, and a Weibull shape."""
-
-    family: Literal["weibull"] = "weibull"
-    median: Ref | None = None
-    alive: Ref | None = None
-    at_month: float | None = Field(default=None, gt=0)
-    shape: Ref
-    hazard_ratios: tuple[Ref, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_point(self) -> Self:
-        if (self.median is None) == (self.alive is None) or (self.alive is None) != (self.at_month is None):
-            raise ValueError("give median, or alive with at_month; write one of the two")
-        return self
-
-
-class Management(Strict):
-    """What follows an answer: progression-free and overall survival, and care by item.
-
-    Without curves of its own it has the reference curves of the case, times the hazard ratios.
-    """
-
-    label: Text
-    progression_free: Curve | None = None
-    overall: Curve | None = None
-    hazard_ratios: tuple[Ref, ...] = ()
-    items: tuple[CareItem, ...]
-    qaly_loss: tuple[tuple[Ref, ...], ...] = ()
-
-
-class TrueClass(Strict):
-    """A true class of patient: how common, what follows when it is found, what it means for prognosis when it is not.
-
-    What a class that ``waits`` leads to comes later in the disease, so that no answer is too late for it.
-    """
-
-    label: Text
-    prevalence: Literal["else"] | Ref = Field(union_mode="left_to_right")
-    matched: str | None = None
-    waits: bool = False
-    prognosis_progression_free: tuple[Ref, ...] = ()
-    prognosis_overall: tuple[Ref, ...] = ()
-
-
-class Pathway(Strict):
-    """What happens between the order and the treatment, in the same way for every strategy."""
-
-    rebiopsy: Ref
-    rebiopsy_failure: Ref
-    rebiopsy_items: tuple[Item, ...] = ()
-    window: Ref
-    turnaround_spread: Ref
-    late_but_matched: Ref
-    after_result: tuple[Ref, ...]
-    positive_items: tuple[Item, ...] = ()
+CURVE_STATES = ("progression_free", "progressed", "dead")
+"""The states between two survival curves."""
 
 
 class Case(Strict):
-    """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months."""
+    """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months.
+
+    ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence.
+    """
 
     label: Text
     question: Text
+    finding: Text
+    action: Text
     evidence: Evidence
     source: Source
     note: str = ""
@@ -179,55 +51,107 @@ class Case(Strict):
     tests: dict[str, Test]
     strategies: dict[str, Strategy]
     pathway: Pathway
+    relatives: Cascade | None = None
+    states: dict[str, State]
+    mortality: Mortality
+    utility_population: Ref | None = None
+    cycles_per_year: int = Field(default=12, ge=1, le=12)
     reference: str
-    real_world: Ref
-    population_mortality: Ref
-    population_mortality_growth: Ref
-    utility_progression_free: Ref
-    utility_progressed: Ref
+    mismatched: str
+    real_world: Ref | None = None
     employer_add_on: Ref
     productive_hours: Ref
     managements: dict[str, Management]
-    mismatched: str
     items_for_all: tuple[CareItem, ...] = ()
     resources: dict[str, Resource]
     transition: tuple[TransitionItem, ...]
+    prices: PriceChange | None = None
+    borne_elsewhere: tuple[BorneElsewhere, ...] = ()
+    follow_up: FollowUp | None = None
+    levers: dict[str, Lever] = Field(default_factory=dict)
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether the course is survival curves; else it is moves between states."""
+        return self.managements[self.reference].overall is not None
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        used: list[tuple[str, str, Mapping[str, Any]]] = [
-            ("comparator", self.comparator, self.strategies),
-            ("new", self.new, self.strategies),
-            ("reference", self.reference, self.managements),
-            ("mismatched", self.mismatched, self.managements),
+        wrong = [
+            f"{where}: {name!r} ({near(name, known)})" for where, name, known in self._named() if name not in known
         ]
-        for name, one in self.classes.items():
-            used += [(f"classes.{name}.matched", one.matched, self.managements)] if one.matched else []
-        for name, test in self.tests.items():
-            used += [(f"tests.{name}.targets", target, self.classes) for target in test.targets]
-        for name, strategy in self.strategies.items():
-            used += [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
-        used += [("items", item.resource, self.resources) for item in self._items()]
-        used += [("transition", item.resource, self.resources) for item in self.transition]
-        wrong = [f"{where}: {name!r} ({near(name, known)})" for where, name, known in used if name not in known]
         if wrong:
             raise ValueError(f"names that the case does not define: {'; '.join(wrong)}")
         if [one.prevalence for one in self.classes.values()].count("else") != 1:
             raise ValueError("exactly one class has prevalence: else; correct classes")
-        reference = self.managements[self.reference]
-        if reference.progression_free is None or reference.overall is None:
-            raise ValueError(f"the reference management {self.reference!r} has no curves of its own; add both")
+        if [name for name, one in self.states.items() if one.utility is None] != [list(self.states)[-1]]:
+            raise ValueError("the last state, and no other, is death, without utility; reorder or correct states")
         return self
 
-    def _items(self) -> list[Item]:
-        groups: list[tuple[Item, ...]] = [
-            self.pathway.rebiopsy_items,
-            self.pathway.positive_items,
-            self.items_for_all,
-        ]
-        groups += [test.items for test in self.tests.values()]
-        groups += [management.items for management in self.managements.values()]
-        return [item for group in groups for item in group]
+    @model_validator(mode="after")
+    def _one_kind_of_course(self) -> Self:
+        for name, one in self.managements.items():
+            if (one.progression_free is None) != (one.overall is None):
+                raise ValueError(f"management {name} has one curve of two; give progression_free and overall")
+            if one.moves and self.has_curves:
+                raise ValueError(f"management {name} has moves and the reference has curves; use one kind in a case")
+            if one.overall and not self.has_curves:
+                raise ValueError(f"management {name} has curves and the reference has none; use one kind in a case")
+        if self.has_curves and (tuple(self.states) != CURVE_STATES or self.cycles_per_year != 12):
+            raise ValueError(f"curves go by month between {', '.join(CURVE_STATES)}; name the states so")
+        if not self.has_curves and self.real_world:
+            raise ValueError("real_world is of survival curves; put it among a management's hazard_ratios")
+        entered = ["on_progression", "on_death"] if self.has_curves else [f"on_{state}" for state in self.states]
+        allowed = ["start", *list(self.states)[:-1], *entered]
+        if odd := sorted({item.when for item in self.care_items() if item.when not in allowed}):
+            raise ValueError(f"items fall when {', '.join(odd)}; use one of {', '.join(allowed)}")
+        return self
+
+    def care_items(self) -> Iterator[CareItem]:
+        """Every item under a management, those for all included."""
+        yield from self.items_for_all
+        for management in self.managements.values():
+            yield from management.items
+
+    def diagnostic_items(self) -> Iterator[Item]:
+        """Every item of tests and of what their answers lead to before a management."""
+        for test in self.tests.values():
+            yield from test.items
+            yield from test.uncertain.items if test.uncertain else ()
+            yield from test.incidental.items if test.incidental else ()
+        yield from self.pathway.repeat.items if self.pathway.repeat else ()
+        yield from self.pathway.positive_items
+        yield from self.relatives.test_items if self.relatives else ()
+
+    def _named(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """Where the case names something of its own, the name, and what there is."""
+        yield "comparator", self.comparator, self.strategies
+        yield "new", self.new, self.strategies
+        yield "reference", self.reference, self.managements
+        yield "mismatched", self.mismatched, self.managements
+        for name, one in self.classes.items():
+            yield from [(f"classes.{name}.matched", one.matched, self.managements)] if one.matched else []
+        for name, test in self.tests.items():
+            yield from [(f"tests.{name}.targets", target, self.classes) for target in test.targets]
+        for name, strategy in self.strategies.items():
+            yield from [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
+        for name, management in self.managements.items():
+            curves = [curve for curve in (management.progression_free, management.overall) if curve]
+            yield from [(f"managements.{name}.describes", one, self.classes) for c in curves for one in c.describes]
+            for move in management.moves:
+                where = f"managements.{name}.moves"
+                yield from [(where, move.origin, self.states), (where, move.to, self.states)]
+                yield from [(f"{where}.classes", one, self.classes) for one in move.classes]
+        if self.relatives:
+            yield from [("relatives.of", name, self.classes) for name in self.relatives.of]
+            if self.relatives.found and self.relatives.unfound:
+                yield "relatives.found", self.relatives.found, self.managements
+                yield "relatives.unfound", self.relatives.unfound, self.managements
+        for item in (*self.diagnostic_items(), *self.care_items()):
+            yield "items", item.resource, self.resources
+        yield from [("transition", item.resource, self.resources) for item in self.transition]
+        yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
+        yield from [("prices", name, self.resources) for name in (self.prices.resources if self.prices else ())]
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

@@ -38,6 +38,8 @@ class Region(Strict):
     share_65plus_evidence: Evidence
     births: int = Field(gt=0)
     births_evidence: Evidence
+    tax_capacity: float = Field(gt=0, lt=3)
+    tax_capacity_evidence: Evidence
     university_hospital: str = ""
     source: str
     note: str = ""
@@ -65,8 +67,9 @@ def read_regions(folder: Path, faults: list[Fault]) -> pd.DataFrame:
 def load_regions(folder: str | Path = "parameters") -> pd.DataFrame:
     """The 21 regions, index ``code`` ("01" … "25", text).
 
-    Columns: region, healthcare_region, population (31 December 2023), share_65plus, population_65plus, births, university_hospital
-    (empty where there is none), and the evidence grade of each figure.
+    Columns: region, healthcare_region, population (31 December 2023), share_65plus, population_65plus, births, tax_capacity
+    (taxable earned income per inhabitant over the nation's, 2024; read from swestat.se, which cites Statistics Sweden, in whole per cent),
+    university_hospital (empty where there is none), and the evidence grade of each figure.
 
     Raises
     ------

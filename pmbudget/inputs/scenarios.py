@@ -2,9 +2,9 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
@@ -15,27 +15,71 @@ from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
     Document,
     Evidence,
+    Ref,
     Strict,
     find_folder,
     near,
     read_yaml,
+    references,
     validated,
 )
 from pmbudget.inputs.parameters import PRICE_YEAR, ParameterSet, Source, Text, read_parameters
-from pmbudget.inputs.regions import RegionCode, read_regions
+from pmbudget.inputs.regions import CODES, RegionCode, read_regions
 from pmbudget.vocabulary import LANGUAGES
 
 
-class AgreedPace(Strict):
-    """The pace an agreement sets: from ``start`` in a straight line to the ceiling over ``ramp`` years (0: at once).
+class Gate(Strict):
+    """Later waves wait until the follow-up of those before them shows that the new strategy is worth it.
 
-    Its project offices and platform run for ``programme_years``. Regions in ``region_starts`` begin another year than the rest.
+    A wave starts in its planned year or the first year after it in which P(incremental net benefit > 0 | outcomes known ``lag`` years
+    before) at the threshold ``wtp`` is at least ``probability``.
+    """
+
+    probability: float = Field(gt=0, lt=1)
+    wtp: Ref
+    lag: int = Field(ge=1, le=20)
+
+
+class AgreedPace(Strict):
+    """The pace an agreement sets: from ``start`` by a ``curve`` to the ceiling over ``ramp`` years (0: at once).
+
+    A straight line is at the ceiling when the ramp is over, the other curves have gone 95 per cent of the way. Its project offices and
+    platform run for ``programme_years``. Regions in ``region_starts`` begin another year than the rest; the regions of the first of
+    ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back. ``relief`` is
+    the share of the cost of one test more that the agreement lifts off the ordering unit in those years; it must be what its clauses do.
     """
 
     start: int
     region_starts: dict[RegionCode, int] = Field(default_factory=dict)
     ramp: int = Field(ge=0, le=50)
+    curve: Literal["step", "linear", "logistic", "gompertz", "bass"] = "linear"
+    waves: tuple[tuple[RegionCode, ...], ...] = ()
+    wave_years: int = Field(default=1, ge=1, le=20)
+    gate: Gate | None = None
     programme_years: int = Field(ge=0, le=50)
+    relief: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_start_each(self) -> Self:
+        named = [*self.region_starts, *(code for wave in self.waves for code in wave)]
+        if twice := sorted({code for code in named if named.count(code) > 1}):
+            raise ValueError(f"{', '.join(twice)} would start twice; keep each region in one wave or in region_starts")
+        if self.gate and not self.waves:
+            raise ValueError("gate holds waves back and there are none; add waves or remove gate")
+        return self
+
+    def wave_of(self, region: str) -> int:
+        """0 for a region in no wave, else the number of its wave."""
+        return next((number for number, wave in enumerate(self.waves, start=1) if region in wave), 0)
+
+    @property
+    def years(self) -> range:
+        """The years in which the agreement's programme runs."""
+        return range(self.start, self.start + self.programme_years)
+
+    def start_of(self, region: str) -> int:
+        """The year in which a region is planned to begin."""
+        return self.region_starts.get(region, self.start + self.wave_years * self.wave_of(region))
 
 
 class Years(Strict):
@@ -61,6 +105,7 @@ class ScenarioFile(Strict):
     years: Years
     agreement: str | None = None
     pace: AgreedPace | None = None
+    levers: tuple[str, ...] = ()
     overrides: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     evidence: Evidence
@@ -71,7 +116,7 @@ class ScenarioFile(Strict):
     def _pace_needs_years(self) -> Self:
         if (self.pace is None) != (self.agreement is None):
             raise ValueError("agreement and pace go together; give both, or neither for the unplanned world")
-        starts = [self.pace.start, *self.pace.region_starts.values()] if self.pace else []
+        starts = [self.pace.start_of(code) for code in CODES] if self.pace else []
         if outside := [start for start in starts if not self.years.first <= start <= self.years.last]:
             raise ValueError(f"pace starts {outside[0]}, outside the years shown; move start or years")
         return self
@@ -96,6 +141,10 @@ class Scenario:
         """The calendar years shown."""
         return list(range(self.definition.years.first, self.definition.years.last + 1))
 
+    def with_levers(self, *names: str) -> "Scenario":
+        """The same with these levers of the case on, and no others."""
+        return replace(self, definition=self.definition.model_copy(update={"levers": names}))
+
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the result, as plain data: what is hashed and kept beside a run."""
         return {
@@ -105,6 +154,7 @@ class Scenario:
             "case": self.case.model_dump(mode="json"),
             "price_year": self.parameters.price_year,
             "findings": [finding.model_dump(mode="json") for finding in self.parameters.findings],
+            "levers": list(self.definition.levers),
             "parameters": {
                 name: {
                     **parameter.record.model_dump(mode="json", exclude_none=True),
@@ -173,8 +223,19 @@ def read_scenario(
             place = next((key for key in ("overrides", "sweep") if name in (merged.get(key) or {})), "overrides")
             line, remedy = document.line([place, name]), near(name, parameters.raw)
             faults.append(Fault(document.file, f"{place}.{name}", "no such parameter", remedy, line=line))
+    for loc, name in references(definition):
+        if name not in parameters.raw:
+            key, remedy = ".".join(map(str, loc)), near(name, parameters.raw)
+            faults.append(Fault(document.file, key, "names no parameter", remedy, name, document.line(loc)))
     regions = read_regions(root, faults)
     the_case = read_case(root, definition.case, parameters, faults)
+    known_levers = the_case.levers if the_case else definition.levers
+    for name in definition.levers:
+        if name not in known_levers:
+            remedy, line = near(name, known_levers), document.line(["levers"])
+            faults.append(
+                Fault(document.file, "levers", f"the case {definition.case} has no such lever", remedy, name, line)
+            )
     agreement = None
     if definition.agreement is not None:
         agreement = read_agreement(root, definition.agreement, document, faults)

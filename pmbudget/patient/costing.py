@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import xarray as xr
 
-from pmbudget.inputs.cases import Case, Item
+from pmbudget.inputs.cases import Case
+from pmbudget.inputs.items import Item
 
 
 class Draws(Protocol):
@@ -45,11 +46,28 @@ def minute_price(draws: Draws, case: Case, wage: str) -> xr.Variable:
     return draws[wage].variable * 12 * (1 + add_on) / (hours * 60)
 
 
+def annuity_factor(years: Any, rate: Any) -> Any:
+    """What a year of a purchase of 1 costs, paid at the end of each year of its life: rate / (1 - (1 + rate)^-years); 1 / years at rate 0.
+
+    Examples
+    --------
+    >>> round(float(annuity_factor(5, 0.03)), 5)
+    0.21835
+    """
+    free = rate == 0
+    safe = np.where(free, 1.0, rate)
+    return np.where(free, 1 / years, safe / (1 - (1 + safe) ** -np.asarray(years, float)))
+
+
 def item_use(draws: Draws, case: Case, item: Item) -> tuple[xr.Variable, xr.Variable]:
     """How much of its resource an item uses each time (in the resource's measure), and what that costs in SEK."""
-    quantity = product(draws, item.quantity)
+    quantity = product(draws, item.quantity) / product(draws, item.per)
     wage = case.resources[item.resource].wage
     price = minute_price(draws, case, wage) if wage else product(draws, item.price)
+    if item.annuity:
+        years, rate = product(draws, [item.annuity.years]), product(draws, ["discount_rate_cost"])
+        price = price * xr.apply_ufunc(annuity_factor, years, rate)
+        price = price + (product(draws, item.annuity.maintenance) if item.annuity.maintenance else 0.0)
     for share in item.less:
         price = price * (1 - draws[share].variable)
     return quantity, quantity * price

@@ -18,14 +18,17 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
     start : array
         (…, state): share, or number, in each state at cycle 0.
     transition : array
-        (…[, cycle], from, to): probability of being in ``to`` a cycle later. Labelled arrays go by the names of their dims. A plain array
-        has from and to as its last two axes; an axis before them of length ``n_cycles`` is the cycle. The two kinds may be mixed.
+        (…[, cycle][, time_in_state], from, to): probability of being in ``to`` a cycle later. Labelled arrays go by the names of their
+        dims. A plain array has from and to as its last two axes; an axis before them of length ``n_cycles`` is the cycle. The two kinds
+        may be mixed. With a dim ``time_in_state`` (tunnel states) its places are those who entered ``from`` 0, 1, … cycles ago, the last
+        place all who have been there that long or longer.
     n_cycles : int
 
     Returns
     -------
     DataArray
-        (…, cycle, state), cycles 0 … n.
+        (…, cycle, state), cycles 0 … n; with tunnels (…, time_in_state, cycle, state), to be summed over ``time_in_state`` for occupancy.
+        All start at time 0 in their state, unless ``start`` has the dim too.
 
     Raises
     ------
@@ -54,6 +57,8 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
     timed = "cycle" in moves.dims
     matrix = matrix.transpose(*(("cycle",) if timed else ()), "from", "to", *leading)
     values = np.ascontiguousarray(matrix.to_numpy())
+    if "time_in_state" in leading:
+        return _tunnelled(begin, matrix, leading, n_cycles, moves)
     trace = np.empty((n_cycles + 1, states, *leading.values()))
     trace[0] = begin.variable.set_dims({**leading, "state": states}).transpose("state", *leading).to_numpy()
     step = np.empty(tuple(leading.values()))
@@ -64,11 +69,46 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
             for origin in range(1, states):
                 np.multiply(trace[cycle, origin], now[origin, to], out=step)
                 trace[cycle + 1, to] += step
-    found = xr.DataArray(trace, dims=("cycle", "state", *leading)).transpose(..., "cycle", "state")
+    return _named(xr.DataArray(trace, dims=("cycle", "state", *leading)), begin, moves)
+
+
+def _tunnelled(
+    begin: xr.DataArray, matrix: xr.Variable, leading: dict, n_cycles: int, moves: xr.DataArray
+) -> xr.DataArray:
+    """The trace by time in state: who stays grows a cycle older in the state, who enters begins at 0."""
+    places, states = leading.pop("time_in_state"), moves.sizes["from"]
+    timed = "cycle" in moves.dims
+    values = matrix.transpose(*(("cycle",) if timed else ()), "time_in_state", "from", "to", *leading).to_numpy()
+    trace = np.zeros((n_cycles + 1, places, states, *leading.values()))
+    if "time_in_state" in begin.dims:
+        if begin.sizes["time_in_state"] != places:
+            raise ValueError(
+                f"start has {begin.sizes['time_in_state']} times in state and transition {places}; they must be as many"
+            )
+        order = {"time_in_state": places, "state": states}
+        trace[0] = begin.variable.set_dims({**leading, **order}).transpose(*order, *leading).to_numpy()
+    else:
+        trace[0, 0] = begin.variable.set_dims({**leading, "state": states}).transpose("state", *leading).to_numpy()
+    for cycle in range(n_cycles):
+        now = values[cycle] if timed else values
+        for place in range(places):
+            older = min(place + 1, places - 1)
+            for origin in range(states):
+                for to in range(states):
+                    trace[cycle + 1, older if to == origin else 0, to] += (
+                        trace[cycle, place, origin] * now[place, origin, to]
+                    )
+    return _named(xr.DataArray(trace, dims=("cycle", "time_in_state", "state", *leading)), begin, moves)
+
+
+def _named(trace: xr.DataArray, begin: xr.DataArray, moves: xr.DataArray) -> xr.DataArray:
+    """A trace with cycles and states last, and the labels of what it was made from."""
     labels = moves.coords.get("to", moves.coords.get("from", begin.coords.get("state")))
-    names = np.arange(states) if labels is None else labels.to_numpy()
+    names = np.arange(trace.sizes["state"]) if labels is None else labels.to_numpy()
+    leading = [dim for dim in trace.dims if dim not in ("time_in_state", "cycle", "state")]
     kept = {dim: source.coords[dim].to_numpy() for source in (begin, moves) for dim in leading if dim in source.coords}
-    return found.assign_coords({"cycle": np.arange(n_cycles + 1), "state": names, **kept})
+    found = trace.transpose(*leading, "time_in_state", "cycle", "state", missing_dims="ignore")
+    return found.assign_coords({"cycle": np.arange(trace.sizes["cycle"]), "state": names, **kept})
 
 
 def cohort_total(
@@ -88,9 +128,10 @@ def cohort_total(
     Parameters
     ----------
     occupancy : array
-        (…, cycle, state), as from :func:`markov_trace` or ``partitioned_survival``.
+        (…[, time_in_state], cycle, state), as from :func:`markov_trace` or ``partitioned_survival``.
     state_values : array
-        (…, state) or (…, cycle, state), cycles 0 … n: what a cycle in the state is worth. Leading axes of a plain array are those of
+        (…, state) or (…, cycle, state), cycles 0 … n: what a cycle in the state is worth, by ``time_in_state`` too where the occupancy
+        is. Leading axes of a plain array are those of
         ``occupancy``, counted from the right.
     discount_rate : float
         Per year.
@@ -129,9 +170,12 @@ def cohort_total(
     if "cycle" in values.dims:
         total = xr.dot(bare, values, xr.DataArray(weights, dims="cycle"), dim=["cycle", "state"])
     else:
-        by_cycle = bare.transpose("cycle", ...)
+        # The order in which a trace lies in memory, so that the product copies nothing.
+        by_cycle = bare.transpose("cycle", "state", ...)
         spent = by_cycle.isel(cycle=0, drop=True).copy(data=np.tensordot(weights, by_cycle.to_numpy(), axes=1))
         total = xr.dot(spent, values, dim="state")
+    if "time_in_state" in total.dims:
+        total = total.sum("time_in_state")
     if transition_values is None:
         return total
     if transition is None:
@@ -143,7 +187,8 @@ def cohort_total(
     discount = xr.DataArray(
         discount_factors(n_cycles, discount_rate, cycles_per_year=cycles_per_year)[1:], dims="cycle"
     )
-    return total + xr.dot(before, moves, earned, discount, dim=["cycle", "from", "to"])
+    tunnels = [dim for dim in ("time_in_state",) if dim in before.dims]
+    return total + xr.dot(before, moves, earned, discount, dim=["cycle", "from", "to", *tunnels])
 
 
 def _labelled(values: Any, dims: tuple[str, ...]) -> xr.DataArray:

@@ -94,7 +94,12 @@ def bounded_by_population(curve: Any, population: Any) -> xr.DataArray:
     [1.0, 0.5, 0.4]
     """
     own, floor = xr.broadcast(_kept(curve), _kept(population))
-    lived = own.where(own < floor, floor).cumprod("cycle")
+    return _rebuilt(own.where(own < floor, floor))
+
+
+def _rebuilt(kept: xr.DataArray) -> xr.DataArray:
+    """The curve of which ``kept`` is the share surviving each cycle."""
+    lived = kept.cumprod("cycle")
     return xr.concat([xr.ones_like(lived.isel(cycle=[0])), lived], dim="cycle").transpose(..., "cycle")
 
 
@@ -104,12 +109,121 @@ def _kept(curve: xr.DataArray) -> xr.DataArray:
     return (curve.isel(cycle=slice(1, None)) / before.where(before > 0, 1.0)).where(before > 0, 0.0)
 
 
-def weibull_scale(alive: Any, time: Any, shape: Any) -> Any:
-    """The scale at which a Weibull curve of that shape has a share ``alive`` at ``time``: time / (-ln alive)^(1/shape).
+def through_point(family: str, alive: Any, time: Any, shape: Any = None) -> dict[str, Any]:
+    """The parameters at which a family of that shape has a share ``alive`` at ``time``.
+
+    Parameters
+    ----------
+    family : str
+        As in :func:`survival_curve`.
+    alive : number or array
+        Share alive, above 0 and below 1.
+    time : number or array
+        When, in the curve's unit of time.
+    shape : number or array, optional
+        The family's shape (sdlog of the log-normal); none for the exponential.
+
+    Returns
+    -------
+    dict
+        What :func:`survival_curve` takes.
 
     Examples
     --------
-    >>> round(float(weibull_scale(0.5, 12.0, 1.0)), 3)
+    >>> round(float(through_point("weibull", 0.5, 12.0, 1.0)["scale"]), 3)
     17.312
     """
-    return time / (-np.log(alive)) ** (1 / shape)
+    cumulative = -np.log(alive)
+    if family == "exponential":
+        return {"rate": cumulative / time}
+    if family == "weibull":
+        return {"shape": shape, "scale": time / cumulative ** (1 / shape)}
+    if family == "gompertz":
+        bent = np.abs(shape) > 1e-12
+        safe = np.where(bent, shape, 1.0)
+        return {"shape": shape, "rate": cumulative / np.where(bent, np.expm1(safe * time) / safe, time)}
+    if family == "lognormal":
+        return {"meanlog": np.log(time) + shape * special.ndtri(alive), "sdlog": shape}
+    if family == "loglogistic":
+        return {"shape": shape, "scale": time / (1 / alive - 1) ** (1 / shape)}
+    if family == "gamma":
+        return {"shape": shape, "rate": special.gammainccinv(shape, alive) / time}
+    raise ValueError(f"unknown family {family!r}; use one of {', '.join(FAMILIES)}")
+
+
+def with_hazard_ratios(curve: Any, ratios: Any) -> xr.DataArray:
+    """A curve whose hazard is multiplied, by one ratio throughout or by another in each cycle.
+
+    S'(t + 1) = S'(t) (S(t + 1) / S(t))^ratio(t).
+
+    Parameters
+    ----------
+    curve : DataArray
+        (…, cycle), 1 at cycle 0.
+    ratios : number or DataArray
+        Without a dim ``cycle``, or with one place for each cycle 0 … n - 1 (piecewise hazards).
+
+    Returns
+    -------
+    DataArray
+        (…, cycle).
+
+    Examples
+    --------
+    >>> halves = xr.DataArray([1, 0.5, 0.25], dims="cycle")
+    >>> with_hazard_ratios(halves, xr.DataArray([1, 2], dims="cycle")).values.tolist()
+    [1.0, 0.5, 0.125]
+    """
+    if "cycle" not in getattr(ratios, "dims", ()):
+        return (curve**ratios).transpose(..., "cycle")
+    if ratios.sizes["cycle"] != curve.sizes["cycle"] - 1:
+        raise ValueError(
+            f"{ratios.sizes['cycle']} ratios for {curve.sizes['cycle'] - 1} cycles; give one for each cycle 0 … n - 1"
+        )
+    return _rebuilt(_kept(curve) ** ratios)
+
+
+def with_cure(curve: Any, cured: Any, population: Any) -> xr.DataArray:
+    """A mixture: a share ``cured`` dies as the general population does, the rest along ``curve``; all (…, cycle)."""
+    return (cured * population + (1 - cured) * curve).transpose(..., "cycle")
+
+
+def reference_curve(mixture: Any, shares: Any, ratios: Any) -> xr.DataArray:
+    """The curve of hazard ratio 1 whose mixture over classes is the curve that was seen.
+
+    Solves sum over c of shares(c) S0(t)^ratios(c) = mixture(t) for S0, in each draw and cycle, by Newton's method from below.
+
+    Parameters
+    ----------
+    mixture : DataArray
+        (…, cycle): the curve of a population in which the classes are mixed.
+    shares : DataArray
+        (true_class, …): share of each class in it, summing to 1.
+    ratios : DataArray
+        (true_class, …): hazard ratio of each class to the reference, above 0.
+
+    Returns
+    -------
+    DataArray
+        (…, cycle).
+
+    Examples
+    --------
+    >>> seen = xr.DataArray([1, 0.375], dims="cycle")
+    >>> halves, ratios = (xr.DataArray(values, dims="true_class") for values in ([0.5, 0.5], [1, 2]))
+    >>> reference_curve(seen, halves, ratios).values.round(6).tolist()
+    [1.0, 0.5]
+    """
+    seen, share, ratio = xr.broadcast(mixture.clip(min=1e-300), shares, ratios)
+    order = ("true_class", *mixture.dims)
+    seen, share, ratio = (one.transpose(*order).to_numpy() for one in (seen, share, ratio))
+    seen = seen[0]
+    # The mean ratio gives too little cumulative hazard (Jensen), and from there Newton's steps on a convex curve never overshoot.
+    cumulative = -np.log(seen) / (share * ratio).sum(axis=0)
+    for _ in range(100):
+        parts = share * np.exp(-ratio * cumulative)
+        step = (parts.sum(axis=0) - seen) / np.maximum((ratio * parts).sum(axis=0), 1e-300)
+        cumulative += step
+        if (np.abs(step) < 1e-13 * (1 + cumulative)).all():
+            break
+    return mixture.copy(data=np.where(mixture > 0, np.exp(-cumulative), 0.0)).transpose(..., "cycle")

@@ -1,28 +1,51 @@
 """The test-treat pathway: from true class to management, along what is ordered, fails, is found in time and acted on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import xarray as xr
 from scipy import special
 
 from pmbudget.inputs.cases import Case
+from pmbudget.inputs.pathways import Test, TestOffered
 from pmbudget.patient.costing import Draws, product, stacked
+
+NOBODY, EVERYBODY = xr.Variable((), 0.0), xr.Variable((), 1.0)
 
 
 @dataclass(frozen=True)
 class Pathway:
-    """What the pathway of one strategy leads to, per patient.
+    """What the pathway of one strategy leads to, per patient, by true class.
 
-    ``managements`` (…, management, true_class): probability; ``performed`` by test, ``rebiopsies``, ``positives`` and ``found``
-    (…, true_class): number per patient.
+    ``managements`` (…, management, true_class): probability. Numbers per patient (…, true_class): ``performed``, ``uncertain`` and
+    ``incidental`` by test; ``repeats``, samples taken again; ``positives`` and ``found``, positive answers and those of them that are
+    right; ``in_time``, right answers that come in time; ``mismatched``, wrong answers acted on; ``relatives_tested``, and of the carriers
+    among relatives ``relatives_found`` and ``relatives_unfound``.
     """
 
     managements: xr.Variable
     performed: dict[str, xr.Variable]
-    rebiopsies: xr.Variable
+    uncertain: dict[str, xr.Variable]
+    incidental: dict[str, xr.Variable]
+    repeats: xr.Variable
     positives: xr.Variable
     found: xr.Variable
+    in_time: xr.Variable
+    mismatched: xr.Variable
+    relatives_tested: xr.Variable
+    relatives_found: xr.Variable
+    relatives_unfound: xr.Variable
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Positive answers of one step: right, wrong, and the chance that they come in time."""
+
+    right: xr.Variable
+    wrong: xr.Variable
+    in_time: xr.Variable
 
 
 IMPOSSIBLE = 0.01
@@ -41,7 +64,7 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
         The shares sum to more than 1 in more than one draw in a hundred; the first is named.
     """
     stated = {name: product(draws, [one.prevalence]) for name, one in case.classes.items() if one.prevalence != "else"}
-    total = sum(stated.values(), start=xr.Variable((), 0.0))
+    total = sum(stated.values(), start=NOBODY)
     over = np.atleast_1d(total.to_numpy()) > 1
     if over.mean() > IMPOSSIBLE:
         draw = int(np.flatnonzero(over)[0])
@@ -53,52 +76,145 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
     return stacked([shares.get(name, 1 - total * scale) for name in case.classes], "true_class")
 
 
+def chance(draws: Draws, names: Iterable[str], strategy: str, node: str) -> xr.Variable:
+    """The probability of going on at a node, the product of the named parameters; the rest takes the node's other branch.
+
+    Raises
+    ------
+    ValueError
+        Outside 0-1 in some draw, so that the node's branches would not be probabilities that sum to 1: strategy, node and draw are named.
+    """
+    names = list(names)
+    found = product(draws, names)
+    values = np.atleast_1d(found.to_numpy())
+    wrong = ~((values >= 0) & (values <= 1))
+    if wrong.any():
+        draw = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"strategy {strategy!r}, node {node!r}: probability {values[draw]:g} in draw {draw}; "
+            f"correct {' x '.join(names)}, which must lie between 0 and 1"
+        )
+    return found
+
+
 def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     """The pathway of one strategy.
 
-    Tests follow each other until one is positive. A test fails with probability f; a share rho of the failures is biopsied again and fails
-    with f2, so f* = f (1 - rho) + f rho f2. An answer is in time when a log-normal turnaround is shorter than the time treatment can wait;
-    a late one still leads to matched treatment in a stated share.
+    Tests follow each other until one is positive; a reflex test is made on the positives of an earlier one and takes away those that it
+    does not confirm. A test fails with probability f; a share rho of the failures is sampled again and fails with f2, so
+    f* = f (1 - rho) + f rho f2. An answer is in time when a log-normal turnaround is shorter than the time treatment can wait; a late one
+    still leads to matched treatment in a stated share. A variant of unknown significance is no answer unless it is acted on.
+
+    Raises
+    ------
+    ValueError
+        A probability outside 0-1: strategy, node and draw are named.
     """
-    plan, common = case.strategies[strategy], case.pathway
-    classes = list(case.classes)
-    rebiopsy, second_failure = product(draws, [common.rebiopsy]), product(draws, [common.rebiopsy_failure])
-    nothing = xr.Variable("true_class", np.zeros(len(classes)))
-    searching, tissue = nothing + 1.0, xr.Variable((), 1.0)
-    performed: dict[str, xr.Variable] = {}
-    rebiopsies, found, wrong, acted_matched, acted_mismatched = (nothing for _ in range(5))
-    first_line = xr.Variable("true_class", [float(not one.waits) for one in case.classes.values()])
-    for step in plan.tests:
+    plan = case.strategies[strategy]
+    nobody = xr.Variable("true_class", np.zeros(len(case.classes)))
+    searching, tissue, repeats = nobody + 1.0, EVERYBODY, nobody
+    answers: dict[int, _Answers] = {}
+    performed, uncertain, incidental = ({step.test: nobody for step in plan.tests} for _ in range(3))
+    for place, step in enumerate(plan.tests):
         test = case.tests[step.test]
-        failure, specificity = product(draws, [test.failure]), product(draws, [test.specificity])
-        made = searching * product(draws, [step.offered]) * tissue
-        again = made * failure * rebiopsy
-        answered = made * (1 - failure * (1 - rebiopsy) - failure * rebiopsy * second_failure)
-        is_other = xr.Variable("true_class", [float(name not in test.targets) for name in classes])
-        never = xr.Variable((), 0.0)
-        sensitivity = [product(draws, [test.targets[name]]) if name in test.targets else never for name in classes]
-        true_positive = answered * stacked(sensitivity, "true_class")
-        false_positive = answered * is_other * (1 - specificity)
-        late = 1 - _in_time(draws, case, plan.turnaround, step.turnaround_share)
-        acted_matched = acted_matched + true_positive * (1 - late * first_line)
-        acted_mismatched = acted_mismatched + false_positive * (1 - late)
-        performed[step.test] = performed.get(step.test, nothing) + made + again
-        rebiopsies = rebiopsies + again
-        found, wrong = found + true_positive, wrong + false_positive
-        searching = searching - true_positive - false_positive
+        offered = chance(draws, [step.offered], strategy, f"{step.test} offered")
+        answered, again = _answered(draws, case, test, strategy, step.test)
+        positive = _positive(draws, case, test, strategy, step.test)
+        in_time = _in_time(draws, case, strategy, step)
+        if step.confirms is None:
+            made = searching * offered * tissue
+            seen = made * answered * positive
+            right = seen * _is_target(case, test)
+            unclear = (made * answered - seen) * _share_uncertain(draws, test, strategy, step.test)
+            acted_on = unclear * _acted_on(draws, test, strategy, step.test)
+            answers[place] = _Answers(right, seen - right + acted_on, in_time)
+            searching = searching - seen - acted_on
+        else:
+            earlier = max(
+                n for n, other in enumerate(plan.tests[:place]) if other.test == step.confirms and n in answers
+            )
+            first = answers[earlier]
+            made = (first.right + first.wrong) * offered * tissue
+            left = 1 - offered * tissue * answered * (1 - positive)
+            answers[earlier] = _Answers(first.right * left, first.wrong * left, in_time)
+            searching = searching + (first.right + first.wrong) * (1 - left)
+            unclear = nobody
+        performed[step.test] = performed[step.test] + made * (1 + again)
+        repeats = repeats + made * again
+        uncertain[step.test] = uncertain[step.test] + unclear
+        if test.incidental:
+            share = chance(draws, [test.incidental.share], strategy, f"{step.test} incidental")
+            incidental[step.test] = incidental[step.test] + made * answered * share
         if plan.exhaustion is not None:
-            tissue = tissue * (1 - product(draws, [plan.exhaustion]) * product(draws, [step.offered]))
-    followed = product(draws, common.after_result)
-    managements = _managements(case, acted_matched * followed, acted_mismatched * followed)
-    return Pathway(managements, performed, rebiopsies, found + wrong, found)
+            tissue = tissue * (1 - chance(draws, [plan.exhaustion], strategy, "tissue exhausted") * offered)
+    found = sum((one.right for one in answers.values()), start=nobody)
+    wrong = sum((one.wrong for one in answers.values()), start=nobody)
+    waits = xr.Variable("true_class", [float(one.waits) for one in case.classes.values()])
+    right_in_time = sum(
+        (one.right * (one.in_time + (1 - one.in_time) * waits) for one in answers.values()), start=nobody
+    )
+    wrong_in_time = sum((one.wrong * one.in_time for one in answers.values()), start=nobody)
+    followed = prod(
+        (chance(draws, [name], strategy, node) for node, name in case.pathway.after_result.items()), start=EVERYBODY
+    )
+    return Pathway(
+        _managements(case, right_in_time * followed, wrong_in_time * followed),
+        performed,
+        uncertain,
+        incidental,
+        repeats,
+        found + wrong,
+        found,
+        right_in_time,
+        wrong_in_time * followed,
+        *_relatives(draws, case, strategy, found),
+    )
 
 
-def _in_time(draws: Draws, case: Case, turnaround: str, part: str | None) -> xr.Variable:
-    """Share of a test's answers that come in time to be acted on, the late ones that still are included."""
-    common, days = case.pathway, product(draws, [turnaround, part] if part else [turnaround])
-    wait = np.log(product(draws, [common.window])) - np.log(days)
-    in_time = xr.apply_ufunc(special.ndtr, wait / product(draws, [common.turnaround_spread]))
-    return in_time + (1 - in_time) * product(draws, [common.late_but_matched])
+def _answered(draws: Draws, case: Case, test: Test, strategy: str, name: str) -> tuple[xr.Variable, xr.Variable]:
+    """Share of tests made that are answered in the end, and share made again."""
+    failure = chance(draws, [test.failure], strategy, f"{name} fails")
+    repeat = case.pathway.repeat
+    if repeat is None:
+        return 1 - failure, NOBODY
+    offered = chance(draws, [repeat.offered], strategy, f"{name} sampled again")
+    second = chance(draws, [repeat.failure], strategy, f"{name} fails again")
+    return 1 - failure * (1 - offered) - failure * offered * second, failure * offered
+
+
+def _is_target(case: Case, test: Test) -> xr.Variable:
+    return xr.Variable("true_class", [float(name in test.targets) for name in case.classes])
+
+
+def _positive(draws: Draws, case: Case, test: Test, strategy: str, name: str) -> xr.Variable:
+    """Share positive of those answered, by true class: sensitivity in the targets, 1 - specificity in the others."""
+    alarm = 1 - chance(draws, [test.specificity], strategy, f"{name} negative without target")
+    sensitivity = {
+        target: chance(draws, [ref], strategy, f"{name} positive with {target}") for target, ref in test.targets.items()
+    }
+    return stacked([sensitivity.get(one, alarm) for one in case.classes], "true_class")
+
+
+def _share_uncertain(draws: Draws, test: Test, strategy: str, name: str) -> xr.Variable:
+    return chance(draws, [test.uncertain.share], strategy, f"{name} uncertain") if test.uncertain else NOBODY
+
+
+def _acted_on(draws: Draws, test: Test, strategy: str, name: str) -> xr.Variable:
+    return (
+        chance(draws, [test.uncertain.acted_on], strategy, f"{name} uncertain, acted on") if test.uncertain else NOBODY
+    )
+
+
+def _in_time(draws: Draws, case: Case, strategy: str, step: TestOffered) -> xr.Variable:
+    """Share of a step's answers that come in time to be acted on, the late ones that still are included."""
+    plan, timing = case.strategies[strategy], case.pathway.timing
+    if plan.turnaround is None or timing is None:
+        return EVERYBODY
+    days = product(draws, [plan.turnaround, step.turnaround_share] if step.turnaround_share else [plan.turnaround])
+    wait = np.log(product(draws, [timing.window])) - np.log(days)
+    in_time = xr.apply_ufunc(special.ndtr, wait / product(draws, [timing.spread]))
+    late = chance(draws, [timing.late_but_matched], strategy, f"{step.test} late, acted on all the same")
+    return in_time + (1 - in_time) * late
 
 
 def _managements(case: Case, matched: xr.Variable, mismatched: xr.Variable) -> xr.Variable:
@@ -106,5 +222,31 @@ def _managements(case: Case, matched: xr.Variable, mismatched: xr.Variable) -> x
     for name in case.managements:
         own = xr.Variable("true_class", [float(one.matched == name) for one in case.classes.values()])
         parts[name] = matched * own + (mismatched if name == case.mismatched else 0.0)
-    parts[case.reference] = parts[case.reference] + 1 - sum(parts.values(), start=xr.Variable((), 0.0))
+    unmatched = xr.Variable("true_class", [float(one.matched is None) for one in case.classes.values()])
+    parts[case.reference] = parts[case.reference] + matched * unmatched
+    parts[case.reference] = parts[case.reference] + 1 - sum(parts.values(), start=NOBODY)
     return stacked(list(parts.values()), "management")
+
+
+def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> tuple[xr.Variable, ...]:
+    """Relatives tested, carriers among them found and carriers not found, per patient by true class.
+
+    From each carrier found in a generation the next is reached:
+    tested = found before x relatives x contacted x accepts, found = tested x carriers.
+    """
+    nobody = 0.0 * found
+    if case.relatives is None:
+        return nobody, nobody, nobody
+    concerned = xr.Variable("true_class", [float(name in case.relatives.of) for name in case.classes])
+    origin, existing = found * concerned, concerned
+    tested, carriers, all_carriers = nobody, nobody, nobody
+    for place, generation in enumerate(case.relatives.generations, start=1):
+        node = f"relatives, generation {place}"
+        reached = chance(draws, [generation.contacted], strategy, f"{node} contacted")
+        reached = reached * chance(draws, [generation.accepts], strategy, f"{node} accept")
+        carry = chance(draws, [generation.carriers], strategy, f"{node} carry")
+        number = product(draws, [generation.relatives])
+        made = origin * number * reached
+        origin, existing = made * carry, existing * number * carry
+        tested, carriers, all_carriers = tested + made, carriers + origin, all_carriers + existing
+    return tested, carriers, all_carriers - carriers

@@ -1,5 +1,7 @@
 """From patients who start to resource cost by calendar year: the same cost curve that cost-effectiveness sums, convolved with starts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -7,7 +9,7 @@ import xarray as xr
 def budget_impact(
     outcomes: xr.Dataset,
     starts: xr.DataArray,
-    programme_cost: xr.DataArray | None = None,
+    programme_cost: xr.DataArray | Sequence[xr.DataArray] | None = None,
     *,
     mid_year: float = 0.5,
     price_factor: xr.DataArray | None = None,
@@ -22,13 +24,14 @@ def budget_impact(
         ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
     starts : DataArray
         (draw, mix, strategy, region, year), persons; may begin before the first year shown, for those under treatment already.
-    programme_cost : DataArray, optional
-        (draw, mix, region, year, resource), SEK; its years are the years shown. Without it all years of ``starts`` are shown.
+    programme_cost : DataArray or sequence of them, optional
+        (draw, mix, region, year, resource), SEK at its own prices; the years of the first are the years shown. Without one all years of
+        ``starts`` are shown. What is of the same region and resource, among them or in ``outcomes``, is added up.
     mid_year : float
         Share of the flow of year-since-start a that falls in calendar year t + a + 1 for those who start in t; 0.5 when starts are even
         over the year. ``cost_once`` falls wholly in the year of the start.
     price_factor : DataArray, optional
-        (draw, mix, year, resource): prices relative to those in ``outcomes``.
+        Over any of (draw, mix, year, resource): prices of the calendar year relative to those in ``outcomes``.
 
     Returns
     -------
@@ -47,12 +50,45 @@ def budget_impact(
         raise ValueError(f"outcomes know {outcomes['strategy'].to_numpy()} and starts {starts['strategy'].to_numpy()}")
     if "in_budget" in outcomes.coords:
         outcomes = outcomes.isel(resource=outcomes["in_budget"].to_numpy())
-    years = (starts if programme_cost is None else programme_cost)["year"].to_numpy()
+    beside = [programme_cost] if isinstance(programme_cost, xr.DataArray) else list(programme_cost or ())
+    years = (beside[0] if beside else starts)["year"].to_numpy()
     level = _convolved(outcomes, starts, years, mid_year)
-    if programme_cost is not None:
-        level = level.reindex(region=programme_cost["region"].to_numpy(), fill_value=0.0)
-        level = xr.concat([level, programme_cost], dim="resource")
-    return level if price_factor is None else level * price_factor
+    if price_factor is not None:
+        level = level * price_factor
+    return _together(level, beside) if beside else level
+
+
+def _together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
+    """The sum of what patients cost and what falls beside them, over all regions and resources that any of them has."""
+    parts = [level, *(part.transpose(*level.dims) for part in beside)]
+    labels = {
+        dim: list(dict.fromkeys(label for part in (*parts[1:], level) for label in part[dim].to_numpy()))
+        for dim in ("region", "resource")
+    }
+    sizes = [len(labels[dim]) if dim in labels else level.sizes[dim] for dim in level.dims]
+    whole = np.zeros(sizes)
+    for part in parts:
+        rows = [labels["region"].index(label) for label in part["region"].to_numpy()]
+        values = part.to_numpy()
+        for number, label in enumerate(part["resource"].to_numpy()):
+            whole[..., labels["resource"].index(label)][:, :, rows] += values[..., number]
+    coords = {dim: level[dim] for dim in ("draw", "mix", "year") if dim in level.coords}
+    return xr.DataArray(whole, dims=level.dims, coords={**coords, **labels, **_described(parts, labels["resource"])})
+
+
+def _described(parts: list[xr.DataArray], resources: list[str]) -> dict[str, tuple[str, list]]:
+    """The coordinates on ``resource`` that all parts have."""
+    shared = [name for name, one in parts[0].coords.items() if one.dims == ("resource",) and name != "resource"]
+    described = {}
+    for name in (name for name in shared if all(name in part.coords for part in parts)):
+        known = {label: value for part in parts for label, value in part[name].to_series().items()}
+        described[str(name)] = ("resource", [known[label] for label in resources])
+    return described
+
+
+def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr.DataArray:
+    """Full-time posts that ``minutes`` a year fill: minutes / (60 x productive hours a year)."""
+    return minutes / (60 * productive_hours)
 
 
 def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mid_year: float) -> xr.DataArray:

@@ -1,7 +1,8 @@
 """The pace: what share of the eligible gets the new strategy, in each region and year."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,21 @@ from scipy import special
 from pmbudget.inputs.programmes import Uptake
 from pmbudget.patient.costing import Draws
 
-Pace = Callable[[Draws, xr.DataArray, pd.DataFrame], xr.DataArray]
+REACHED = 0.95
+"""Share of the way that a plan by a curve without an end has gone when its ramp is over."""
+IMITATION_RATIO = 12.0
+"""Imitation over innovation of a plan by Bass's curve: a convention that bends the plan into an S without a slow start of many years."""
+
+
+class Pace(Protocol):
+    """A rule of coverage: what is planned or what happens by itself."""
+
+    @property
+    def uptake(self) -> Uptake:
+        """The parameters that it reads."""
+
+    def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
+        """Coverage (…, region, year)."""
 
 
 def _logit(share: xr.DataArray) -> xr.DataArray:
@@ -20,6 +35,51 @@ def _logit(share: xr.DataArray) -> xr.DataArray:
 
 def _expit(value: xr.DataArray) -> xr.DataArray:
     return xr.apply_ufunc(special.expit, value)
+
+
+def _bass(
+    elapsed: xr.DataArray, innovation: xr.DataArray, imitation: xr.DataArray, begin: xr.DataArray
+) -> xr.DataArray:
+    """Bass 1969, from ``begin`` at 0: F(t) = (1 - A e) / (1 + (q/p) A e), e = exp(-(p + q) t), A = (1 - F0) / (1 + (q/p) F0)."""
+    ratio = imitation / innovation
+    left = (1 - begin) / (1 + ratio * begin) * np.exp(-(innovation + imitation) * elapsed)
+    return (1 - left) / (1 + ratio * left)
+
+
+COURSES: Mapping[str, Callable[..., xr.DataArray]] = {
+    "logistic": lambda begin, slope, elapsed, innovation: _expit(_logit(begin) + slope * elapsed),
+    "gompertz": lambda begin, slope, elapsed, innovation: np.exp(np.log(begin) * np.exp(-slope * elapsed)),
+    "bass": lambda begin, slope, elapsed, innovation: _bass(elapsed, innovation, slope, begin),
+}
+"""Share of the ceiling ``elapsed`` years after it was ``begin``."""
+
+
+def _planned_bass(elapsed: xr.DataArray, ramp: int) -> xr.DataArray:
+    whole = np.log((1 + IMITATION_RATIO * REACHED) / (1 - REACHED)) / ramp
+    innovation = whole / (1 + IMITATION_RATIO)
+    nothing = xr.zeros_like(elapsed)
+    return _bass(elapsed, innovation + nothing, innovation * IMITATION_RATIO + nothing, nothing)
+
+
+PLANS: Mapping[str, Callable[[xr.DataArray, int], xr.DataArray]] = {
+    "step": lambda elapsed, ramp: xr.ones_like(elapsed),
+    "linear": lambda elapsed, ramp: (elapsed / ramp).clip(max=1),
+    "logistic": lambda elapsed, ramp: _expit(2 * special.logit(REACHED) * (elapsed / ramp - 0.5)),
+    "gompertz": lambda elapsed, ramp: np.exp(
+        np.log(1 - REACHED) * (np.log(REACHED) / np.log(1 - REACHED)) ** (elapsed / ramp)
+    ),
+    "bass": _planned_bass,
+}
+"""Share of the way to the ceiling that a plan has gone ``elapsed`` years after its start, all of it or REACHED of it at ``ramp``."""
+
+
+def progress(curve: str, elapsed: xr.DataArray, ramp: int) -> xr.DataArray:
+    """Share (0-1) of the way to the ceiling that a plan has gone; nothing before it starts, all of it at once where ``ramp`` is 0.
+
+    ``logistic`` is half-way at half the ramp, ``gompertz`` starts from 1 - 0.95; both, and ``bass``, are 0.95 at ``ramp``.
+    """
+    gone = PLANS["step" if ramp == 0 else curve](elapsed.clip(min=0), max(ramp, 1))
+    return gone.where(elapsed > 0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -44,46 +104,81 @@ class Held:
 
 @dataclass(frozen=True)
 class OwnCourse:
-    """Each region by itself: a logistic curve towards the ceiling from today's level, from the year after ``today``."""
+    """Each region by itself: a curve of the uptake's family towards the ceiling from today's level, from the year after ``today``."""
 
     uptake: Uptake
     today: int
 
     def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
-        """Coverage (…, region, year): ceiling x logit⁻¹(logit(today / ceiling) + slope_r x years since today)."""
+        """Coverage (…, region, year): ceiling x the curve that starts from today / ceiling, slope_r = slope x exp(deviation_r)."""
         ceiling = draws[self.uptake.ceiling]
         held = Held(self.uptake)(draws, years, regions)
         slope = draws[self.uptake.slope] * np.exp(draws[self.uptake.slope_deviation].sel(region=list(regions.index)))
-        return ceiling * _expit(_logit(held / ceiling) + slope * (years - self.today).clip(min=0))
+        innovation = draws[self.uptake.innovation] if self.uptake.innovation else None
+        elapsed = (years - self.today).clip(min=0)
+        return ceiling * COURSES[self.uptake.family](held / ceiling, slope, elapsed, innovation)
 
 
 @dataclass(frozen=True)
 class Agreed:
-    """An agreement's plan, a straight line to the ceiling over ``ramp`` years from each region's start, as far as it is carried out.
+    """An agreement's plan, a curve to the ceiling over ``ramp`` years from each region's start, as far as it is carried out.
 
     Of the acceleration that the plan means over a region's own course a share (``agreement_effect``) is realised. A region ahead of
-    the plan keeps its own course.
+    the plan keeps its own course. ``starts`` is (region) or, where evidence decides, (draw, region); infinite where a region never
+    starts.
     """
 
     uptake: Uptake
     today: int
-    start: int
+    starts: xr.DataArray
     ramp: int
-    region_starts: Mapping[str, int] = field(default_factory=dict)
+    curve: str = "linear"
 
     def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
-        """Coverage (…, region, year); the plan reaches the ceiling in the ramp's last year (ramp 0: in the first)."""
+        """Coverage (…, region, year); a straight plan reaches the ceiling in the ramp's last year (ramp 0: in the first)."""
         held = Held(self.uptake)(draws, years, regions)
         own = OwnCourse(self.uptake, self.today)(draws, years, regions)
-        begin = [self.region_starts.get(code, self.start) for code in regions.index]
-        elapsed = years - xr.DataArray(begin, dims="region", coords={"region": regions.index.to_numpy()}) + 1
-        done = (elapsed / max(self.ramp, 1)).clip(0, 1)
+        done = progress(self.curve, years - self.starts.sel(region=list(regions.index)) + 1.0, self.ramp)
         planned = held + (draws[self.uptake.ceiling] - held) * done
         return own + draws[self.uptake.agreement_effect] * (planned - own).clip(min=0)
 
 
-def coverage(pace: Pace, regions: pd.DataFrame, years: list[int], draws: Draws) -> xr.DataArray:
-    """Share of the eligible who get the new strategy (draw, region, year) at a pace."""
+def coverage(
+    pace: Pace,
+    regions: pd.DataFrame,
+    years: list[int],
+    draws: Draws,
+    incentive: xr.DataArray | float | None = None,
+) -> xr.DataArray:
+    """Share of the eligible who get the new strategy (draw, region, year) at a pace.
+
+    Parameters
+    ----------
+    pace : Held, OwnCourse or Agreed
+    regions : DataFrame
+        As from ``load_regions``.
+    years : list of int
+    draws : Dataset
+        The parameters that the pace's uptake names.
+    incentive : DataArray or float, optional
+        Share (0-1) of the marginal cost that the ordering unit does not bear, over any of draw, region and year. Coverage's share of the
+        ceiling moves by ``incentive_response`` x incentive on the logit scale.
+
+    Raises
+    ------
+    ValueError
+        An incentive outside 0-1, or one for an uptake that states no response.
+    """
     when = xr.DataArray(years, dims="year", coords={"year": years})
     found = pace(draws, when, regions)
+    if incentive is not None:
+        share = xr.DataArray(incentive)
+        if float(share.min()) < 0 or float(share.max()) > 1:
+            raise ValueError(f"incentive {float(share.min()):.3g} to {float(share.max()):.3g}; it is a share, 0 to 1")
+        if pace.uptake.incentive_response is None:
+            raise ValueError("incentive given, and uptake states no incentive_response; add it to the case")
+        ceiling, response = draws[pace.uptake.ceiling], draws[pace.uptake.incentive_response]
+        moved = ceiling * _expit(_logit(found / ceiling) + response * share)
+        # Where nothing is lifted nothing moves, not even by rounding.
+        found = xr.where(share > 0, moved, found)
     return found.transpose(..., "region", "year")

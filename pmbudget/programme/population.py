@@ -6,21 +6,72 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.inputs.programmes import Eligible
+from pmbudget.inputs.programmes import Eligible, Prevalent
 from pmbudget.patient.costing import Draws, product
 
 
-def expected_eligible(draws: Draws, funnel: Eligible, regions: pd.DataFrame, years: list[int]) -> xr.DataArray:
-    """Expected newly eligible persons (draw, region, year).
+def expected_eligible(
+    draws: Draws, funnel: Eligible, regions: pd.DataFrame, years: list[int], first: int | None = None
+) -> xr.DataArray:
+    """Expected persons who come to the decision (draw, region, year): the newly eligible, and those of the prevalent pool who come up.
 
-    The national number of ``incident_year`` grows by ``growth`` a year, is narrowed by each share and spread over the regions in
-    proportion to ``spread_by``.
+    The national number of ``incident_year`` grows by ``growth`` a year, is narrowed by each share and spread over the regions by
+    :func:`region_weights`. The pool opens in the year ``first``; without one there is none.
     """
-    column = regions[funnel.spread_by]
-    spread = xr.DataArray(column / column.sum(), dims="region", coords={"region": regions.index.to_numpy()})
-    time = xr.DataArray(np.array(years) - funnel.incident_year, dims="year", coords={"year": years})
+    time = _since(funnel.incident_year, years)
     national = xr.DataArray(product(draws, [funnel.incident, *funnel.shares])) * (1 + draws[funnel.growth]) ** time
-    return (national * spread).transpose(..., "region", "year")
+    incident = national * region_weights(draws, funnel, regions, years)
+    if funnel.prevalent is None or first is None:
+        return incident.transpose(..., "region", "year")
+    pool = incident.sel(year=first, drop=True) * xr.DataArray(
+        product(draws, [funnel.prevalent.years, *funnel.prevalent.shares])
+    )
+    return (incident + pool * coming_up(draws, funnel.prevalent, years, first)).transpose(..., "region", "year")
+
+
+def _since(year: int, years: list[int]) -> xr.DataArray:
+    return xr.DataArray(np.array(years) - year, dims="year", coords={"year": years})
+
+
+def region_weights(draws: Draws, funnel: Eligible, regions: pd.DataFrame, years: list[int]) -> xr.DataArray:
+    """Each region's share of the nation's eligible (…, region, year), which sums to 1.
+
+    w_r(t) is in proportion to ``spread_by`` x (1 + ageing x (share 65+ of r less the nation's))^(t - incident_year): old regions have
+    less left to age than young ones, so that where ageing is below 0 the young ones catch up.
+    """
+    codes = {"region": regions.index.to_numpy()}
+    weight = xr.DataArray(regions[funnel.spread_by].to_numpy(float), dims="region", coords=codes)
+    if funnel.ageing is not None:
+        national = (regions["share_65plus"] * regions["population"]).sum() / regions["population"].sum()
+        older = xr.DataArray((regions["share_65plus"] - national).to_numpy(), dims="region", coords=codes)
+        weight = weight * (1 + draws[funnel.ageing] * older) ** _since(funnel.incident_year, years)
+    else:
+        weight = weight * xr.ones_like(_since(funnel.incident_year, years))
+    return weight / weight.sum("region")
+
+
+def coming_up(draws: Draws, prevalent: Prevalent, years: list[int], first: int) -> xr.DataArray:
+    """Share of the pool that comes to a new decision each year (…, year): reach x ((1 - reach)(1 - exit))^(t - first), from ``first``."""
+    elapsed = _since(first, years)
+    left = ((1 - draws[prevalent.reach]) * (1 - draws[prevalent.exit])) ** elapsed.clip(min=0)
+    return draws[prevalent.reach] * left * (elapsed >= 0)
+
+
+def funnel_steps(draws: Draws, funnel: Eligible, regions: pd.DataFrame, year: int, first: int) -> xr.DataArray:
+    """The funnel of one year, step by step (draw, step, region), persons.
+
+    Steps are the parameters' names: the incident number, then after each share, and ``prevalent`` for those of the pool who come up
+    that year, in a case that has one.
+    """
+    grown = (1 + draws[funnel.growth]) ** (year - funnel.incident_year)
+    weights = region_weights(draws, funnel, regions, [year]).isel(year=0, drop=True)
+    names = [funnel.incident, *funnel.shares]
+    parts = [xr.DataArray(product(draws, names[: place + 1])) * grown * weights for place in range(len(names))]
+    if funnel.prevalent is not None:
+        everyone = expected_eligible(draws, funnel, regions, [first, year], first).isel(year=-1, drop=True)
+        parts.append(everyone - parts[-1])
+        names.append("prevalent")
+    return xr.concat(parts, dim="step").assign_coords(step=names).transpose(..., "step", "region")
 
 
 def counted(expected: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:

@@ -21,6 +21,7 @@ def programme_cost(
     eligible: xr.DataArray,
     test_cost: xr.DataArray,
     agreement_years: range,
+    posts: xr.DataArray | float = 0.0,
 ) -> xr.DataArray:
     """Transition cost (draw, mix, region, year, resource), SEK, cash.
 
@@ -30,15 +31,22 @@ def programme_cost(
         (draw, mix, region, year) and (draw, region, year); both hold the year before the first of ``years``.
     test_cost : DataArray
         (draw,): what the comparator's tests cost a patient, for double running.
+    posts : DataArray
+        (draw,): full-time posts in diagnostics that a patient needs more than under the comparator, below 0 where fewer.
     agreement_years : range
         The years in which the agreement's programme runs; empty without an agreement. They concern the mix ``new`` alone.
     """
     gained = coverage_by_mix.diff("year").sel(year=years).clip(min=0)
     journey = gained / draws[case.uptake.ceiling]
-    switched = gained * eligible.sel(year=years) * test_cost
+    persons = gained * eligible.sel(year=years)
     mixes = coverage_by_mix["mix"]
     running = xr.DataArray(np.isin(years, list(agreement_years)), coords={"year": years}) * (mixes == "new")
-    extent = {"journey": journey, "switched": switched, "agreement_years": running * xr.ones_like(journey)}
+    extent = {
+        "journey": journey,
+        "switched": persons * test_cost,
+        "posts": persons * np.maximum(posts, 0.0),
+        "agreement_years": running * xr.ones_like(journey),
+    }
     names = list(dict.fromkeys(item.resource for item in case.transition))
     everywhere = [NATIONAL, *regions.index]
     cost = {name: xr.zeros_like(journey).reindex(region=everywhere, fill_value=0.0) for name in names}

@@ -19,7 +19,7 @@ from pmbudget.reporting.frames import (
 from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
-from pmbudget.vocabulary import REFERENCES, TAILS
+from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
 
 
 def budget_headline(
@@ -89,7 +89,7 @@ def yearly_table(scenario: Scenario, results: Results, words: Words, *, referenc
         return note(words("headline_no_agreement"))
     net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
-    payers = _payers(net)
+    payers = _columns(net)
     rows = [[str(year), *(words.span_msek(frame.loc[payer, year]) for payer in payers)] for year in scenario.years]
     caption = f"{words('yearly_caption')}: {words(f'reference_titles.{reference}')}. {prices_note(scenario, words)}"
     return table(caption, [words("year"), *(words(f"payers.{payer}") for payer in payers)], rows)
@@ -150,24 +150,25 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Change in expected resource cost against each reference by resource and performing unit, first five years, MSEK."""
+    """Change in resource cost against each reference by resource and performing unit, first five years, MSEK, 95 % intervals."""
     period, years = next(iter(periods(scenario.years).items()))
-    cost = results.resource_cost.sum("region").sel(year=years).sum("year")
+    cost = results.by_resource.sel(year=years).sum("year", skipna=False)
     change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in _references(scenario)}
+    frames = {reference: interval_frame(one).set_index("resource") for reference, one in change.items()}
     resources = scenario.case.resources
     rows = [
         [
             words.label(resources[name].label),
             words(f"payers.{resources[name].unit}"),
-            *(words.msek(float(change[r].sel(resource=name))) for r in change),
+            *(words.span_msek(frame.loc[name]) for frame in frames.values()),
         ]
-        for name in map(
-            str, cost["resource"].to_numpy()[np.argsort(-np.abs(change["today"].to_numpy()), kind="stable")]
-        )
+        for name in frames["today"]["mean"].abs().sort_values(ascending=False, kind="stable").index
     ]
-    rows.append([words("total"), "", *(words.msek(float(change[reference].sum())) for reference in change)])
+    totals = [interval_frame(one.sum("resource")).iloc[0] for one in change.values()]
+    rows.append([words("total"), "", *map(words.span_msek, totals)])
     header = [words("resource"), words("unit"), *(words(f"reference_short.{reference}") for reference in change)]
-    return table(words("component_caption", period=period), header, rows, strong=[len(rows) - 1], text_columns=2)
+    caption = f"{words('component_caption', period=period)}. {words('interval_note')}"
+    return table(caption, header, rows, strong=[len(rows) - 1], text_columns=2)
 
 
 def no_effect_table(scenario: Scenario, results: Results, without: Results, words: Words) -> Html:
@@ -177,10 +178,9 @@ def no_effect_table(scenario: Scenario, results: Results, without: Results, word
     period, years = next(iter(periods(scenario.years).items()))
     effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
     stated = words("no_effect_rows.stated", effect=words.percent(effect.mean) if effect else "")
-    rows, payers = [], []
+    rows, payers = [], _columns(with_groups(results.budget))
     for label, each in ((stated, results), (words("no_effect_rows.none"), without)):
         frame = _over(each, "unplanned", years)
-        payers = [payer for payer in PAYER_ROWS if payer in frame.index]
         rows.append([label, *(words.span_msek(frame.loc[payer]) for payer in payers)])
     caption = f"{words('no_effect_caption', period=period)}. {words('reference_titles.unplanned')}."
     return table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows)
@@ -192,14 +192,23 @@ def pace_line(scenario: Scenario, words: Words) -> Html:
     if pace is None:
         return note(words("headline_no_agreement"))
     effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
+    curve = words(f"curve_names.{'step' if pace.ramp == 0 else pace.curve}")
+    waves = words("wave_line", waves=len(pace.waves) + 1, years=pace.wave_years) if pace.waves else ""
     return note(
-        words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), programme=pace.programme_years),
+        words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), curve=curve, programme=pace.programme_years),
+        *([waves] if waves else []),
         words("pace_effect", effect=words.percent(effect.mean) if effect else ""),
     )
 
 
 def _payers(values: xr.DataArray) -> list[str]:
     return [payer for payer in PAYER_ROWS if payer in values["payer"].to_numpy()]
+
+
+def _columns(values: xr.DataArray) -> list[str]:
+    """Payers across a page: those of the regions one by one, others together."""
+    wanted = ("state", *REGION_PAYERS, "regions_together", "others", "all")
+    return [payer for payer in wanted if payer in values["payer"].to_numpy()]
 
 
 def fan_chart(scenario: Scenario, results: Results, words: Words, *, reference: str = "today") -> Picture:

@@ -16,16 +16,21 @@ COLOURS = {"today": "#7f7f7f", "unplanned": "#d08700", "new": "#00659b"}
 PAYER_ORDER = ("all", "state", "regions_together", "region", "clinic", "diagnostic_unit")
 
 
+NARROW = 6.0
+"""Inches up to which a figure can be read whole on a telephone; a wider one is scrolled there."""
+
+
 @dataclass(frozen=True)
 class Picture:
-    """A figure as PNG with its alternative text, shown by Jupyter."""
+    """A figure as PNG with its alternative text, shown by Jupyter; one with a ``width`` in pixels shrinks with the page."""
 
     png: bytes
     alt: str
+    width: int | None = None
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         return {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}, {
-            "image/png": {"alt": self.alt}
+            "image/png": {"alt": self.alt} | ({"width": self.width} if self.width else {})
         }
 
 
@@ -44,17 +49,27 @@ def plot() -> Any:
 def picture(figure: Any, alt: str) -> Picture:
     """A figure as PNG, closed."""
     plt, _ = plot()
+    width = round(figure.get_figwidth() * 110) if figure.get_figwidth() <= NARROW else None
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
-    return Picture(buffer.getvalue(), alt)
+    return Picture(buffer.getvalue(), alt, width)
 
 
-def numbered(axis: Any, words: Words, digits: int = 0) -> None:
-    """Tick labels in the language's number format."""
+def numbered(axis: Any, words: Words, digits: int | None = None) -> None:
+    """Tick labels in the language's number format, with the decimals that tell them apart unless ``digits`` are given."""
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value, digits)))
+    def written(value: float, _: int) -> str:
+        return words.number(value, _decimals(axis.get_majorticklocs()) if digits is None else digits)
+
+    axis.set_major_formatter(FuncFormatter(written))
+
+
+def _decimals(ticks: Any) -> int:
+    """The fewest decimals, of at most six, that leave every tick what it is."""
+    size = max((abs(tick) for tick in ticks), default=0.0)
+    return next((d for d in range(6) if all(abs(round(tick, d) - tick) <= 1e-9 * size for tick in ticks)), 6)
 
 
 def wrapped(text: str, width: int) -> str:
@@ -62,3 +77,8 @@ def wrapped(text: str, width: int) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(text, width))
+
+
+def headed(figure: Any, text: str) -> None:
+    """The finding of a narrow figure, above it from its left edge."""
+    figure.suptitle(wrapped(text, 50), x=0.01, ha="left", fontweight="bold", fontsize=12)

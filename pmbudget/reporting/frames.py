@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal import ceac, icer_table, net_monetary_benefit
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -15,6 +15,11 @@ from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
 
 THRESHOLDS = ("wtp_moderate", "wtp_very_high")
 """The norms' thresholds, in norms.yaml."""
+TAX_BASE, INFLATION = "tax_base_per_inhabitant", "inflation"
+"""What turns SEK into öre of local tax and constant prices into current ones; read here alone."""
+
+NORMS = (*THRESHOLDS, "wtp_rare", "wtp_observed_not_severe", "wtp_observed_severe")
+"""Every threshold that norms.yaml holds: what the authority is said to accept, and what its decisions have shown."""
 
 
 def thresholds(scenario: Scenario) -> dict[str, float]:
@@ -32,12 +37,14 @@ def interval_frame(values: xr.DataArray) -> pd.DataFrame:
 
 
 def with_groups(budget: xr.DataArray) -> xr.DataArray:
-    """Payers, and after them ``regions_together`` (purchaser, clinic, diagnostic unit) and ``all``."""
+    """Payers, then ``regions_together`` (purchaser, clinic, diagnostic unit), ``others`` than those and the state, and ``all``."""
     together = budget.sel(payer=[p for p in budget["payer"].to_numpy() if p in REGION_PAYERS]).sum(
         "payer", skipna=False
     )
     everyone = budget.sum("payer", skipna=False)
-    groups = xr.concat([together, everyone], dim="payer").assign_coords(payer=["regions_together", "all"])
+    others = everyone - together - budget.sel(payer="state", drop=True)
+    groups = xr.concat([together, others, everyone], dim="payer")
+    groups = groups.assign_coords(payer=["regions_together", "others", "all"])
     return xr.concat([budget, groups], dim="payer")
 
 
@@ -182,8 +189,7 @@ def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
 
 def staff_share_of(case: Case, cost_once: xr.DataArray) -> xr.DataArray:
     """Share of the cost of diagnostics that is staff (the dims of ``cost_once`` but resource): computed, never assumed."""
-    groups = (*(test.items for test in case.tests.values()), case.pathway.rebiopsy_items, case.pathway.positive_items)
-    diagnostic = {item.resource for items in groups for item in items}
+    diagnostic = {item.resource for item in case.diagnostic_items()}
     chosen = cost_once.isel(resource=np.isin(cost_once["resource"].to_numpy(), list(diagnostic)))
     staff = chosen.isel(resource=chosen["kind"].to_numpy() == "staff")
     return staff.sum("resource") / chosen.sum("resource")

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.words import Words
 
-PAYER_ROWS = ("state", "region", "clinic", "diagnostic_unit", "regions_together", "all")
+PAYER_ROWS = (
+    *("state", "region", "clinic", "diagnostic_unit", "regions_together"),
+    *("university", "manufacturer", "research_funder", "municipality", "social_insurance", "employer", "patient"),
+    "all",
+)
 
 
 TOTALS = ("regions_together", "all")
@@ -26,23 +30,33 @@ def table(
     *,
     strong: Sequence[int] = (),
     text_columns: int = 1,
+    words_from: int = 1000,
 ) -> Html:
-    """An HTML table: caption, scoped headers, figures to the right; ``strong`` rows are sums."""
+    """An HTML table: caption, scoped headers, figures to the right; ``strong`` rows are sums.
+
+    The first ``text_columns`` columns hold words, and those from ``words_from`` on.
+    """
     escape = html.escape
+    texts = {*range(text_columns), *range(words_from, len(header))}
     head = "".join(
-        f'<th scope="col"{"" if number < text_columns else " class=num"}>{escape(name)}</th>'
+        f'<th scope="col"{"" if number in texts else " class=num"}>{escape(name)}</th>'
         for number, name in enumerate(header)
     )
     body = []
     for place, row in enumerate(rows):
         cells = [f'<th scope="row">{escape(row[0])}</th>']
         for number, cell in enumerate(row[1:], start=1):
-            cells.append(f"<td{'' if number < text_columns else ' class=num'}>{escape(cell)}</td>")
+            cells.append(f"<td{'' if number in texts else ' class=num'}>{escape(cell)}</td>")
         body.append(f"<tr{' class=sum' if place in strong else ''}>{''.join(cells)}</tr>")
     return Html(
         f'<div class="scroll"><table><caption><span>{escape(caption)}</span></caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def collapsed(summary: str, *pieces: str) -> Html:
+    """What few readers want, behind a line to open; open in print."""
+    return Html(f"<details><summary>{html.escape(summary)}</summary>{''.join(pieces)}</details>")
 
 
 def lead(*sentences: str) -> Html:

@@ -12,10 +12,12 @@ from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot
 from pmbudget.reporting.frames import interval_frame, staff_share_of
 from pmbudget.reporting.markup import Html, lead, table
 from pmbudget.reporting.words import Words
+from pmbudget.road import present_values
 from pmbudget.vocabulary import TAILS
 
-STATE_COLOURS = {"progression_free": "#00659b", "progressed": "#d08700", "dead": "#c9ced4"}
-SHOWN_MONTHS = 60
+FIRST_YEARS = 5
+"""Years of the course that are shown, unless the disease takes longer."""
+FEW_ALIVE = 0.1
 
 
 def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
@@ -34,6 +36,8 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
             "headline_pathway",
             new=label[case.new],
             comparator=label[case.comparator].lower(),
+            finding=words.label(case.finding),
+            action=words.label(case.action),
             found_new=_percent(found[case.new], words),
             found_old=_percent(found[case.comparator], words),
             gained=words.span(interval_frame(gained).iloc[0], per=0.01, digits=1),
@@ -61,136 +65,233 @@ def _tenths(share: float, words: Words) -> str:
     return f"{words.number(100 * share, 1)} %"
 
 
-def tree_chart(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Picture:
-    """The pathway of each strategy as a tree with mean probabilities, shares of all patients at the ends."""
+def tree_chart(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Picture:
+    """The pathway of each strategy as a tree: the mean probability on each branch, the share of all patients at each end."""
     plt, _ = plot()
     case = scenario.case
-    names = [case.comparator, case.new]
-    figure, axes = plt.subplots(2, 1, figsize=(11, 7.6))
-    for axis, name in zip(axes, names, strict=True):
-        _draw_tree(axis, words.label(case.strategies[name].label), _branches(case, outcomes.sel(strategy=name)), words)
-    gain = [
-        float(outcomes["treated"].sel(strategy=n, management=_matched(case)).sum("management").mean()) for n in names
-    ]
-    title = words("tree_title", old=words.percent(gain[0]), new=words.percent(gain[1]))
+    figure, axes = plt.subplots(2, 1, figsize=(12, 10))
+    shares = []
+    for axis, name in zip(axes, (case.comparator, case.new), strict=True):
+        tree = pathway_tree(case, draws, outcomes.sel(strategy=name), words)
+        _draw_tree(axis, words.label(case.strategies[name].label), tree, words)
+        shares.append(float(outcomes["treated"].sel(strategy=name, management=_matched(case)).sum("management").mean()))
+    old, new = (words.percent(share) for share in shares)
+    title = words("tree_title", old=old, new=new, action=words.label(case.action))
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("tree_alt"))
 
 
-def _branches(case: Case, outcomes: xr.Dataset) -> list[tuple[str, float, list[tuple[str, float]]]]:
-    """Those with and without something to find, and where each group ends: text key, share of all, (text key, share of the group)."""
-    carriers = float(outcomes["carriers"].mean())
-    treated = outcomes["treated"].mean("draw")
-    matched = float(treated.sel(management=_matched(case)).sum())
-    mismatched_carriers = float(outcomes["mismatched_carriers"].mean())
-    mismatched = float(treated.sel(management=case.mismatched)) - mismatched_carriers
-    found = float((outcomes["found"] * outcomes["carriers"]).mean())
-    rest = 1 - carriers
-    return [
-        (
-            "tree_with",
-            carriers,
-            [
-                ("tree_matched", matched / carriers),
-                ("tree_found_late", (found - matched) / carriers),
-                ("tree_missed", (carriers - found - mismatched_carriers) / carriers),
-                ("tree_mismatched", mismatched_carriers / carriers),
-            ],
-        ),
-        ("tree_without", rest, [("tree_standard", 1 - mismatched / rest), ("tree_mismatched", mismatched / rest)]),
-    ]
+type Tree = dict[str, tuple[float, Tree]]
+"""Branches by label: the probability given the node before, and what follows."""
 
 
-def _draw_tree(axis: Any, title: str, branches: list[tuple[str, float, list[tuple[str, float]]]], words: Words) -> None:
-    leaves = sum(len(ends) for _, _, ends in branches)
-    height, middles = leaves - 1.0, []
-    box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": COLOURS["new"]}
-    for key, share, ends in branches:
-        places = [height - number for number in range(len(ends))]
-        height -= len(ends)
-        middle = float(np.mean(places))
-        middles.append((middle, share))
-        axis.text(0.36, middle, words(key), ha="center", va="center", fontsize=10, bbox=box)
-        for place, (end, part) in zip(places, ends, strict=True):
+def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Tree:
+    """The pathway of one strategy (``outcomes`` without the dim strategy) as branches with expected shares.
+
+    A branch's probability is the expected share that takes it over the expected share that reaches the node, so that the product along a
+    path is the expected share of all patients at its end.
+    """
+    carriers = outcomes["carriers"]
+    found, in_time = outcomes["found"] * carriers, outcomes["in_time"] * carriers
+    wrong, wrong_carriers = float(outcomes["mismatched"].mean()), float(outcomes["mismatched_carriers"].mean())
+    with_, without = float(carriers.mean()), 1 - float(carriers.mean())
+    reached = [in_time]
+    for name in case.pathway.after_result.values():
+        reached.append(reached[-1] * draws[name])
+    steps = list(case.pathway.after_result)
+    treated = words("tree_steps.treated", action=words.label(case.action))
+    trunk: Tree = {}
+    for place in reversed(range(len(steps))):
+        share = float(reached[place + 1].mean() / reached[place].mean())
+        yes = words(f"tree_steps.{steps[place]}") if trunk else treated
+        trunk = {yes: (share, trunk), words(f"tree_steps.not_{steps[place]}"): (1 - share, {})}
+    timely = float(in_time.mean() / found.mean()) if float(found.mean()) else 0.0
+    if timely < 1:
+        trunk = {
+            words("tree_steps.in_time") if trunk else treated: (timely, trunk),
+            words("tree_steps.late"): (1 - timely, {}),
+        }
+    share_found = float(found.mean()) / with_
+    branches: Tree = {
+        words("tree_steps.found") if trunk else treated: (share_found, trunk),
+        words("tree_steps.missed"): (1 - share_found - wrong_carriers / with_, {}),
+        words("tree_steps.wrong"): (wrong_carriers / with_, {}),
+    }
+    others: Tree = {
+        words("tree_steps.usual"): (1 - (wrong - wrong_carriers) / without, {}),
+        words("tree_steps.wrong"): ((wrong - wrong_carriers) / without, {}),
+    }
+    finding = words.label(case.finding)
+    return {
+        words("tree_with", finding=finding): (with_, branches),
+        words("tree_without", finding=finding): (without, others),
+    }
+
+
+def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
+    """A tree from left to right; a node stands level with its first branch, so that the trunk is one straight line."""
+    deep = _depth(tree)
+    line = {"color": "#9aa5b1", "zorder": 0, "solid_capstyle": "round"}
+    places = iter(range(10**6))
+
+    def draw(branches: Tree, depth: int, share: float) -> float:
+        first = None
+        for label, (probability, below) in branches.items():
+            level = draw(below, depth + 1, share * probability) if below else float(next(places))
+            first = level if first is None else first
+            end = depth + 1.0 if below else depth + 0.5
             axis.plot(
-                [0.36, 0.66],
-                [middle, place],
-                color="#9aa5b1",
-                linewidth=0.8 + 5 * part,
-                zorder=0,
-                solid_capstyle="round",
+                [depth, depth + 0.35, end], [first, level, level], linewidth=0.8 + 5 * share * probability, **line
             )
-            axis.text(
-                0.55,
-                middle + (place - middle) * 19 / 30,
-                f"{words.number(100 * part, 1)} %",
-                ha="center",
-                va="center",
-                fontsize=9,
-                backgroundcolor="white",
-            )
-            axis.text(
-                0.67,
-                place,
-                f"{words(end)}: {words.number(100 * part * share, 1)} %",
-                ha="left",
-                va="center",
-                fontsize=10,
-            )
-    root = float(np.mean([middle for middle, _ in middles]))
-    axis.text(0.07, root, title, ha="center", va="center", fontsize=11, fontweight="bold", bbox=box)
-    for middle, share in middles:
-        axis.plot(
-            [0.07, 0.36], [root, middle], color="#9aa5b1", linewidth=0.8 + 5 * share, zorder=0, solid_capstyle="round"
-        )
-        axis.text(
-            0.215,
-            (root + middle) / 2,
-            f"{words.number(100 * share, 1)} %",
-            ha="center",
-            va="center",
-            fontsize=9,
-            backgroundcolor="white",
-        )
-    axis.set_xlim(0, 1)
-    axis.set_ylim(-0.6, leaves - 0.4)
+            given = {"ha": "center", "va": "bottom", "fontsize": 9, "color": COLOURS["new"]}
+            axis.text(depth + 0.62 if below else depth + 0.44, level - 0.1, _tenths(probability, words), **given)
+            if below:
+                axis.text(depth + 0.62, level + 0.12, wrapped(label, 15), ha="center", va="top", fontsize=8.5)
+            else:
+                said = f"{label}: {_tenths(share * probability, words)}"
+                axis.text(end + 0.05, level, said, ha="left", va="center", fontsize=9.5)
+        return float(first or 0.0)
+
+    root = draw(tree, 0, 1.0)
+    axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axis.plot([-0.25, 0], [root, root], linewidth=5.8, **line)
+    axis.set_xlim(-0.3, deep + 1.1)
+    axis.set_ylim(next(places) - 0.4, -0.7)
     axis.axis("off")
 
 
+def _depth(tree: Tree) -> int:
+    return 1 + max((_depth(below) for _, below in tree.values() if below), default=0)
+
+
 def course_chart(scenario: Scenario, draws: xr.Dataset, words: Words) -> Picture:
-    """Share of patients in each state over the first five years by strategy; mean, with the 95 % interval of survival."""
-    plt, _ = plot()
+    """Share of patients in each state by strategy; mean, with the 95 % interval of survival.
+
+    The first five years, or as many as it takes until one in ten is alive.
+    """
+    plt, sns = plot()
     case = scenario.case
-    occupancy = (
-        occupancy_by_strategy(draws, case, horizon=case.horizon_years).isel(cycle=slice(0, SHOWN_MONTHS + 1)) * 100
-    )
+    occupancy = occupancy_by_strategy(draws, case, horizon=case.horizon_years) * 100
+    *living_states, dead = case.states
+    mean = occupancy.mean("draw")
+    lived = (100 - mean.sel(state=dead)).max("strategy").isel(cycle=slice(None, None, case.cycles_per_year))
+    long = int((lived > 100 * FEW_ALIVE).sum())
+    shown = min(case.horizon_years, max(FIRST_YEARS, long if case.cycles_per_year == 1 else FIRST_YEARS))
+    cycles = slice(0, shown * case.cycles_per_year + 1)
+    years = np.arange(shown * case.cycles_per_year + 1) / case.cycles_per_year
+    colours = [*sns.color_palette("colorblind", len(living_states)), "#c9ced4"]
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True)
-    months = np.arange(SHOWN_MONTHS + 1)
     alive = {}
+    check = 2 if shown <= 2 * FIRST_YEARS else shown // 2
     for axis, name in zip(axes, (case.comparator, case.new), strict=True):
-        mean = occupancy.sel(strategy=name).mean("draw")
         axis.stackplot(
-            months,
-            *(mean.sel(state=state) for state in STATE_COLOURS),
-            labels=[words(f"states.{state}") for state in STATE_COLOURS],
-            colors=list(STATE_COLOURS.values()),
+            years,
+            *(mean.sel(strategy=name, state=state).isel(cycle=cycles) for state in case.states),
+            labels=[words.label(one.label) for one in case.states.values()],
+            colors=colours,
         )
-        living = 100 - occupancy.sel(strategy=name, state="dead")
-        lower, upper = living.quantile(TAILS, dim="draw", skipna=False).to_numpy()
-        axis.plot(months, lower, color="black", linewidth=0.8, linestyle=":")
-        axis.plot(months, upper, color="black", linewidth=0.8, linestyle=":")
-        alive[name] = float(living.sel(cycle=24).mean()) / 100
+        living = 100 - occupancy.sel(strategy=name, state=dead).isel(cycle=cycles)
+        for end in living.quantile(TAILS, dim="draw", skipna=False).to_numpy():
+            axis.plot(years, end, color="black", linewidth=0.8, linestyle=":")
+        alive[name] = float(living.isel(cycle=check * case.cycles_per_year).mean()) / 100
         axis.set_title(words.label(case.strategies[name].label), fontsize=12)
         axis.set_xlabel(words("course_x"))
-        axis.set_xticks(np.arange(0, SHOWN_MONTHS + 1, 12))
         axis.set_ylim(0, 100)
+        axis.set_xlim(0, shown)
     axes[0].set_ylabel(words("course_y"))
     axes[1].legend(loc="upper right", fontsize=10)
-    title = words("course_title", new=_tenths(alive[case.new], words), old=_tenths(alive[case.comparator], words))
+    new, old = (_tenths(alive[name], words) for name in (case.new, case.comparator))
+    title = words("course_title", years=words.number(check), new=new, old=old)
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("course_alt"))
+
+
+def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, words: Words) -> Html:
+    """QALYs and life years per patient by strategy and their difference, undiscounted and discounted, with 95 % intervals."""
+    case = scenario.case
+    _, discounted = present_values(outcomes, draws)
+    lines = {
+        "life_years": outcomes["life_years"].sum("year_since_start"),
+        "qaly": outcomes["qaly"].sum("year_since_start"),
+        "qaly_discounted": discounted,
+    }
+    rows = []
+    for name, values in lines.items():
+        old, new = (values.sel(strategy=strategy, drop=True) for strategy in (case.comparator, case.new))
+        spans = [words.span(interval_frame(one).iloc[0], digits=3) for one in (old, new, new - old)]
+        rows.append([words(f"health_rows.{name}", rate=words.percent(float(draws["discount_rate_qaly"]))), *spans])
+    label = [words.label(case.strategies[name].label) for name in (case.comparator, case.new)]
+    caption = f"{words('health_caption', horizon=words.number(case.horizon_years))}. {words('interval_note')}"
+    return table(caption, ["", *label, words("resources_difference")], rows)
+
+
+def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
+    """What the tests answer, per 100 patients by strategy, with 95 % intervals; what no strategy has is left out."""
+    case = scenario.case
+    matched = outcomes["treated"].sel(management=_matched(case)).sum("management")
+    found = outcomes["found"] * outcomes["carriers"]
+    lines = {
+        "found": found,
+        "late": found - outcomes["in_time"] * outcomes["carriers"],
+        "matched": matched,
+        "wrong": outcomes["mismatched"],
+        "uncertain": outcomes["uncertain"],
+        "incidental": outcomes["incidental"],
+        "relatives_tested": outcomes["relatives_tested"],
+        "relatives_found": outcomes["relatives_found"],
+    }
+    names = [case.comparator, case.new]
+    rows = [
+        [
+            words(f"answers_rows.{name}", finding=words.label(case.finding), action=words.label(case.action)),
+            *(words.span(interval_frame(values.sel(strategy=one)).iloc[0], per=0.01, digits=1) for one in names),
+        ]
+        for name, values in lines.items()
+        if float(values.max()) > 1e-12
+    ]
+    header = ["", *(words.label(case.strategies[name].label) for name in names)]
+    return table(f"{words('answers_caption')}. {words('interval_note')}", header, rows)
+
+
+def resource_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
+    """Difference in mean cost per patient by resource, unit and year since start, SEK, with the 95 % interval of the total."""
+    case = scenario.case
+    running = outcomes["cost"].sel(strategy=case.new, drop=True) - outcomes["cost"].sel(
+        strategy=case.comparator, drop=True
+    )
+    once = outcomes["cost_once"].sel(strategy=case.new, drop=True) - outcomes["cost_once"].sel(
+        strategy=case.comparator, drop=True
+    )
+    by_year = running + once * (running["year_since_start"] == 0)
+    last = by_year.sizes["year_since_start"]
+    periods = [(0, 1), (1, 2), (2, 5), (5, last)]
+    units = list(dict.fromkeys(by_year["unit"].to_numpy()))
+    rows, sums = [], []
+    for unit in units:
+        own = by_year.isel(resource=by_year["unit"].to_numpy() == unit)
+        for name in own["resource"].to_numpy():
+            if float(np.abs(own.sel(resource=name)).max()) > 0:
+                rows.append(
+                    _cost_row(words.label(case.resources[str(name)].label), own.sel(resource=name), periods, words)
+                )
+        sums.append(len(rows))
+        rows.append(
+            _cost_row(words("sum_of", unit=words(f"payers.{unit}").lower()), own.sum("resource"), periods, words)
+        )
+    sums.append(len(rows))
+    rows.append(_cost_row(words("total"), by_year.sum("resource"), periods, words))
+    header = [words("resource")]
+    header += [words("year_since", years=str(a + 1) if b == a + 1 else f"{a + 1}–{b}") for a, b in periods]
+    caption = f"{words('resource_caption')}. {words('interval_note')}"
+    return table(caption, [*header, words("total")], rows, strong=sums)
+
+
+def _cost_row(label: str, difference: xr.DataArray, periods: list[tuple[int, int]], words: Words) -> list[str]:
+    means = difference.mean("draw")
+    cells = [words.number(float(means.isel(year_since_start=slice(*period)).sum()), 0) for period in periods]
+    return [label, *cells, words.span(interval_frame(difference.sum("year_since_start")).iloc[0], digits=0)]
 
 
 def cost_chart(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Picture:

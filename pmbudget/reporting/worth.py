@@ -1,12 +1,16 @@
-"""Chapter 03: is it worth it, how sure is that, and what decides."""
+"""Chapter 03: is it worth it, for whom it is counted, and how sure that is."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
-from pmbudget.appraisal.cea import ceac
+from pmbudget.appraisal import ceac, ceaf, expected_loss, net_monetary_benefit
+from pmbudget.breakdown import Breakdown
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import (
+    NORMS,
     incremental_table,
     increments,
     interval_frame,
@@ -18,36 +22,117 @@ from pmbudget.reporting.markup import Html, lead, note, rate, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
+WIDTH = 5.8
+"""Inches: one panel that can be read on a telephone too."""
 
-def worth_headline(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Incremental cost and QALY with intervals, the verdict, the probability at the norms' thresholds."""
+
+def ratio_words(value: float, words: Words) -> str:
+    """A ratio with three digits that matter, since more would pretend to know."""
+    if not np.isfinite(value) or value == 0:
+        return words.number(value)
+    return words.number(value, int(2 - np.floor(np.log10(abs(value)))))
+
+
+def verdict_words(cost: float, qaly: float, words: Words) -> str:
+    """What an incremental cost and QALY gain amount to, for a cell: a ratio of means, or a word; never a negative ratio."""
+    verdict, ratio = judged(cost, qaly)
+    return {
+        "icer": lambda: ratio_words(ratio, words),
+        "dominant": lambda: words("dominant"),
+        "dominated": lambda: words("dominated"),
+        "southwest": lambda: words("saves", icer=ratio_words(ratio, words)),
+    }[verdict]()
+
+
+def stands_out(influence: pd.DataFrame) -> pd.Series:
+    """Which shares of variance chance does not explain: more than three standard errors, since there are many to choose from."""
+    return influence["share"] > 3 * influence["se"]
+
+
+def strategy_labels(scenario: Scenario, words: Words) -> dict[str, str]:
+    """The label of each strategy."""
+    return {name: words.label(one.label) for name, one in scenario.case.strategies.items()}
+
+
+def difference(scenario: Scenario, values: xr.DataArray) -> xr.DataArray:
+    """The new strategy less the comparator."""
+    case = scenario.case
+    return values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
+
+
+def worth_headline(
+    scenario: Scenario, results: Results, parts: Breakdown, influence: pd.DataFrame, words: Words
+) -> Html:
+    """The verdict, its probability at the norms' thresholds, and what decides it."""
     cost, qaly = increments(scenario, results)
-    money, health = (interval_frame(values).iloc[0] for values in (cost, qaly))
-    verdict, ratio = judged(money["mean"], health["mean"])
-    case, wtp = scenario.case, thresholds(scenario)
+    labels, wtp = strategy_labels(scenario, words), thresholds(scenario)
+    case = scenario.case
+    new, comparator = labels[case.new], labels[case.comparator]
     probability = incremental_table(scenario, results).loc[case.new]
-    label = {name: words.label(case.strategies[name].label) for name in (case.new, case.comparator)}
+    first = ceaf(results.cost, results.qaly, list(wtp.values()))["optimal"].to_numpy()
     return lead(
-        words(
-            "headline_cea",
-            new=label[case.new],
-            comparator=label[case.comparator].lower(),
-            cost=words.number(money["mean"], -2),
-            cost_low=words.number(money["lower"], -2),
-            cost_high=words.number(money["upper"], -2),
-            qaly=words.number(health["mean"], 3),
-            qaly_low=words.number(health["lower"], 3),
-            qaly_high=words.number(health["upper"], 3),
-            verdict=words(f"verdict_{verdict}", icer=words.number(ratio, -4)),
-        ),
+        _verdict_sentence(cost, qaly, new, comparator, words),
         words(
             "headline_probability",
-            new=label[case.new].lower(),
+            new=new.lower(),
             p_moderate=words.probability(probability["wtp_moderate"]),
             wtp_moderate=words.number(wtp["wtp_moderate"]),
             p_very_high=words.probability(probability["wtp_very_high"]),
             wtp_very_high=words.number(wtp["wtp_very_high"]),
+        )
+        + " "
+        + (
+            words("headline_same_best", best=labels[first[0]].lower())
+            if first[0] == first[1]
+            else words("headline_other_best", first=labels[first[0]].lower(), second=labels[first[1]].lower())
         ),
+        _deciding_sentence(scenario, parts, influence, words),
+    )
+
+
+def _verdict_sentence(cost: xr.DataArray, qaly: xr.DataArray, new: str, comparator: str, words: Words) -> str:
+    """Every amount is told as what it is, more or less, so that none is negative in print."""
+    told = {}
+    for name, values, digits in (("cost", cost, -2), ("qaly", qaly, 3)):
+        row = interval_frame(values).iloc[0]
+        way = "more" if row["mean"] >= 0 else "less"
+        low, high = (row["lower"], row["upper"]) if way == "more" else (-row["upper"], -row["lower"])
+        numbers = {"mean": abs(row["mean"]), "low": low, "high": high}
+        told[name] = words(
+            f"headline_{name}_{way}", **{key: words.number(value, digits) for key, value in numbers.items()}
+        )
+    verdict, ratio = judged(float(cost.mean()), float(qaly.mean()))
+    return words(
+        "headline_cea",
+        new=new,
+        comparator=comparator.lower(),
+        cost=told["cost"],
+        qaly=told["qaly"],
+        verdict=words(f"verdict_{verdict}", icer=ratio_words(ratio, words)),
+    )
+
+
+def _deciding_sentence(scenario: Scenario, parts: Breakdown, influence: pd.DataFrame, words: Words) -> str:
+    """The classes that gain and lose most, and the parameter that the uncertainty hangs most on."""
+    wtp = thresholds(scenario)["wtp_very_high"]
+    gains = (parts.benefit(scenario.case, wtp) * parts.share).mean("draw").to_series().sort_values()
+    label = {name: words.label(one.label) for name, one in scenario.case.classes.items()}
+    told = words(
+        "headline_classes",
+        most=label[gains.index[-1]],
+        least=label[gains.index[0]],
+        gain=words.number(gains.iloc[-1], -2),
+        loss=words.number(gains.iloc[0], -2),
+        wtp=words.number(wtp),
+    )
+    if not stands_out(influence).any():
+        return f"{told} {words('headline_no_parameter')}"
+    name = str(influence.index[0])
+    return f"{told} " + words(
+        "headline_parameter",
+        parameter=words("quoted", text=words.label(scenario.parameters[name].record.label)),
+        share=words.percent(float(influence["share"].iloc[0])),
+        grade=words(f"evidence.{scenario.parameters[name].record.evidence}"),
     )
 
 
@@ -78,7 +163,7 @@ def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
             words.number(row["qaly"], 3),
             words.number(row["incremental_cost"], -2),
             words.number(row["incremental_qaly"], 3),
-            words.number(row["icer"], -4),
+            ratio_words(row["icer"], words),
             words(f"status.{row['status']}"),
             *(words.probability(row[limit]) for limit in limits),
         ]
@@ -93,6 +178,57 @@ def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
         qaly=rate(scenario, "discount_rate_qaly", words),
     )
     return table(caption, header, rows)
+
+
+def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """At each threshold: which strategy is best on average, how probably the new one is, what it gains, what each choice may lose."""
+    case, labels = scenario.case, strategy_labels(scenario, words)
+    norms = sorted(
+        ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters), key=lambda x: x[1]
+    )
+    cost, qaly = increments(scenario, results)
+    rows = []
+    for name, wtp in norms:
+        frontier = ceaf(results.cost, results.qaly, wtp)
+        loss = expected_loss(results.cost, results.qaly, wtp)
+        gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0]
+        record = scenario.parameters[name].record
+        rows.append(
+            [
+                words.label(record.label),
+                words(f"evidence.{record.evidence}"),
+                words.number(wtp),
+                labels[str(frontier["optimal"].item())],
+                words.probability(float(ceac(results.cost, results.qaly, wtp).sel(strategy=case.new))),
+                words.span(gain, per=1e3, digits=1),
+                *(words.number(float(loss.sel(strategy=one)), -2) for one in (case.new, case.comparator)),
+            ]
+        )
+    header = [words(f"norm_columns.{key}") for key in ("norm", "grade", "wtp", "best")]
+    new, comparator = labels[case.new].lower(), labels[case.comparator].lower()
+    header += [words("norm_columns.probability", new=new), words("norm_columns.gain")]
+    header += [words("norm_columns.loss", strategy=one) for one in (new, comparator)]
+    return table(words("norm_caption"), header, rows, text_columns=2)
+
+
+def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
+    """How severe the disease is under today's care, as the shortfall of QALYs, and what that can be used for."""
+    sources = words("severity_thresholds")
+    if scenario.case.utility_population is None:
+        return note(words("severity_unknown"), sources)
+    lost = parts.shortfall(scenario.case.comparator)
+    absolute, share = (interval_frame(lost[name]).iloc[0] for name in ("absolute", "proportional"))
+    return note(
+        words(
+            "severity",
+            absolute=words.span(absolute, digits=1),
+            expected=words.number(float(parts.population_health.mean()), 1),
+            share=words.percent(share["mean"]),
+            low=words.percent(share["lower"]),
+            high=words.percent(share["upper"]),
+        ),
+        sources,
+    )
 
 
 def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -150,84 +286,42 @@ def resources_table(scenario: Scenario, results: Results, words: Words) -> Html:
     return table(words("resources_caption"), header, rows, strong=[len(rows) - 1], text_columns=2)
 
 
-def worth_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
-    """Cost-effectiveness plane and acceptability curves."""
-    plt, sns = plot()
-    cost, qaly = increments(scenario, results)
-    figure, (plane, curve) = plt.subplots(1, 2, figsize=(11, 5.2))
-    sns.scatterplot(
-        x=qaly.to_numpy(), y=cost.to_numpy() / 1e3, s=9, alpha=0.25, color=COLOURS["new"], linewidth=0, ax=plane
-    )
-    plane.plot(float(qaly.mean()), float(cost.mean()) / 1e3, "o", color="black")
-    reach = np.array([min(0.0, float(qaly.min())), float(qaly.max())])
-    low, high = plane.get_ylim()
-    for wtp in thresholds(scenario).values():
-        plane.plot(reach, reach * wtp / 1e3, color="black", linewidth=0.9, linestyle="--")
-        at = min(reach[1], 0.92 * high * 1e3 / wtp)
-        plane.annotate(
-            words("plane_threshold", wtp=words.number(wtp)),
-            (at, at * wtp / 1e3),
-            fontsize=9,
-            ha="right",
-            va="center",
-            backgroundcolor="white",
-        )
-    plane.set_ylim(low, high)
-    plane.axhline(0, color="black", linewidth=0.8)
-    plane.axvline(0, color="black", linewidth=0.8)
-    plane.set_xlabel(words("plane_x"))
-    plane.set_ylabel(words("plane_y"))
-    numbered(plane.yaxis, words)
-    numbered(plane.xaxis, words, 2)
-    new = words.label(scenario.case.strategies[scenario.case.new].label)
-    title = words(
-        "plane_title", new=new, qaly=words.figure(float(qaly.mean())), cost=words.number(float(cost.mean()), -2)
-    )
-    plane.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
-    grid = np.linspace(0, 2 * max(thresholds(scenario).values()), 101)
-    probability = ceac(results.cost, results.qaly, grid)
-    for name, colour in ((scenario.case.new, COLOURS["new"]), (scenario.case.comparator, COLOURS["today"])):
-        label = words.label(scenario.case.strategies[name].label)
-        curve.plot(grid / 1e3, 100 * probability.sel(strategy=name), color=colour, linewidth=2, label=label)
-    curve.set_ylim(0, 100)
-    curve.set_xlabel(words("ceac_x"))
-    curve.set_ylabel(words("ceac_y"))
-    curve.set_xticks(np.linspace(0, grid[-1] / 1e3, 5))
-    numbered(curve.xaxis, words)
-    curve.legend()
-    above = grid[probability.sel(strategy=scenario.case.new).to_numpy() >= 0.5]
-    found = words("ceac_title_never") if not above.size else words("ceac_title", wtp=words.number(above[0], -4))
-    found = words("ceac_title_always") if above.size == grid.size else found
-    curve.set_title(wrapped(found, 48), loc="left", fontweight="bold", fontsize=12)
-    figure.tight_layout()
-    alt = f"{words('plane_alt', draws=words.number(cost.size))} {words('ceac_alt')}"
-    return picture(figure, alt)
-
-
-def tornado_chart(
-    scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words, *, wtp: float, most: int = 15
-) -> Picture:
-    """One-way sensitivity of the net monetary benefit around the means, widest first; assumptions and the expected benefit are marked."""
-    plt, _ = plot()
-    shown = frame.head(most).iloc[::-1]
-    figure, axis = plt.subplots(figsize=(11, 0.42 * len(shown) + 1.8))
-    labels = []
-    for place, (name, row) in enumerate(shown.iterrows()):
-        base = row["base"] / 1e3
-        for end, colour in (("low", "#8fb8d0"), ("high", COLOURS["new"])):
-            axis.barh(place, row[end] / 1e3 - base, left=base, color=colour, height=0.7)
-        label = words.label(scenario.parameters[str(name)].record.label)
-        labels.append(f"{label} *" if row["is_assumed"] else label)
-    axis.axvline(shown["base"].iloc[0] / 1e3, color="black", linewidth=0.9)
-    axis.axvline(0, color="#b00020", linewidth=1.2, linestyle="--")
-    cost, qaly = increments(scenario, results)
-    axis.axvline(float((wtp * qaly - cost).mean()) / 1e3, color="black", linewidth=1.2, linestyle=":")
-    axis.set_yticks(range(len(shown)), [wrapped(label, 52) for label in labels], fontsize=10)
-    axis.set_xlabel(words("tornado_x", wtp=words.number(wtp)) + f"   (* {words('tornado_assumption')})")
-    numbered(axis.xaxis, words)
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in ("#8fb8d0", COLOURS["new"])]
-    axis.legend(handles, [words("tornado_low"), words("tornado_high")], loc="lower right")
-    first = words.label(scenario.parameters[str(frame.index[0])].record.label)
-    axis.set_title(words("tornado_title", first=first), loc="left", fontweight="bold", fontsize=12)
-    figure.tight_layout()
-    return picture(figure, words("tornado_alt"))
+def checklist_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """What CHEERS 2022 and the Swedish guidelines ask for that a reader needs to judge the analysis."""
+    case, parameters = scenario.case, scenario.parameters
+    labels = strategy_labels(scenario, words)
+    grades = pd.Series([one.record.evidence for one in parameters.values()]).value_counts()
+    funnel = [case.eligible.incident, *case.eligible.shares]
+    filled: dict[str, dict[str, Any]] = {
+        "population": {"funnel": "; ".join(words.label(parameters[name].record.label) for name in funnel)},
+        "setting": {},
+        "comparators": {
+            "comparator": labels[case.comparator],
+            "new": "; ".join(label for name, label in labels.items() if name != case.comparator),
+        },
+        "perspective": {},
+        "horizon": {"years": case.horizon_years},
+        "discount": {
+            "cost": rate(scenario, "discount_rate_cost", words),
+            "qaly": rate(scenario, "discount_rate_qaly", words),
+        },
+        "outcomes": {},
+        "costs": {},
+        "prices": {"year": parameters.price_year},
+        "model": {},
+        "subgroups": {"number": len(case.classes)},
+        "equity": {},
+        "uncertainty": {"draws": words.number(results.cost.sizes["draw"])},
+        "engagement": {},
+        "parameters": {
+            "number": len(parameters),
+            "grades": ", ".join(f"{number} {words(f'evidence.{grade}')}" for grade, number in grades.items()),
+        },
+        "funding": {},
+    }
+    rows = [
+        [words(f"checklist.{key}.item"), words(f"checklist.{key}.number"), words(f"checklist.{key}.text", **gaps)]
+        for key, gaps in filled.items()
+    ]
+    header = [words(f"checklist_columns.{key}") for key in ("item", "number", "text")]
+    return table(words("checklist_caption"), header, rows, text_columns=3)

@@ -4,7 +4,14 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from pmbudget.appraisal import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal import (
+    credible_ellipse,
+    efficiency_frontier,
+    icer_table,
+    net_health_benefit,
+    net_monetary_benefit,
+    price_threshold,
+)
 
 
 def table_of(**strategies):
@@ -67,6 +74,73 @@ def test_twins_are_not_divided_by_zero():
     assert table.loc["c", "icer"] == 2
 
 
+def test_two_are_extendedly_dominated_at_once():
+    # From b the ratio is 10 a unit to e straight away, against 15 and 12 by way of c and d.
+    table = table_of(a=(0, 0), b=(5, 1), c=(20, 2), d=(32, 3), e=(35, 4))
+    assert table["status"].tolist() == ["reference", "undominated", *["extendedly dominated"] * 2, "undominated"]
+    assert table.loc[["b", "e"], "icer"].tolist() == [5, 10]
+    assert table.loc[["c", "d"], ["incremental_cost", "incremental_qaly", "icer"]].isna().all(axis=None)
+
+
+def test_one_that_falls_by_another_s_fall_is_found():
+    # c is undominated beside b alone, and only when d has pushed out c is b seen to be too dear.
+    table = table_of(a=(0, 0), b=(10, 1), c=(21, 2), d=(24, 4))
+    assert table["status"].tolist() == ["reference", "extendedly dominated", "extendedly dominated", "undominated"]
+    assert table.loc["d", "icer"] == 6
+
+
+def test_savings_have_ratios_too():
+    table = table_of(today=(0, 0), saves=(-100, 0.1), saves_more=(-150, -0.2), dear=(-120, -0.3))
+    assert table.index.tolist() == ["saves_more", "dear", "saves", "today"]
+    assert table["status"].tolist() == ["reference", "dominated", "undominated", "dominated"]
+    assert table.loc["saves", "icer"] == pytest.approx(50 / 0.3)
+
+
+def test_all_of_equal_effect_leave_the_cheapest():
+    table = table_of(a=(3, 1), b=(1, 1), c=(2, 1))
+    assert table["status"].to_dict() == {"b": "reference", "c": "dominated", "a": "dominated"}
+
+
+def test_a_difference_of_rounding_is_no_ground_for_a_ratio():
+    table = table_of(a=(0, 0.3), b=(10, 0.1 + 0.2))
+    assert table["status"].to_dict() == {"a": "reference", "b": "dominated"}
+
+
+def test_one_on_the_line_between_two_is_never_preferred_alone():
+    assert table_of(a=(0, 0), b=(1, 1), c=(2, 2))["status"].tolist()[1] == "extendedly dominated"
+
+
+def test_plain_arrays_and_another_order_of_strategies_are_understood():
+    assert icer_table([[0, 10], [0, 30]], [[0, 1], [0, 4]]).loc[1, "icer"] == pytest.approx(8)
+    cost = xr.DataArray([0.0, 10.0], {"strategy": ["a", "b"]})
+    qaly = xr.DataArray([5.0, 1.0], {"strategy": ["b", "a"]})
+    assert icer_table(cost, qaly).loc["b", "icer"] == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    ("cost", "qaly", "said"),
+    [
+        ([0, np.nan], [0, 1], "cost is no number at .*1"),
+        ([0, 1], [0, np.inf], "qaly is no number"),
+        ([0, 1], [0, 1, 2], "same"),
+        ([[0, 1]] * 3, [[0, 1]] * 2, "same draws"),
+        ([], [], "holds nothing"),
+        ([[[0, 1]]], [0, 1], "3 axes"),
+        (xr.DataArray([0.0], dims="arm"), [0], "dims"),
+        (xr.DataArray([0.0, 1.0], {"strategy": ["a", "a"]}), [0, 1], "twice"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(cost, qaly, said):
+    with pytest.raises(ValueError, match=said):
+        icer_table(cost, qaly)
+
+
+def test_the_frontier_is_what_some_threshold_prefers():
+    rows = {"E": (55_000, 5), "D": (35_000, 4), "C": (25_000, 3), "B": (10_000, 2), "A": (12_000, 1.5), "UC": (5000, 1)}
+    costs, qalys = (xr.DataArray(list(each), {"strategy": list(rows)}) for each in zip(*rows.values(), strict=True))
+    assert efficiency_frontier(costs, qalys).index.tolist() == ["UC", "B", "D", "E"]
+
+
 def test_one_strategy_is_its_own_reference():
     table = table_of(a=(5, 1))
     assert table["status"].tolist() == ["reference"]
@@ -110,15 +184,6 @@ def test_a_strategy_takes_over_at_its_own_ratio(points):
         assert benefit[name] == pytest.approx(benefit.max(), rel=1e-6, abs=1e-6)
 
 
-@pytest.fixture
-def draws():
-    rng = np.random.default_rng(1)
-    names = {"strategy": ["a", "b", "c"]}
-    cost = xr.DataArray(rng.normal([100, 200, 300], 50, (1000, 3)), dims=("draw", "strategy"), coords=names)
-    qaly = xr.DataArray(rng.normal([1.0, 1.2, 1.3], 0.2, (1000, 3)), dims=("draw", "strategy"), coords=names)
-    return cost, qaly
-
-
 def test_net_monetary_benefit_by_hand():
     cost, qaly = (xr.DataArray([[value]], dims=("draw", "strategy")) for value in (300.0, 1.5))
     assert net_monetary_benefit(cost, qaly, 1000).to_numpy().tolist() == [[1200]]
@@ -127,28 +192,89 @@ def test_net_monetary_benefit_by_hand():
     assert over["wtp"].to_numpy().tolist() == [0, 1000, 2000]
 
 
-def test_acceptability_sums_to_one_at_every_threshold(draws):
-    found = ceac(*draws, np.linspace(0, 5000, 11))
-    assert found.dims == ("strategy", "wtp")
-    assert found.sum("strategy").to_numpy() == pytest.approx(1)
-    assert float(found.min()) >= 0
+@pytest.mark.parametrize("wtp", [-1, np.nan, [[1]], [100, -5]])
+def test_a_threshold_that_is_none_is_refused(wtp):
+    one = xr.DataArray([1.0], dims="strategy")
+    with pytest.raises(ValueError, match="wtp"):
+        net_monetary_benefit(one, one, wtp)
 
 
-def test_acceptability_at_one_threshold_has_no_threshold_dim(draws):
-    one = ceac(*draws, 1000.0)
-    assert one.dims == ("strategy",)
-    assert one.to_numpy() == pytest.approx(ceac(*draws, [500, 1000]).sel(wtp=1000).to_numpy())
+def test_health_benefit_is_money_benefit_over_the_threshold():
+    cost, qaly = xr.DataArray([300.0, 500.0], dims="draw"), xr.DataArray([1.5, 0.2], dims="draw")
+    health = net_health_benefit(cost, qaly, [100, 1000])
+    np.testing.assert_allclose(health * health["wtp"], net_monetary_benefit(cost, qaly, [100, 1000]))
+    with pytest.raises(ValueError, match="above 0"):
+        net_health_benefit(cost, qaly, 0)
 
 
-def test_acceptability_counts_the_draws_in_which_a_strategy_is_best():
-    names = {"strategy": ["a", "b"]}
-    cost = xr.DataArray([[0.0, 10.0]] * 4, dims=("draw", "strategy"), coords=names)
-    qaly = xr.DataArray([[0.0, 1.0], [0.0, 2.0], [0.0, 0.5], [0.0, 0.0]], dims=("draw", "strategy"), coords=names)
-    assert ceac(cost, qaly, 8).sel(strategy="b") == 0.25
-    assert ceac(cost, qaly, 12).sel(strategy="b") == 0.5
+def incremental(n=4000, seed=1):
+    rng = np.random.default_rng(seed)
+    qaly = rng.normal(0.1, 0.05, n)
+    cost = 20_000 + 200_000 * (qaly - 0.1) + rng.normal(0, 8000, n)
+    return xr.DataArray(cost, dims="draw"), xr.DataArray(qaly, dims="draw")
 
 
-def test_a_tie_is_shared_between_the_best():
-    names = {"strategy": ["a", "b", "c"]}
-    cost = xr.DataArray([[1.0, 1.0, 5.0]], dims=("draw", "strategy"), coords=names)
-    assert ceac(cost, 0 * cost, 100).to_numpy().tolist() == [0.5, 0.5, 0]
+def test_the_ellipse_of_normal_draws_is_that_of_the_normal_distribution():
+    cost, qaly = incremental(100_000)
+    around = credible_ellipse(cost, qaly)
+    both = np.stack([qaly, cost])
+    offset = around - both.mean(axis=1, keepdims=True)
+    distance = np.einsum("ip,ij,jp->p", offset, np.linalg.inv(np.cov(both)), offset)
+    np.testing.assert_allclose(distance, -2 * np.log(0.05), rtol=0.03)
+    np.testing.assert_allclose(around[:, 0], around[:, -1])
+
+
+def test_the_ellipse_holds_its_share_of_draws_that_are_not_normal():
+    rng = np.random.default_rng(2)
+    qaly = xr.DataArray(rng.lognormal(0, 1, 2000), dims="draw")
+    cost = 3 * qaly + rng.exponential(1, 2000)
+    around = credible_ellipse(cost, qaly, points=2001)
+    both, middle = np.stack([qaly, cost]), np.array([[float(qaly.mean())], [float(cost.mean())]])
+    inverse = np.linalg.inv(np.cov(both))
+    inside, edge = (np.einsum("ip,ij,jp->p", x - middle, inverse, x - middle) for x in (both, around))
+    assert (inside <= edge.mean()).mean() == pytest.approx(0.95, abs=0.002)
+
+
+def test_draws_on_a_line_have_a_line_for_an_ellipse():
+    qaly = xr.DataArray(np.linspace(0, 1, 50), dims="draw")
+    around = credible_ellipse(2 * qaly, qaly)
+    np.testing.assert_allclose(around[1], 2 * around[0], atol=1e-9)
+    assert np.ptp(credible_ellipse(0 * qaly, qaly)[1]) == 0
+
+
+def test_the_even_price_by_hand():
+    # INMB at a price of 10 is -30, 0, 20 and 50 with 2 units: even prices are -5, 10, 20 and 35.
+    benefit = xr.DataArray([50.0, -30.0, 0.0, 20.0], dims="draw")
+    found = price_threshold(benefit, 10, 2, [0.25, 0.5, 0.75, 0.9])
+    assert found.to_numpy().tolist() == [35, 20, 10, -5]
+    assert float(price_threshold(benefit, 10, 2, 0.5)) == 20
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    benefit=some.lists(some.floats(-1e5, 1e5), min_size=1, max_size=60),
+    probability=some.floats(0.01, 0.99),
+    quantity=some.floats(0.1, 10),
+)
+def test_at_the_even_price_it_is_worth_it_as_often_as_asked_and_just_above_it_is_not(benefit, probability, quantity):
+    benefit = np.array(benefit)
+    price = float(price_threshold(xr.DataArray(benefit, dims="draw"), 100.0, quantity, probability))
+    even = 100 + benefit / quantity
+    assert (even >= price).mean() >= probability - 1e-9
+    assert (even > price).mean() < probability + 1e-9
+
+
+def test_prices_and_quantities_may_differ_from_draw_to_draw_and_thresholds_stand_side_by_side():
+    cost, qaly = incremental(200)
+    rng = np.random.default_rng(3)
+    price, quantity = (xr.DataArray(rng.uniform(low, 2 * low, 200), dims="draw") for low in (1000, 1))
+    found = price_threshold(net_monetary_benefit(cost, qaly, [1e5, 5e5]), price, quantity, [0.5, 0.9])
+    assert found.dims == ("probability", "wtp")
+    one = price_threshold(net_monetary_benefit(cost, qaly, 5e5), price, quantity, 0.9)
+    assert float(found.sel(probability=0.9, wtp=5e5)) == float(one)
+
+
+@pytest.mark.parametrize(("keys", "said"), [({"probability": 1}, "probability"), ({"quantity": 0}, "quantity")])
+def test_a_price_without_an_answer_is_refused(keys, said):
+    with pytest.raises(ValueError, match=said):
+        price_threshold(xr.DataArray([1.0], dims="draw"), **{"price": 1, "quantity": 1, "probability": 0.5} | keys)

@@ -167,3 +167,33 @@ def test_a_run_of_a_sweep_loads_again_as_itself(write):
         again = load_scenario(one.file, folder, one.given)
         assert again.name == one.name
         assert again.resolved() == one.resolved()
+
+
+def test_a_lever_that_the_case_does_not_have_is_told(write):
+    with pytest.raises(InputError, match=r"trial\.yaml.*levers.*no such lever.*shared_it"):
+        load_scenario("trial", write(HEAD + "levers: [shared_its]\n"))
+
+
+def test_levers_that_are_on_are_part_of_what_is_resolved(scenario):
+    assert scenario.with_levers("shared_it").resolved()["levers"] == ["shared_it"]
+    assert scenario.resolved()["levers"] == []
+
+
+GATED = """pace:
+  start: 2026
+  ramp: 3
+  waves: [["14"]]
+  gate: {probability: 0.5, wtp: wtp_very_hihg, lag: 1}
+  programme_years: 5
+"""
+
+
+def test_a_gate_at_a_threshold_that_does_not_exist_is_told(write):
+    with pytest.raises(InputError, match="pace.gate.wtp.*names no parameter.*wtp_very_high"):
+        load_scenario("trial", write(HEAD + GATED))
+
+
+def test_a_wave_after_the_last_year_shown_is_told(write):
+    late = GATED.replace("programme_years", "wave_years: 15\n  programme_years").replace("hihg", "high")
+    with pytest.raises(InputError, match="outside the years shown"):
+        load_scenario("trial", write(HEAD + late))

@@ -1,8 +1,8 @@
 import pytest
 import xarray as xr
 
-from pmbudget.inputs.cases import Item
-from pmbudget.patient.costing import item_use, minute_price
+from pmbudget.inputs.items import Item
+from pmbudget.patient.costing import annuity_factor, item_use, minute_price
 
 
 @pytest.fixture
@@ -43,3 +43,22 @@ def test_rebates_come_off_the_price_and_not_the_quantity(draws, case):
     item = Item(resource=resource(case, "drug"), price=("price",), less=("rebate", "second_rebate"))
     used, cost = item_use(draws, case, item)
     assert (float(used), float(cost)) == pytest.approx((1, 200 * 0.75 * 0.9))
+
+
+def test_an_annuity_pays_back_the_purchase_with_interest():
+    paid = annuity_factor(5, 0.03)
+    assert sum(paid / 1.03**year for year in range(1, 6)) == pytest.approx(1)
+    assert float(annuity_factor(4, 0.0)) == pytest.approx(0.25)
+
+
+def test_equipment_by_the_sample_from_its_parts(draws, case):
+    given = {"dear": 1000.0, "life": 5.0, "service": 50.0, "samples": 40.0, "load": 0.5, "discount_rate_cost": 0.03}
+    item = Item(
+        resource=resource(case, "equipment"),
+        per=("samples", "load"),
+        price=("dear",),
+        annuity={"years": "life", "maintenance": ("service",)},
+    )
+    used, cost = item_use(draws.assign(given), case, item)
+    assert float(used) == pytest.approx(1 / 20)
+    assert float(cost) == pytest.approx((1000 * annuity_factor(5, 0.03) + 50) / 20)

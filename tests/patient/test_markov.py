@@ -178,3 +178,61 @@ def test_plain_values_lie_on_the_leading_axes_of_the_occupancy():
     np.testing.assert_allclose(cohort_total(trace.to_numpy(), labelled.to_numpy(), discount_rate=0.1), expected)
     with pytest.raises(ValueError, match="state_values has shape"):
         cohort_total(trace, np.ones((3, 2)), discount_rate=0.1)
+
+
+def tunnelled(times):
+    """Well people fall ill at 0.2 a cycle; the ill die at 0.5 in their first cycle of illness, 0.1 in the second, 0.05 after."""
+    matrices = np.array([[[0.8, 0.2, 0], [0, 1 - p, p], [0, 0, 1]] for p in times])
+    return xr.DataArray(matrices, {"from": list("wid"), "to": list("wid")}, ("time_in_state", "from", "to"))
+
+
+def test_tunnel_states_equal_the_chain_written_out_by_hand():
+    trace = markov_trace([1, 0, 0], tunnelled([0.5, 0.1, 0.05]), 12)
+    # Well, ill for the first, the second, a later cycle, dead.
+    chain = np.array(
+        [[0.8, 0.2, 0, 0, 0], [0, 0, 0.5, 0, 0.5], [0, 0, 0, 0.9, 0.1], [0, 0, 0, 0.95, 0.05], [0, 0, 0, 0, 1]]
+    )
+    by_hand = markov_trace([1, 0, 0, 0, 0], chain, 12).to_numpy()
+    assert trace.dims == ("time_in_state", "cycle", "state")
+    ill = trace.sel(state="i").transpose("cycle", "time_in_state")
+    np.testing.assert_allclose(ill, by_hand[:, 1:4], atol=1e-15)
+    summed = trace.sum("time_in_state")
+    np.testing.assert_allclose(
+        summed, np.column_stack([by_hand[:, 0], by_hand[:, 1:4].sum(1), by_hand[:, 4]]), rtol=1e-12
+    )
+
+
+def test_a_tunnel_of_one_risk_is_the_plain_chain():
+    plain = markov_trace([1, 0, 0], tunnelled([0.1]).isel(time_in_state=0), 20)
+    alike = markov_trace([1, 0, 0], tunnelled([0.1, 0.1, 0.1]), 20).sum("time_in_state")
+    np.testing.assert_allclose(alike, plain, rtol=1e-12)
+
+
+def test_a_tunnel_over_draws_and_cycles_goes_on_where_it_stopped():
+    rng = np.random.default_rng(3)
+    moves = xr.DataArray(rng.dirichlet(np.ones(3), (5, 8, 4, 3)), dims=("draw", "cycle", "time_in_state", "from", "to"))
+    whole = markov_trace([1, 0, 0], moves, 8)
+    half = markov_trace([1, 0, 0], moves.isel(cycle=slice(0, 4)), 4)
+    rest = markov_trace(half.isel(cycle=-1, drop=True), moves.isel(cycle=slice(4, 8)), 4)
+    assert whole.dims == ("draw", "time_in_state", "cycle", "state")
+    np.testing.assert_allclose(rest, whole.isel(cycle=slice(4, None)), rtol=1e-12)
+    assert whole.sum(["time_in_state", "state"]).to_numpy() == pytest.approx(1)
+
+
+def test_rewards_by_time_in_state_and_on_moves_out_of_a_tunnel():
+    moves = tunnelled([0.5, 0.1, 0.05])
+    trace = markov_trace([1, 0, 0], moves, 6)
+    first_cycle = xr.DataArray([[0, 1, 0], [0, 0, 0], [0, 0, 0]], {"state": list("wid")}, ("time_in_state", "state"))
+    fell_ill = cohort_total(trace, first_cycle, discount_rate=0, counting="end")
+    well = trace.sum("time_in_state").sel(state="w")
+    assert float(fell_ill) == pytest.approx(0.2 * float(well.isel(cycle=slice(0, 6)).sum()))
+    deaths = cohort_total(
+        trace, [0, 0, 0], discount_rate=0, transition=moves, transition_values=[[0, 0, 0], [0, 0, 1], [0, 0, 0]]
+    )
+    assert float(deaths) == pytest.approx(float(trace.sum("time_in_state").sel(state="d").isel(cycle=-1)))
+
+
+def test_a_start_with_other_times_in_state_is_refused():
+    start = xr.DataArray(np.ones((2, 3)) / 6, {"state": list("wid")}, ("time_in_state", "state"))
+    with pytest.raises(ValueError, match="2 times in state and transition 3"):
+        markov_trace(start, tunnelled([0.5, 0.1, 0.05]), 6)

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import special
 
+from pmbudget.inputs.courses import Window
 from pmbudget.patient import simulate
+from pmbudget.patient.outcomes import occupancy_by_strategy
 
 MEDIAN = 12.0
 RATE = np.log(2) / MEDIAN
@@ -33,7 +36,7 @@ def constant(few, case, setting):
     few = setting(few, hazard_ratios(case), 1.0)
     for one in case.managements.values():
         for curve in filter(None, (one.progression_free, one.overall)):
-            few = setting(few, [curve.shape], 1.0)
+            few = setting(few, curve.families.values(), 1.0)
             value = MEDIAN if curve.median else np.exp(-RATE * curve.at_month)
             few = setting(few, [curve.median or curve.alive], value)
     return few
@@ -78,8 +81,8 @@ def test_life_years_are_those_free_of_progression_and_those_after(few, case, set
     )
 
     def years(free, progressed):
-        utilities = setting(without_loss, [case.utility_progression_free], free)
-        return simulate(setting(utilities, [case.utility_progressed], progressed), case, horizon=10)
+        utilities = setting(without_loss, case.states["progression_free"].utility, free)
+        return simulate(setting(utilities, case.states["progressed"].utility, progressed), case, horizon=10)
 
     free, progressed, both = years(1.0, 0.0), years(0.0, 1.0), years(1.0, 1.0)
     parts = free["qaly"] + progressed["qaly"]
@@ -168,7 +171,7 @@ def test_a_class_found_and_treated_has_the_curve_of_its_treatment(half_carriers,
     tests = [case.tests[step.test] for plan in case.strategies.values() for step in plan.tests]
     sure = {step.offered for plan in case.strategies.values() for step in plan.tests}
     sure |= {name for test in tests for name in (test.specificity, *test.targets.values())}
-    sure |= {*pathway.after_result, pathway.late_but_matched}
+    sure |= {*pathway.after_result.values(), pathway.timing.late_but_matched}
     never = {test.failure for test in tests} | {plan.exhaustion for plan in case.strategies.values() if plan.exhaustion}
     found = setting(setting(half_carriers, sure, 1.0), never, 0.0)
     assert case.managements[case.classes[first].matched].overall
@@ -198,3 +201,66 @@ def test_a_regimen_ends_at_its_month(constant, case, setting):
     months = (1 - np.exp(-RATE * item.until_month)) / RATE
     assert visits.sum(1) == pytest.approx(months * 365.25 / 12 / item.every_days, rel=1e-3)
     assert np.abs(visits[:, 2:]).max() == 0
+
+
+def with_reference_curves(case, **changed):
+    """The case with its reference curves changed, and nothing else."""
+    reference = case.managements[case.reference]
+    curves = {which: getattr(reference, which).model_copy(update=changed) for which in ("progression_free", "overall")}
+    managements = {**case.managements, case.reference: reference.model_copy(update=curves)}
+    return case.model_copy(update={"managements": managements})
+
+
+def alive_untested(draws, case, setting, at):
+    """Share alive, nobody tested, at a month."""
+    occupancy = occupancy_by_strategy(unlooked_for(draws, case, setting), case, horizon=20)
+    return 1 - occupancy.sel(state="dead").isel(strategy=0, cycle=at).to_numpy()
+
+
+def test_each_draw_has_the_family_that_is_true_in_it(constant, case, setting):
+    draws = constant.assign({name: ("draw", np.full(40, value)) for name, value in {"one": 1.0, "sdlog": 0.8}.items()})
+    draws["place"] = ("draw", np.arange(40) % 2)
+    several = with_reference_curves(case, families={"weibull": "one", "lognormal": "sdlog"}, choice="place")
+    alive = alive_untested(draws, several, setting, 36)
+    assert alive[0::2] == pytest.approx(np.exp(-RATE * 36))
+    assert alive[1::2] == pytest.approx(special.ndtr(np.log(MEDIAN / 36) / 0.8), rel=2e-3)
+
+
+def test_a_family_that_is_not_there_is_refused(constant, case, setting):
+    draws = constant.assign(place=("draw", np.full(40, 2.0)), one=("draw", np.ones(40)))
+    several = with_reference_curves(case, families={"weibull": "one", "exponential": None}, choice="place")
+    with pytest.raises(ValueError, match="place must be a place from 0 to 1 among weibull, exponential"):
+        simulate(draws, several, horizon=2)
+
+
+def test_a_hazard_ratio_that_wanes_holds_until_its_month(constant, case, setting):
+    draws = constant.assign(twice=("draw", np.full(40, 2.0)))
+    waning = with_reference_curves(case, later=(Window(from_month=12, hazard_ratios=("twice",)),))
+    assert alive_untested(draws, waning, setting, 12) == pytest.approx(np.exp(-RATE * 12))
+    assert alive_untested(draws, waning, setting, 36) == pytest.approx(np.exp(-RATE * (12 + 2 * 24)))
+
+
+def test_the_cured_of_a_curve_die_with_the_population(constant, case, setting):
+    draws = setting(constant.assign(cured=("draw", np.full(40, 0.25))), [case.mortality.growth], 0.0)
+    draws = setting(draws, [case.mortality.rate], 0.02)
+    alive = alive_untested(draws, with_reference_curves(case, cured="cured"), setting, 120)
+    assert alive == pytest.approx(0.25 * np.exp(-0.2) + 0.75 * np.exp(-RATE * 120))
+
+
+def test_a_net_curve_has_the_populations_deaths_on_top(constant, case, setting):
+    draws = setting(setting(constant, [case.mortality.growth], 0.0), [case.mortality.rate], 0.02)
+    alive = alive_untested(draws, with_reference_curves(case, net=True), setting, 60)
+    assert alive == pytest.approx(np.exp(-RATE * 60 - 0.1))
+
+
+def test_the_untested_of_the_trials_classes_die_as_in_the_trial(few, case, setting):
+    """The reference curve is solved so that the classes in the trial, each with its prognosis, make up the trial's curve."""
+    described = case.managements[case.reference].overall.describes
+    draws = setting(setting(few, [case.real_world], 1.0), [case.mortality.rate], 1e-9)
+    others = [one.prevalence for name, one in case.classes.items() if name not in described]
+    alone = setting(unlooked_for(draws, case, setting), others, 0.0)
+    occupancy = occupancy_by_strategy(alone, case, horizon=3)
+    median = alone[case.managements[case.reference].overall.median].to_numpy()
+    alive = 1 - occupancy.sel(state="dead").isel(strategy=0)
+    for draw in range(0, 40, 7):
+        assert np.interp(median[draw], np.arange(37), alive[draw]) == pytest.approx(0.5, abs=0.003)

@@ -149,3 +149,50 @@ def test_thresholds_for_testing_pauker_kassirer_1980():
     assert worth(0.016483516483516494)["test"] == pytest.approx(0, abs=1e-12)
     both = worth(0.6379310344827587)
     assert both["test"] == pytest.approx(both["treat"], abs=1e-12)
+
+
+HIP_STATES = ["primary", "success", "revision", "success after revision", "dead"]
+
+
+def hip_replacement(effect, by_time_in_state):
+    """A woman of 60 given a hip prosthesis: revision by a Weibull hazard since the operation, death by age."""
+    scale, shape = np.exp(-5.490935 - 0.0367022 * 60), np.exp(0.3740968)
+    cycle = np.arange(1, 62)
+    by_age = dict(zip((35, 45, 55, 65, 75, 85), (0.99, 2.6, 6.7, 19.3, 53.5, 154.8), strict=True))
+    mortality = np.array([by_age[max(low for low in by_age if low <= 60 + year)] for year in cycle]) / 1000
+    revised = 1 - np.exp(effect * scale * ((cycle - 1) ** shape - cycle**shape))
+    moves = np.zeros((61, 61, 5, 5))
+    for place in range(61):
+        # Who has been well for so many cycles was operated on one cycle before that.
+        revision = revised[min(place + 1, 60)] if by_time_in_state else revised
+        moves[:, place, 1, 2] = revision
+        moves[:, place, 1, 4] = mortality
+    moves[..., 0, 4] = 0.02
+    moves[..., 2, 4] = 0.02 + mortality[:, None]
+    moves[..., 3, 2], moves[..., 3, 4] = 0.04, mortality[:, None]
+    stays = {0: 1, 1: 1, 2: 3, 3: 3, 4: 4}
+    for origin, to in stays.items():
+        moves[..., origin, to] += 1 - moves[..., origin, :].sum(-1)
+    labels = {"from": HIP_STATES, "to": HIP_STATES}
+    whole = xr.DataArray(moves, labels, ("cycle", "time_in_state", "from", "to"))
+    return whole if by_time_in_state else whole.isel(time_in_state=0, drop=True)
+
+
+@pytest.mark.parametrize("by_time_in_state", [False, True])
+@pytest.mark.parametrize(
+    ("effect", "price", "cost", "qaly"),
+    [(1.0, 394, 512.434658, 14.6531896), (np.exp(-1.344474), 579, 610.311818, 14.69770986)],
+)
+def test_hip_replacement_briggs_2006_example_3_5(by_time_in_state, effect, price, cost, qaly):
+    """Time since the operation as a cycle of the cohort, and as a tunnel through the state in which the prosthesis holds."""
+    trace = markov_trace([1, 0, 0, 0, 0], hip_replacement(effect, by_time_in_state), 61)
+    if by_time_in_state:
+        trace = trace.sum("time_in_state")
+    costs = cohort_total(trace, [0, 0, 5294, 0, 0], discount_rate=0.06, counting="start")
+    qalys = cohort_total(trace, [0, 0.85, 0.3, 0.75, 0], discount_rate=0.015, counting="start")
+    assert price + float(costs) == pytest.approx(cost, abs=5e-7)
+    assert float(qalys) == pytest.approx(qaly, abs=5e-8)
+    if effect == 1.0:
+        assert trace.isel(cycle=8).to_numpy()[1:] == pytest.approx(
+            [0.88040225, 0.00168398, 0.00618146, 0.11173231], abs=5e-9
+        )

@@ -4,7 +4,13 @@ import xarray as xr
 from scipy import stats
 
 from pmbudget.patient import survival_curve
-from pmbudget.patient.survival import bounded_by_population, weibull_scale
+from pmbudget.patient.survival import (
+    bounded_by_population,
+    reference_curve,
+    through_point,
+    with_cure,
+    with_hazard_ratios,
+)
 
 MEDIAN, LN2 = 9.0, np.log(2)
 TIMES = np.linspace(0, 60, 31)
@@ -62,9 +68,21 @@ def test_parameters_over_draws_give_curves_over_draws():
 
 
 @pytest.mark.parametrize(("alive", "time"), [(0.5, 12.0), (0.6, 60.0)])
-def test_the_scale_puts_the_stated_share_alive_at_the_stated_time(alive, time):
-    scale = weibull_scale(alive, time, 0.9)
-    assert float(survival_curve("weibull", [time], shape=0.9, scale=scale)[0]) == pytest.approx(alive)
+@pytest.mark.parametrize(
+    ("family", "shape"),
+    [
+        ("exponential", None),
+        ("weibull", 0.9),
+        ("gompertz", 0.04),
+        ("gompertz", 0.0),
+        ("lognormal", 0.8),
+        ("loglogistic", 1.7),
+        ("gamma", 2.0),
+    ],
+)
+def test_a_curve_goes_through_its_point(family, shape, alive, time):
+    found = survival_curve(family, [0, time], **through_point(family, alive, time, shape))
+    assert found.to_numpy() == pytest.approx([1, alive], rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +116,46 @@ def test_nobody_dies_more_slowly_than_the_population_and_the_ill_as_before():
 def test_a_curve_that_has_reached_nothing_stays_there():
     curve, population = (xr.DataArray(values, dims="cycle") for values in ([1.0, 0.0, 0.0], [1.0, 0.9, 0.8]))
     assert bounded_by_population(curve, population).to_numpy().tolist() == [1, 0, 0]
+
+
+def test_piecewise_hazards_by_hand():
+    months = np.arange(25)
+    curve = survival_curve("exponential", months, rate=0.05)
+    ratios = xr.DataArray(np.where(np.arange(24) < 10, 0.5, 2.0), dims="cycle")
+    cumulative = 0.05 * np.where(months <= 10, 0.5 * months, 5 + 2 * (months - 10))
+    np.testing.assert_allclose(with_hazard_ratios(curve, ratios), np.exp(-cumulative), rtol=1e-12)
+
+
+def test_one_ratio_in_every_cycle_is_one_ratio_throughout():
+    curve = survival_curve("lognormal", TIMES, meanlog=2.5, sdlog=0.9)
+    ratios = xr.DataArray(np.full(len(TIMES) - 1, 0.7), dims="cycle")
+    np.testing.assert_allclose(with_hazard_ratios(curve, ratios), with_hazard_ratios(curve, 0.7), rtol=1e-12)
+    with pytest.raises(ValueError, match="5 ratios for 30 cycles"):
+        with_hazard_ratios(curve, ratios.isel(cycle=slice(5)))
+
+
+def test_the_cured_die_as_the_population_does():
+    population = survival_curve("gompertz", TIMES, shape=0.01, rate=0.001)
+    curve = survival_curve("exponential", TIMES, rate=1.0)
+    late = with_cure(curve, 0.3, population).isel(cycle=-1)
+    assert float(late) == pytest.approx(0.3 * float(population[-1]), rel=1e-9)
+    xr.testing.assert_allclose(with_cure(curve, 0.0, population), curve)
+
+
+@pytest.mark.parametrize("ratios", [[1.0, 1.0, 1.0], [1.0, 0.4, 2.5], [1.0, 8.0, 0.05]])
+def test_the_mixture_of_the_classes_is_the_curve_that_was_seen(ratios):
+    """Prognosis apart from prediction: the reference curve, put together again, gives back the population's."""
+    months = np.arange(241)
+    scale = xr.DataArray([9.0, 22.0, 60.0], dims="draw")
+    seen = survival_curve("weibull", months, shape=xr.DataArray(0.9), scale=scale)
+    shares = xr.DataArray([[0.2, 0.5, 0.98], [0.3, 0.3, 0.01], [0.5, 0.2, 0.01]], dims=("true_class", "draw"))
+    hazards = xr.DataArray(ratios, dims="true_class")
+    reference = reference_curve(seen, shares, hazards)
+    np.testing.assert_allclose((shares * reference**hazards).sum("true_class").transpose(*seen.dims), seen, rtol=1e-10)
+    assert float(reference.diff("cycle").max()) <= 0
+
+
+def test_a_curve_at_nothing_has_a_reference_at_nothing():
+    seen = xr.DataArray([1.0, 0.2, 0.0], dims="cycle")
+    halves, ratios = (xr.DataArray(values, dims="true_class") for values in ([0.5, 0.5], [1.0, 3.0]))
+    assert reference_curve(seen, halves, ratios).to_numpy()[[0, 2]].tolist() == [1.0, 0.0]

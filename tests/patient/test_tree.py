@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pmbudget.inputs import cases
+from pmbudget.inputs import pathways
 from pmbudget.patient.costing import product
 from pmbudget.patient.tree import class_shares, walk_pathway
 
@@ -59,13 +59,15 @@ def test_a_perfect_test_finds_every_carrier_and_no_one_else(few, case, setting, 
     expected = {name: float(name in carriers(case)) for name in case.classes}
     assert labelled(path.found, case) == pytest.approx(expected)
     assert labelled(path.positives, case) == pytest.approx(expected)
-    assert float(path.rebiopsies.sum()) == 0
+    assert float(path.repeats.sum()) == 0
 
 
 @pytest.mark.parametrize("strategy", ["sequential", "panel"])
 def test_all_found_in_time_and_acted_on_are_matched(few, case, setting, strategy):
     pathway = case.pathway
-    certain = setting(perfect(few, case, setting, strategy), [*pathway.after_result, pathway.late_but_matched], 1.0)
+    certain = setting(
+        perfect(few, case, setting, strategy), [*pathway.after_result.values(), pathway.timing.late_but_matched], 1.0
+    )
     managements = (
         walk_pathway(certain, case, strategy).managements.transpose("management", "true_class", ...).to_numpy()
     )
@@ -83,9 +85,9 @@ def test_a_test_made_is_not_repeated_on_those_who_are_positive(few, case, settin
 
 
 def one_test(case, *steps, exhaustion=None):
-    offered = tuple(cases.TestOffered(test=test, offered="offered_panel") for test in steps)
+    offered = tuple(pathways.TestOffered(test=test, offered="offered_panel") for test in steps)
     label, turnaround = case.strategies["panel"].label, case.strategies["panel"].turnaround
-    plan = cases.Strategy(label=label, tests=offered, turnaround=turnaround, exhaustion=exhaustion)
+    plan = pathways.Strategy(label=label, tests=offered, turnaround=turnaround, exhaustion=exhaustion)
     return case.model_copy(update={"strategies": {"one": plan}})
 
 
@@ -95,8 +97,8 @@ def by_hand(few, case, setting):
     values = {
         "offered_panel": 0.8,
         case.tests["dna_panel"].failure: 0.2,
-        case.pathway.rebiopsy: 0.5,
-        case.pathway.rebiopsy_failure: 0.4,
+        case.pathway.repeat.offered: 0.5,
+        case.pathway.repeat.failure: 0.4,
         case.tests["dna_panel"].specificity: 0.95,
     } | dict.fromkeys(case.tests["dna_panel"].targets.values(), 0.9)
     for name, value in values.items():
@@ -118,7 +120,7 @@ def test_failure_and_rebiopsy_by_hand(by_hand, case):
 
 def test_tests_made_count_those_made_again(by_hand, case):
     path = walk_pathway(by_hand, one_test(case, "dna_panel"), "one")
-    assert labelled(path.rebiopsies, case) == pytest.approx(dict.fromkeys(case.classes, 0.8 * 0.2 * 0.5))
+    assert labelled(path.repeats, case) == pytest.approx(dict.fromkeys(case.classes, 0.8 * 0.2 * 0.5))
     assert labelled(path.performed["dna_panel"], case) == pytest.approx(dict.fromkeys(case.classes, 0.8 * 1.1))
 
 
@@ -139,9 +141,9 @@ def test_a_false_answer_ends_the_search_too(by_hand, case):
 
 def test_half_of_the_answers_are_in_time_when_turnaround_is_the_window(by_hand, case, setting):
     turnaround = case.strategies["panel"].turnaround
-    timed = setting(by_hand, [turnaround, case.pathway.window], 14.0)
-    timed = setting(timed, [case.pathway.late_but_matched], 0.3)
-    timed = setting(timed, case.pathway.after_result, 0.9)
+    timed = setting(by_hand, [turnaround, case.pathway.timing.window], 14.0)
+    timed = setting(timed, [case.pathway.timing.late_but_matched], 0.3)
+    timed = setting(timed, case.pathway.after_result.values(), 0.9)
     managements = walk_pathway(timed, one_test(case, "dna_panel"), "one").managements
     acted = (0.5 + 0.5 * 0.3) * 0.9 ** len(case.pathway.after_result)
     chosen = {"management": list(case.managements).index(case.classes["egfr"].matched)}
@@ -170,9 +172,9 @@ def test_a_product_of_nothing_is_one(few):
 
 def test_an_early_answer_is_in_time_more_often_and_what_waits_is_never_late(by_hand, case, setting):
     timed = setting(by_hand, [case.strategies["panel"].turnaround], 28.0)
-    timed = setting(timed, [case.pathway.window], 14.0)
-    timed = setting(timed, [case.pathway.late_but_matched], 0.0)
-    timed = setting(timed, case.pathway.after_result, 1.0)
+    timed = setting(timed, [case.pathway.timing.window], 14.0)
+    timed = setting(timed, [case.pathway.timing.late_but_matched], 0.0)
+    timed = setting(timed, case.pathway.after_result.values(), 1.0)
     plan = one_test(case, "dna_panel")
     step = plan.strategies["one"].tests[0].model_copy(update={"turnaround_share": "share_turnaround_first_tests"})
     early = plan.model_copy(

@@ -5,11 +5,18 @@ import pytest
 import xarray as xr
 from scipy import special
 
+from pmbudget.inputs.scenarios import AgreedPace
 from pmbudget.programme import coverage
-from pmbudget.programme.pace import Agreed, Held, OwnCourse
+from pmbudget.programme.pace import IMITATION_RATIO, REACHED, Agreed, Held, OwnCourse, progress
 
 TODAY, START = 2025, 2026
 YEARS = list(range(2020, 2041))
+
+
+def from_year(regions, start, **later):
+    """Every region's first year, some of them another."""
+    starts = [float(later.get(f"r{code}", start)) for code in regions.index]
+    return xr.DataArray(starts, coords={"region": regions.index.to_numpy()})
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,7 @@ def agreed(uptake, regions, draws):
         changed = draws
         if effect is not None:
             changed = draws.assign({uptake.agreement_effect: xr.full_like(draws[uptake.agreement_effect], effect)})
-        return coverage(Agreed(uptake, TODAY, start, ramp), regions, years, changed)
+        return coverage(Agreed(uptake, TODAY, from_year(regions, start), ramp), regions, years, changed)
 
     return at
 
@@ -128,10 +135,13 @@ def test_an_agreement_moves_nothing_before_it_starts(agreed, own):
 
 
 def test_a_region_that_starts_another_year_goes_the_same_way_later(uptake, regions, draws):
-    late = Agreed(uptake, TODAY, START, 4, {"14": START + 3})
     found, at_once, after = (
-        coverage(pace, regions, YEARS, draws)
-        for pace in (late, Agreed(uptake, TODAY, START, 4), Agreed(uptake, TODAY, START + 3, 4))
+        coverage(Agreed(uptake, TODAY, starts, 4), regions, YEARS, draws)
+        for starts in (
+            from_year(regions, START, r14=START + 3),
+            from_year(regions, START),
+            from_year(regions, START + 3),
+        )
     )
     others = [code for code in regions.index if code != "14"]
     xr.testing.assert_identical(found.sel(region=others), at_once.sel(region=others))
@@ -165,3 +175,120 @@ def test_the_lead_of_university_hospitals_leaves_the_national_level(uptake, regi
     level = special.logit(held.to_numpy()) @ weight
     free = (held < 0.98 * draws[uptake.ceiling]).all("region").to_numpy()
     assert level[free] == pytest.approx(special.logit(draws[uptake.today].to_numpy())[free], abs=1e-9)
+
+
+# Families
+
+
+def elapsed(*years):
+    return xr.DataArray(np.array(years, float), dims="year")
+
+
+@pytest.mark.parametrize("curve", ["step", "linear", "logistic", "gompertz", "bass"])
+def test_a_plan_has_gone_nowhere_before_it_starts_and_never_goes_back(curve):
+    gone = progress(curve, elapsed(-np.inf, -3, 0, *np.arange(1, 30)), 6).to_numpy()
+    assert gone[:3].tolist() == [0, 0, 0]
+    assert (np.diff(gone) >= 0).all()
+    assert 0.9 < gone[-1] <= 1
+
+
+@pytest.mark.parametrize("curve", ["linear", "logistic", "gompertz", "bass"])
+def test_a_plan_without_a_ramp_is_there_at_once(curve):
+    assert progress(curve, elapsed(0, 1, 2), 0).to_numpy().tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("curve", "reached"), [("linear", 1), ("logistic", REACHED), ("gompertz", REACHED), ("bass", REACHED)]
+)
+@pytest.mark.parametrize("ramp", [1, 4, 9])
+def test_a_plan_has_gone_its_way_when_the_ramp_is_over(curve, reached, ramp):
+    assert float(progress(curve, elapsed(ramp), ramp)[0]) == pytest.approx(reached, rel=1e-12)
+
+
+def test_each_planned_curve_is_its_closed_form():
+    t, ramp = np.arange(1.0, 7), 6
+    logistic = 1 / (1 + np.exp(-2 * np.log(REACHED / (1 - REACHED)) / ramp * (t - ramp / 2)))
+    assert progress("logistic", elapsed(*t), ramp).to_numpy() == pytest.approx(logistic, rel=1e-12)
+    # Gompertz: the log of the share shrinks by the same factor each year.
+    logs = np.log(progress("gompertz", elapsed(*t), ramp).to_numpy())
+    assert logs[1:] / logs[:-1] == pytest.approx(np.full(5, (np.log(REACHED) / np.log(1 - REACHED)) ** (1 / ramp)))
+
+
+def test_a_planned_bass_curve_solves_bass_s_equation():
+    # dF/dt = (p + q F) (1 - F), checked by a central difference.
+    step, t, ramp = 1e-5, np.array([0.5, 2.0, 5.0]), 6
+    ahead, at, behind = (progress("bass", elapsed(*(t + shift)), ramp).to_numpy() for shift in (step, 0, -step))
+    ratio = ((ahead - behind) / (2 * step)) / (1 - at)
+    slope = (ratio[2] - ratio[0]) / (at[2] - at[0])
+    innovation = ratio[0] - slope * at[0]
+    assert ratio[1] == pytest.approx(innovation + slope * at[1], rel=1e-6)
+    assert slope / innovation == pytest.approx(IMITATION_RATIO, rel=1e-5)
+
+
+@pytest.mark.parametrize("family", ["gompertz", "bass"])
+def test_an_own_course_of_another_family_starts_from_today_and_meets_its_equation(
+    family, uptake, regions, draws, ceiling
+):
+    names = {"family": family, "innovation": "innovation" if family == "bass" else None}
+    other = uptake.model_copy(update=names)
+    innovation = 0.01
+    known = draws.assign(innovation=xr.full_like(draws[uptake.slope], innovation))
+    found = coverage(OwnCourse(other, TODAY), regions, YEARS, known) / ceiling
+    held = coverage(Held(uptake), regions, YEARS, draws) / ceiling
+    xr.testing.assert_allclose(found.sel(year=TODAY), held.sel(year=TODAY), rtol=1e-9)
+    slope = draws[uptake.slope] * np.exp(draws[uptake.slope_deviation])
+    later = found.sel(year=slice(TODAY, TODAY + 6))
+    if family == "gompertz":
+        ratio = np.log(later).shift(year=-1) / np.log(later)
+        assert float(abs(ratio.isel(year=slice(-1)) - np.exp(-slope)).max()) < 1e-9
+    else:
+        # log((p + qF) / (1 - F)) rises by p + q each year.
+        rise = np.log((innovation + slope * later) / (1 - later)).diff("year")
+        assert float(abs(rise - (innovation + slope)).max()) < 1e-9
+
+
+# Waves and the ordering unit's incentive
+
+
+def test_waves_start_their_years_apart():
+    plan = AgreedPace(
+        start=2026, ramp=3, waves=(("14",), ("09", "23")), wave_years=2, region_starts={"25": 2033}, programme_years=5
+    )
+    assert [plan.start_of(code) for code in ("01", "14", "09", "23", "25")] == [2026, 2028, 2030, 2030, 2033]
+
+
+def test_a_region_in_two_waves_is_refused():
+    with pytest.raises(ValueError, match="14 would start twice"):
+        AgreedPace(start=2026, ramp=3, waves=(("14",), ("14", "09")), programme_years=5)
+
+
+def test_a_gate_without_waves_is_refused():
+    with pytest.raises(ValueError, match="there are none"):
+        AgreedPace(start=2026, ramp=3, gate={"probability": 0.5, "wtp": "wtp_moderate", "lag": 1}, programme_years=5)
+
+
+@pytest.fixture
+def responding(uptake, draws):
+    return uptake.model_copy(update={"incentive_response": "response"}), draws.assign(
+        response=0 * draws["coverage_today"] + 0.5
+    )
+
+
+def test_the_incentive_moves_coverage_on_the_logit_scale(responding, regions, ceiling):
+    uptake, draws = responding
+    free, borne = (coverage(OwnCourse(uptake, TODAY), regions, YEARS, draws, incentive) for incentive in (0.6, None))
+    moved = special.logit(free / ceiling) - special.logit(borne / ceiling)
+    assert float(abs(moved - 0.5 * 0.6).max()) < 1e-6
+    assert float((free - ceiling).max()) <= 1e-12
+
+
+def test_no_incentive_is_no_change(responding, regions):
+    uptake, draws = responding
+    pace = OwnCourse(uptake, TODAY)
+    xr.testing.assert_allclose(coverage(pace, regions, YEARS, draws, 0.0), coverage(pace, regions, YEARS, draws))
+
+
+def test_an_incentive_beyond_the_whole_cost_is_refused(responding, regions):
+    uptake, draws = responding
+    with pytest.raises(ValueError, match="incentive"):
+        coverage(OwnCourse(uptake, TODAY), regions, YEARS, draws, 1.2)

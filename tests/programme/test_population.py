@@ -4,7 +4,13 @@ import xarray as xr
 
 from pmbudget import road
 from pmbudget.programme import starts
-from pmbudget.programme.population import counted, expected_eligible
+from pmbudget.programme.population import (
+    coming_up,
+    counted,
+    expected_eligible,
+    funnel_steps,
+    region_weights,
+)
 from pmbudget.road import evaluate_draws
 
 YEARS = [2015, 2026, 2030]
@@ -91,3 +97,59 @@ def test_twice_the_patients_cost_twice_as_much(scenario, few, funnel, monkeypatc
     )
     assert float(once.sum()) > 0
     xr.testing.assert_allclose(twice, 2 * once, rtol=1e-12)
+
+
+# Ageing, the prevalent pool, the funnel as a table
+
+
+def test_ageing_leaves_the_nation_and_lets_young_regions_catch_up(few, funnel, scenario):
+    regions = scenario.regions
+    ageing = few.assign({funnel.ageing: ("draw", np.full(30, -0.1))})
+    weights = region_weights(ageing, funnel, regions, YEARS)
+    assert weights.sum("region").to_numpy() == pytest.approx(np.ones((30, 3)), rel=1e-12)
+    young, old = regions["share_65plus"].idxmin(), regions["share_65plus"].idxmax()
+    ratio = (weights.sel(region=young) / weights.sel(region=old)).isel(draw=0)
+    gap = regions.loc[old, "share_65plus"] - regions.loc[young, "share_65plus"]
+    assert float(ratio.sel(year=2030) / ratio.sel(year=2015)) > 1 + 0.1 * gap * 15 * 0.9
+
+
+def test_ageing_of_nothing_is_none(few, funnel, scenario):
+    none = few.assign({funnel.ageing: ("draw", np.zeros(30))})
+    plain = funnel.model_copy(update={"ageing": None})
+    found, without = (expected_eligible(none, each, scenario.regions, YEARS) for each in (funnel, plain))
+    xr.testing.assert_allclose(found, without, rtol=1e-12)
+
+
+def test_the_pool_comes_up_by_its_rule_until_all_have_been_reached_or_have_left(few, funnel):
+    years = list(range(2024, 2026 + 60))
+    reach, left = (few[name] for name in (funnel.prevalent.reach, funnel.prevalent.exit))
+    share = coming_up(few, funnel.prevalent, years, 2026)
+    assert float(abs(share.sel(year=[2024, 2025])).max()) == 0
+    xr.testing.assert_allclose(share.sel(year=2026, drop=True), reach)
+    xr.testing.assert_allclose(share.sel(year=2027, drop=True), reach * (1 - reach) * (1 - left))
+    # Reached, or left without being reached: sum of a geometric series.
+    assert share.sum("year").to_numpy() == pytest.approx((reach / (1 - (1 - reach) * (1 - left))).to_numpy(), rel=1e-9)
+
+
+def test_the_pool_is_so_many_years_of_new_patients_times_its_shares(few, funnel, scenario):
+    years = [2025, 2026, 2027]
+    with_pool = expected_eligible(few, funnel, scenario.regions, years, 2026)
+    new = expected_eligible(few, funnel, scenario.regions, years)
+    pool = new.sel(year=2026) * few[funnel.prevalent.years] * few[funnel.prevalent.shares[0]]
+    xr.testing.assert_allclose(with_pool.sel(year=2025), new.sel(year=2025))
+    xr.testing.assert_allclose(with_pool.sel(year=2026) - new.sel(year=2026), pool * few[funnel.prevalent.reach])
+
+
+def test_the_pool_loads_the_first_years_of_every_mix_alike(results):
+    persons = results.patients.sum(["strategy", "region"]).mean("draw")
+    assert float(persons.sel(mix="new", year=2026)) > 1.1 * float(persons.sel(mix="new", year=2030))
+    assert persons.sel(mix="today").to_numpy() == pytest.approx(persons.sel(mix="new").to_numpy())
+
+
+def test_the_funnel_ends_in_those_who_come_to_the_decision(few, funnel, scenario):
+    steps = funnel_steps(few, funnel, scenario.regions, 2028, 2026)
+    assert steps["step"].to_numpy().tolist() == [funnel.incident, *funnel.shares, "prevalent"]
+    found = steps.sel(step=[funnel.shares[-1], "prevalent"]).sum("step")
+    whole = expected_eligible(few, funnel, scenario.regions, [2026, 2028], 2026).sel(year=2028, drop=True)
+    xr.testing.assert_allclose(found, whole)
+    assert float((steps.sel(step=funnel.shares[-1]) - steps.sel(step=funnel.shares[-2])).max()) < 0

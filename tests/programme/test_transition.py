@@ -17,7 +17,13 @@ def draws(table):
 def cost(draws, scenario):
     """The mix new goes from nothing to the ceiling, by 0, 1/4, 3/4 and 1 of the way; today stays at nothing."""
 
-    def at(journey=(0, 0.25, 0.75, 1.0, 1.0), persons=10.0, test_cost=1000.0, agreement_years=range(2026, 2028)):
+    def at(
+        journey=(0, 0.25, 0.75, 1.0, 1.0),
+        persons=10.0,
+        test_cost=1000.0,
+        agreement_years=range(2026, 2028),
+        posts=0.0,
+    ):
         regions = scenario.regions
         places = {"region": list(regions.index), "year": [2025, *YEARS]}
         way = xr.DataArray(list(journey), dims="year", coords={"year": places["year"]})
@@ -32,7 +38,7 @@ def cost(draws, scenario):
         return programme_cost(
             draws, scenario.case, regions, YEARS,
             coverage_by_mix=covered, eligible=eligible, test_cost=xr.DataArray(np.full(5, test_cost), dims="draw"),
-            agreement_years=agreement_years,
+            agreement_years=agreement_years, posts=xr.DataArray(np.full(5, posts), dims="draw"),
         )  # fmt: skip
 
     return at
@@ -108,3 +114,15 @@ def test_every_resource_states_its_unit_and_kind(cost):
     found = cost()
     assert set(found["kind"].to_numpy()) == {"transition"}
     assert found.dims == ("draw", "mix", "region", "year", "resource")
+
+
+def test_recruitment_is_by_post_that_moved_patients_need_more(cost, draws, scenario):
+    [item] = items(scenario, "posts")
+    found = cost(posts=0.002).sel(mix="new", resource=item.resource, region="01")
+    moved = 10 * draws[scenario.case.uptake.ceiling].to_numpy()[:, None] * np.array([0.25, 0.5, 0.25, 0.0])
+    assert found.to_numpy() == pytest.approx(moved * 0.002 * product(draws, item.price).to_numpy()[:, None])
+
+
+def test_nobody_is_recruited_where_fewer_are_needed(cost, scenario):
+    [item] = items(scenario, "posts")
+    assert float(abs(cost(posts=-0.002).sel(resource=item.resource)).max()) == 0

@@ -30,7 +30,9 @@ def test_regions_together_and_all_payers_add_up(results):
     grouped = frames.with_groups(results.budget)
     own = grouped.sel(payer=list(REGION_PAYERS)).sum("payer")
     np.testing.assert_allclose(grouped.sel(payer="regions_together"), own)
-    np.testing.assert_allclose(grouped.sel(payer="all"), own + grouped.sel(payer="state"))
+    others = grouped.sel(payer=["university", "manufacturer"]).sum("payer")
+    np.testing.assert_allclose(grouped.sel(payer="others"), others, atol=1e-3)
+    np.testing.assert_allclose(grouped.sel(payer="all"), own + grouped.sel(payer="state") + others)
 
 
 def test_five_years_and_per_inhabitant_follow_from_the_yearly_budget(scenario, results, figures):
@@ -54,7 +56,11 @@ def test_an_increment_is_judged_without_a_negative_ratio(cost, qaly, verdict):
 def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results):
     once = results.outcomes["cost_once"].sel(strategy="panel")
     laboratory = once.sel(
-        resource=[name for name in once["resource"].to_numpy() if name.startswith(("laboratory", "staff", "rebiopsy"))]
+        resource=[
+            name
+            for name in once["resource"].to_numpy()
+            if name.startswith(("laboratory", "sequencing", "staff", "rebiopsy"))
+        ]
     )
     staff = once.sel(resource=[name for name in once["resource"].to_numpy() if name.startswith("staff")])
     assert float(frames.staff_share_of(scenario.case, once)) == pytest.approx(float(staff.sum() / laboratory.sum()))

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pmbudget.reporting import budget, comparison, evidence, markup, page, store, worth
+from pmbudget.reporting import budget, comparison, evidence, markup, page, programme, risk, store
 from pmbudget.reporting.words import Words
 
 SHARES = {"cost": 0.9, "variance_today": 0.8, "variance_unplanned": float("nan"), "variance_inmb": 0.6}
@@ -68,10 +68,19 @@ def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, ta
         budget.transfers_table(scenario, results, words),
         budget.component_table(scenario, results, words),
         budget.no_effect_table(scenario, results, results, words),
-        worth.worth_headline(scenario, results, words),
-        worth.worth_table(scenario, results, words),
-        worth.pathway_table(scenario, results, words),
-        worth.resources_table(scenario, results, words),
+        programme.funnel_table(scenario, results, words),
+        programme.mix_table(scenario, results, words),
+        programme.uptake_table(scenario, results, words),
+        programme.unit_cost_table(scenario, results, words),
+        programme.inputs_table(scenario, words),
+        programme.posts_table(scenario, results, words),
+        programme.offset_table(scenario, results, words),
+        programme.misuse_table(scenario, results, words),
+        risk.risk_table(scenario, results, words, cap_msek=100.0),
+        risk.neutral_note(scenario, results, words),
+        risk.forecast_table(scenario, results, words),
+        risk.nominal_table(scenario, results, words),
+        risk.region_money_tables(scenario, results, words),
         evidence.evidence_headline(scenario, words),
         evidence.studies_table(scenario, words),
         evidence.parameters_table(scenario, table, words),
@@ -81,7 +90,6 @@ def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, ta
     pictures = [
         budget.fan_chart(scenario, results, words),
         budget.coverage_chart(scenario, results, words),
-        worth.worth_chart(scenario, results, words),
         comparison.comparison_chart(runs, words),
     ]
     assert all(picture.png.startswith(b"\x89PNG") and picture.alt for picture in pictures)

@@ -17,13 +17,32 @@ def outcomes(few, scenario):
     return simulate(few, scenario.case, horizon=5)
 
 
-def test_the_drawn_tree_adds_up(outcomes, scenario):
-    for name in scenario.case.strategies:
-        branches = pathway._branches(scenario.case, outcomes.sel(strategy=name))
-        assert sum(share for _, share, _ in branches) == pytest.approx(1)
-        for _, _, ends in branches:
-            assert sum(part for _, part in ends) == pytest.approx(1)
-            assert all(0 <= part <= 1 for _, part in ends)
+def ends(tree, share=1.0):
+    for label, (probability, below) in tree.items():
+        yield from ends(below, share * probability) if below else [(label, share * probability)]
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "panel"])
+def test_the_drawn_tree_shares_out_all_patients_and_ends_where_the_model_does(few, outcomes, scenario, strategy):
+    words = Words("sv")
+    tree = pathway.pathway_tree(scenario.case, few, outcomes.sel(strategy=strategy), words)
+    leaves = list(ends(tree))
+    assert sum(share for _, share in leaves) == pytest.approx(1)
+    assert all(0 <= share <= 1 for _, share in leaves)
+    matched = [one.matched for one in scenario.case.classes.values() if one.matched]
+    treated = outcomes["treated"].sel(strategy=strategy, management=matched).sum("management").mean()
+    gets = words("tree_steps.treated", action=words.label(scenario.case.action))
+    assert dict(leaves)[gets] == pytest.approx(float(treated))
+
+
+def test_costs_by_resource_and_year_add_up_to_the_difference(outcomes, scenario):
+    sv = Words("sv")
+    shown = str(pathway.resource_table(scenario, outcomes, sv))
+    total = (outcomes["cost"].sum(["resource", "year_since_start"]) + outcomes["cost_once"].sum("resource")).mean(
+        "draw"
+    )
+    expected = total.sel(strategy=scenario.case.new) - total.sel(strategy=scenario.case.comparator)
+    assert sv.number(float(expected)) in shown.rsplit("<tr", 1)[1]
 
 
 def test_months_in_the_drawn_states_are_the_life_years_of_the_model(few, outcomes, scenario):
@@ -39,10 +58,15 @@ def test_months_in_the_drawn_states_are_the_life_years_of_the_model(few, outcome
 @pytest.mark.parametrize("language", ["sv", "en"])
 def test_every_part_of_the_chapter_can_be_made(few, outcomes, scenario, language):
     words = Words(language)
-    texts = [pathway.pathway_headline(scenario, outcomes, words), pathway.staff_table(scenario, few, outcomes, words)]
+    texts = [
+        pathway.pathway_headline(scenario, outcomes, words),
+        pathway.answers_table(scenario, outcomes, words),
+        pathway.health_table(scenario, outcomes, few, words),
+        pathway.staff_table(scenario, few, outcomes, words),
+    ]
     assert not [text for text in texts if "nan" in text.split()]
     pictures = [
-        pathway.tree_chart(scenario, outcomes, words),
+        pathway.tree_chart(scenario, few, outcomes, words),
         pathway.course_chart(scenario, few, words),
         pathway.cost_chart(scenario, outcomes, words),
     ]

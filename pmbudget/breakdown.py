@@ -1,0 +1,162 @@
+"""What one patient's cost and QALYs are made of: by true class, by payer, with or without the tests."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.appraisal import net_monetary_benefit
+from pmbudget.evidence.draws import draw_parameters
+from pmbudget.evidence.fit import fit_evidence
+from pmbudget.inputs.cases import Case
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.costing import Draws, item_use, stacked
+from pmbudget.patient.outcomes import simulate
+from pmbudget.patient.survival import survival_curve
+from pmbudget.patient.tree import class_shares, walk_pathway
+from pmbudget.road import discounted
+from pmbudget.vocabulary import BLOCK, PERSPECTIVES
+
+ATTRIBUTIONS = ("full", "marginal", "none")
+"""How much of the tests' cost is laid on the strategies: all; cash alone, without annuities and overhead already paid for; nothing, where
+the tests are made anyway."""
+
+
+LONGEST_LIFE = 60
+"""Years from the start after which nobody of the general population is left."""
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """One patient's discounted cost and QALYs in their parts, with draws.
+
+    ``cost`` (draw, strategy, subgroup, resource; ``unit`` and ``in_budget`` coordinates), SEK, and ``qaly`` (draw, strategy, subgroup)
+    per patient of each true class; ``share`` (draw, subgroup) of patients; ``tests`` (draw, strategy, resource) what the tests cost per
+    patient of the mixture, repeats and relatives included, new samples and conferences not. Undiscounted: ``health`` (draw, strategy)
+    QALYs per patient, and ``population_health`` (draw), those of the general population from the same age, missing where the case does
+    not say how well it lives.
+    """
+
+    cost: xr.DataArray
+    qaly: xr.DataArray
+    share: xr.DataArray
+    tests: xr.DataArray
+    health: xr.DataArray
+    population_health: xr.DataArray
+
+    def value(self, perspective: str = "societal", attribution: str = "full") -> tuple[xr.DataArray, xr.DataArray]:
+        """Cost to the payers of a perspective, and QALYs, per patient (draw, strategy).
+
+        Parameters
+        ----------
+        perspective : str
+            A key of :data:`pmbudget.vocabulary.PERSPECTIVES`.
+        attribution : str
+            One of :data:`ATTRIBUTIONS`. The tests' cost is taken from both strategies alike, so that tests that are saved do not count
+            either.
+
+        Raises
+        ------
+        ValueError
+            No such perspective or attribution.
+        """
+        for name, given, known in (
+            ("perspective", perspective, list(PERSPECTIVES)),
+            ("attribution", attribution, list(ATTRIBUTIONS)),
+        ):
+            if given not in known:
+                raise ValueError(f"{name} = {given!r} is unknown; use one of {', '.join(known)}")
+        seen = np.isin(self.cost["unit"].to_numpy(), PERSPECTIVES[perspective])
+        cash = self.cost["in_budget"].to_numpy()
+        left_out = {"full": np.zeros_like(cash), "marginal": ~cash, "none": np.ones_like(cash)}[attribution]
+        cost = (self.cost.isel(resource=seen).sum("resource") * self.share).sum("subgroup")
+        cost = cost - self.tests.isel(resource=seen & left_out).sum("resource")
+        return cost, (self.qaly * self.share).sum("subgroup")
+
+    def benefit(self, case: Case, wtp: float) -> xr.DataArray:
+        """Incremental net monetary benefit per patient of each true class (draw, subgroup), SEK."""
+        by_strategy = net_monetary_benefit(self.cost.sum("resource"), self.qaly, wtp)
+        return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
+
+    def shortfall(self, comparator: str) -> xr.Dataset:
+        """What the disease takes under today's care: ``absolute`` (QALYs) and ``proportional`` (share of them), each (draw)."""
+        lost = self.population_health - self.health.sel(strategy=comparator, drop=True)
+        return xr.Dataset({"absolute": lost, "proportional": lost / self.population_health})
+
+    def without_cost(self) -> list[str]:
+        """Perspectives that hold a payer more than the one before and count no more cost."""
+        seen = {
+            name: frozenset(self.cost["resource"].to_numpy()[np.isin(self.cost["unit"].to_numpy(), payers)])
+            for name, payers in PERSPECTIVES.items()
+        }
+        names = list(seen)
+        return [wide for narrow, wide in itertools.pairwise(names) if seen[narrow] == seen[wide]]
+
+
+def broken_down(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> Breakdown:
+    """The parts of what :func:`pmbudget.road.evaluate` sums up per patient, from the same draws."""
+    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=draws, seed=seed)
+    return broken_down_draws(scenario, table)
+
+
+def broken_down_draws(scenario: Scenario, table: xr.Dataset) -> Breakdown:
+    """As :func:`broken_down`, on draws that are there already."""
+    parts = [
+        _block(scenario.case, table.isel(draw=slice(begin, begin + BLOCK)))
+        for begin in range(0, table.sizes["draw"], BLOCK)
+    ]
+    return Breakdown(**{name: xr.concat([part[name] for part in parts], dim="draw") for name in parts[0]})
+
+
+def _block(case: Case, draws: xr.Dataset) -> Mapping[str, xr.DataArray]:
+    outcomes = simulate(draws, case, horizon=case.horizon_years, by_class=True)
+    share = _labelled(class_shares(draws, case), draws, "true_class", list(case.classes))
+    share = share.rename(true_class="subgroup")
+    whole = (outcomes["qaly"].sum("year_since_start") * share).sum("subgroup")
+    return {
+        "cost": discounted(outcomes["cost"], draws["discount_rate_cost"]) + outcomes["cost_once"],
+        "qaly": discounted(outcomes["qaly"], draws["discount_rate_qaly"]),
+        "share": share,
+        "tests": _cost_of_tests(case, draws, list(outcomes["resource"].to_numpy())),
+        "health": whole.transpose("draw", "strategy"),
+        "population_health": _population_health(case, draws),
+    }
+
+
+def _population_health(case: Case, draws: xr.Dataset) -> xr.DataArray:
+    """QALYs left to the general population of the patients' age (draw): Gompertz mortality, one utility."""
+    if case.utility_population is None:
+        return xr.DataArray(np.full(draws.sizes["draw"], np.nan), dims="draw")
+    times = np.linspace(0, LONGEST_LIFE, 12 * LONGEST_LIFE + 1)
+    rate, growth = draws[case.mortality.rate], draws[case.mortality.growth]
+    alive = survival_curve("gompertz", times, shape=growth, rate=rate).transpose(..., "cycle")
+    years = xr.Variable(alive.dims[:-1], np.trapezoid(alive.to_numpy(), times))
+    health = years * draws[case.utility_population].variable
+    return xr.DataArray(health.set_dims({"draw": draws.sizes["draw"]}))
+
+
+def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.DataArray:
+    """What each strategy's tests cost per patient (draw, strategy, resource), SEK."""
+    shares = class_shares(draws, case)
+    rows = []
+    for strategy in case.strategies:
+        cost = dict.fromkeys(resources, xr.Variable((), 0.0))
+        path = walk_pathway(draws, case, strategy)
+        uses = [(case.tests[name].items, number) for name, number in path.performed.items()]
+        if case.relatives:
+            uses.append((case.relatives.test_items, path.relatives_tested))
+        for items, number in uses:
+            made = (number * shares).sum("true_class")
+            for item in items:
+                cost[item.resource] = cost[item.resource] + made * item_use(draws, case, item)[1]
+        rows.append(_labelled(stacked(list(cost.values()), "resource"), draws, "resource", resources))
+    found = xr.concat(rows, dim="strategy").assign_coords(strategy=list(case.strategies))
+    return found.transpose("draw", "strategy", "resource")
+
+
+def _labelled(value: xr.Variable, draws: Draws, dim: str, names: list[str]) -> xr.DataArray:
+    """A quantity of the patient's room with a draw dim and the labels of another."""
+    full = value.set_dims({"draw": draws.sizes["draw"], **value.sizes})
+    return xr.DataArray(full.transpose("draw", ...), coords={dim: names})

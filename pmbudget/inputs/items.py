@@ -1,0 +1,95 @@
+"""What is used up: resources, who performs them, and how much of them each step uses."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pmbudget.inputs.files import Ref, Strict
+from pmbudget.inputs.parameters import Text
+from pmbudget.vocabulary import PAYERS
+
+
+def _payer(value: str) -> str:
+    if value not in PAYERS:
+        raise ValueError(f"{value!r} is no payer; use one of {', '.join(PAYERS)}")
+    return value
+
+
+Payer = Annotated[str, AfterValidator(_payer)]
+
+
+class Resource(Strict):
+    """Something that is used up: which unit performs it, of what kind it is, how it is counted.
+
+    Staff have a ``wage`` and are counted in minutes. What is ``in_budget: false`` (an annuity, overhead already funded) is part of
+    cost per patient but no cash of the budget. Of what is used less a share ``cashable`` can be saved, all of it if left out; the rest
+    is capacity set free.
+    """
+
+    label: Text
+    unit: Payer
+    kind: Literal["staff", "consumables", "drug", "care", "equipment", "overhead", "transition"]
+    measure: str
+    wage: Ref | None = None
+    in_budget: bool = True
+    cashable: Ref | None = None
+
+    @model_validator(mode="after")
+    def _staff_have_wage(self) -> Self:
+        if (self.kind == "staff") != (self.wage is not None):
+            raise ValueError("wage goes with kind: staff, and staff with a wage; add or remove wage")
+        return self
+
+
+class Annuity(Strict):
+    """What is bought for several years: ``years`` of life, and the product of ``maintenance`` a year on top, SEK."""
+
+    years: Ref
+    maintenance: tuple[Ref, ...] = ()
+
+
+class Item(Strict):
+    """An amount of a resource, the product of ``quantity`` over that of ``per``, at the product of ``price`` less the shares in ``less``.
+
+    With ``annuity`` the price is that of a purchase, and what a year of it costs is charged: its annuity at the discount rate of cost,
+    and maintenance.
+    """
+
+    resource: str
+    quantity: tuple[Ref, ...] = ()
+    per: tuple[Ref, ...] = ()
+    price: tuple[Ref, ...] = ()
+    less: tuple[Ref, ...] = ()
+    annuity: Annuity | None = None
+
+    @model_validator(mode="after")
+    def _annuity_of_a_price(self) -> Self:
+        if self.annuity is not None and not self.price:
+            raise ValueError("an annuity of no price; add price, or remove annuity")
+        return self
+
+
+class CareItem(Item):
+    """An item under a management: when it falls, and how often while it does.
+
+    ``when`` is ``start``, a state (while in it, every ``every_days``, until ``until_month`` after the start), or ``on_`` and a state (each
+    time it is entered). In a case of survival curves ``on_progression`` falls on those who leave progression-free survival and
+    ``on_death`` on those who die.
+    """
+
+    when: str
+    every_days: float | None = Field(default=None, gt=0)
+    until_month: int | None = Field(default=None, gt=0)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the item runs on while in a state."""
+        return self.when != "start" and not self.when.startswith("on_")
+
+    @model_validator(mode="after")
+    def _running_or_once(self) -> Self:
+        if self.runs != (self.every_days is not None):
+            raise ValueError(f"every_days goes with what runs on, and this falls {self.when}; add or remove every_days")
+        if self.until_month is not None and not self.runs:
+            raise ValueError("until_month goes with what runs on; remove until_month")
+        return self

@@ -1,0 +1,108 @@
+"""The course of the disease as moves between states, cycle by cycle."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.inputs.cases import Case
+from pmbudget.inputs.courses import Move
+from pmbudget.patient.costing import Draws, product
+from pmbudget.patient.exposure import Course, in_years, middle
+from pmbudget.patient.markov import markov_trace
+
+
+def course_of_moves(draws: Draws, case: Case, management: str, horizon: int, ends: set[int | None]) -> Course:
+    """The course along the moves of a management; ``ends`` are the months until which something is counted."""
+    living, cycles = list(case.states)[:-1], case.cycles_per_year
+    years: dict[tuple[str, int | None], list[xr.Variable]] = {
+        (name, end): [] for name in living for end in {None, *ends}
+    }
+    entries: dict[str, list[xr.Variable]] = {f"on_{name}": [] for name in case.states}
+    for year, (trace, moves) in enumerate(traces(draws, case, management, horizon)):
+        within = middle(trace.sum("time_in_state").variable) / cycles
+        before = trace.isel(cycle=slice(None, -1)).rename(state="from")
+        for place, name in enumerate(case.states):
+            others = [other for other in range(len(case.states)) if other != place]
+            entered = xr.dot(
+                before.isel({"from": others}), moves.isel({"from": others, "to": place}), dim=["from", "time_in_state"]
+            )
+            entries[f"on_{name}"].append(in_years(entered.variable, cycles))
+            if name in living:
+                for end in {None, *ends}:
+                    years[name, end].append(in_years(within.isel(state=place), cycles, end, first=year * cycles))
+    return Course(
+        {key: xr.Variable.concat(parts, dim="year_since_start") for key, parts in years.items()},
+        {key: xr.Variable.concat(parts, dim="year_since_start") for key, parts in entries.items()},
+        0.0,
+    )
+
+
+def traces(draws: Draws, case: Case, management: str, horizon: int) -> Iterator[tuple[xr.DataArray, xr.DataArray]]:
+    """Year by year, so that memory stays small: the trace (…, time_in_state, cycle, state) and the moves that made it."""
+    states = list(case.states)
+    places = _places_in_state(case)
+    now = xr.DataArray(
+        np.eye(places, len(states), dtype=float) * (np.arange(len(states)) == 0), dims=("time_in_state", "state")
+    )
+    for year in range(horizon):
+        moves = _moves(draws, case, management, year, places)
+        trace = markov_trace(now, moves, case.cycles_per_year).drop_vars(["cycle", "state"])
+        yield trace, moves
+        now = trace.isel(cycle=-1)
+
+
+def _places_in_state(case: Case) -> int:
+    """How many cycles in a state are told apart: as many as the longest tunnel needs."""
+    moves = [move for one in case.managements.values() for move in one.moves if move.is_tunnel]
+    years = [end for move in moves for end in (move.in_state_from_year, move.in_state_until_year or 0.0)]
+    return 1 + round(max(years, default=0.0) * case.cycles_per_year)
+
+
+def _moves(draws: Draws, case: Case, management: str, year: int, places: int) -> xr.DataArray:
+    """Transition probabilities (…[, true_class], cycle, time_in_state, from, to) of one year.
+
+    Rates of competing moves: p(leave) = 1 - exp(-sum of rates x cycle), shared out in proportion to the rates.
+    """
+    plan = case.managements[management]
+    states, cycles = list(case.states), case.cycles_per_year
+    ratio = product(draws, plan.hazard_ratios)
+    rates: dict[tuple[str, str], xr.Variable] = {}
+    for move in plan.moves or case.managements[case.reference].moves:
+        rate = ratio * product(draws, move.rate) * _holds(draws, case, move, year, places)
+        pair = (move.origin, move.to)
+        rates[pair] = rates[pair] + rate if pair in rates else rate
+    middle = xr.Variable("cycle", year + (np.arange(cycles) + 0.5) / cycles)
+    death = product(draws, [case.mortality.rate]) * np.exp(product(draws, [case.mortality.growth]) * middle)
+    for name in states[:-1]:
+        pair = (name, states[-1])
+        own = death * product(draws, case.states[name].mortality_ratios)
+        rates[pair] = rates[pair] + own if pair in rates else own
+    sizes: dict = {}
+    for rate in rates.values():
+        sizes |= rate.sizes
+    sizes |= {"cycle": cycles, "time_in_state": places}
+    values = np.zeros((*sizes.values(), len(states), len(states)))
+    for (origin, to), rate in rates.items():
+        values[..., states.index(origin), states.index(to)] = rate.set_dims(sizes).to_numpy()
+    total = values.sum(axis=-1, keepdims=True)
+    leaving = -np.expm1(-total / cycles)
+    values *= leaving / np.where(total > 0, total, 1.0)
+    values[..., range(len(states)), range(len(states))] = 1 - leaving[..., 0]
+    return xr.DataArray(values, dims=(*sizes, "from", "to"))
+
+
+def _holds(draws: Draws, case: Case, move: Move, year: int, places: int) -> xr.Variable:
+    """Where a move's rate holds, and how it has grown (…, true_class, cycle, time_in_state)."""
+    cycles = case.cycles_per_year
+    begins = year + np.arange(cycles) / cycles
+    holds = xr.Variable("cycle", ((begins >= move.from_year) & (begins < (move.until_year or np.inf))).astype(float))
+    if move.growth:
+        holds = holds * np.exp(product(draws, [move.growth]) * xr.Variable("cycle", begins + 0.5 / cycles))
+    if move.is_tunnel:
+        entered = np.arange(places) / cycles
+        inside = (entered >= move.in_state_from_year) & (entered < (move.in_state_until_year or np.inf))
+        holds = holds * xr.Variable("time_in_state", inside.astype(float))
+    if move.classes:
+        holds = holds * xr.Variable("true_class", [float(name in move.classes) for name in case.classes])
+    return holds

@@ -1,0 +1,69 @@
+"""What testing costs the laboratory and how many it keeps busy, beside the patients' own curves."""
+
+import pandas as pd
+import xarray as xr
+
+from pmbudget.inputs.cases import Case
+from pmbudget.patient.costing import Draws
+from pmbudget.patient.outcomes import resource_coordinates
+from pmbudget.programme.budget import budget_impact, full_time_posts
+from pmbudget.programme.elsewhere import borne_elsewhere
+from pmbudget.vocabulary import NATIONAL
+
+
+def laboratory_cost(outcomes: xr.Dataset) -> xr.DataArray:
+    """Cash that the diagnostic unit spends on a patient's tests (draw, strategy, resource), SEK."""
+    own = (outcomes["unit"] == "diagnostic_unit") & outcomes["in_budget"]
+    return outcomes["cost_once"].isel(resource=own.to_numpy())
+
+
+def extra_posts(outcomes: xr.Dataset, draws: Draws, case: Case) -> xr.DataArray:
+    """Full-time posts in the laboratory for one patient a year under the new strategy, less those under the comparator (draw,)."""
+    own = (outcomes["unit"] == "diagnostic_unit") & (outcomes["kind"] == "staff")
+    minutes = outcomes["activity_once"].isel(resource=own.to_numpy()).sum("resource")
+    more = minutes.sel(strategy=case.new, drop=True) - minutes.sel(strategy=case.comparator, drop=True)
+    return full_time_posts(more, draws[case.productive_hours])
+
+
+def testing_cost(
+    draws: Draws,
+    case: Case,
+    regions: pd.DataFrame,
+    *,
+    laboratory: xr.DataArray,
+    tested: xr.DataArray,
+    held: xr.DataArray,
+    outside: xr.DataArray,
+) -> xr.DataArray:
+    """Cost of tests outside the eligible population, and what others bear of all tests (draw, mix, region, year, resource), SEK.
+
+    Parameters
+    ----------
+    laboratory : DataArray
+        (draw, …, resource): cash per test of the new strategy, at the year's prices.
+    tested, outside : DataArray
+        (draw, mix, region, year), persons inside and outside the eligible population.
+    held : DataArray
+        (draw, region, year): persons tested at today's use.
+    """
+    cost = (outside * laboratory.reset_coords(drop=True)).transpose(*outside.dims, "resource")
+    if case.borne_elsewhere:
+        moved = borne_elsewhere(draws, case.borne_elsewhere, regions, laboratory=laboratory, tested=tested, held=held)
+        every = list(dict.fromkeys([*cost["resource"].to_numpy(), *moved["resource"].to_numpy()]))
+        cost = cost.reindex(resource=every, fill_value=0.0) + moved.reindex(resource=every, fill_value=0.0)
+    names = list(map(str, cost["resource"].to_numpy()))
+    return cost.assign_coords(resource_coordinates(case, names))
+
+
+def staff_minutes(
+    outcomes: xr.Dataset, starts: xr.DataArray, outside: xr.DataArray, case: Case, years: list[int]
+) -> xr.DataArray:
+    """Minutes of each profession (draw, mix, year, resource) in the nation, for the patients and for tests outside them."""
+    staff = (outcomes["kind"] == "staff").to_numpy()
+    national = starts.sum("region").expand_dims(region=[NATIONAL])
+    activity = xr.Dataset({"cost": outcomes["activity"], "cost_once": outcomes["activity_once"]}).isel(resource=staff)
+    minutes = budget_impact(activity, national).isel(region=0, drop=True).sel(year=years)
+    beyond = outcomes["activity_once"].sel(strategy=case.new, drop=True).isel(resource=staff)
+    laboratory = xr.DataArray((beyond["unit"] == "diagnostic_unit").to_numpy(), dims="resource")
+    tests = outside.sum("region").sel(year=years)
+    return minutes + (tests * beyond * laboratory).transpose(*minutes.dims)

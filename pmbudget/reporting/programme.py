@@ -1,0 +1,253 @@
+"""Chapter 05, what the budget stands on: the funnel, who gets what, unit costs, posts, over- and under-use, levers."""
+
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from pmbudget.inputs.files import references
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.misuse import loss
+from pmbudget.programme.offsets import offsets
+from pmbudget.reporting.frames import increments, interval_frame, periods, thresholds
+from pmbudget.reporting.markup import Html, collapsed, note, prices_note, table
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+
+
+def funnel_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """The funnel of the first year, step by step with source and grade; by region behind a line."""
+    year = scenario.years[0]
+    national = interval_frame(results.funnel.sum("region")).set_index("step")
+    rows = []
+    for name in map(str, results.funnel["step"].to_numpy()):
+        if name in scenario.parameters:
+            record = scenario.parameters[name].record
+            label, figure = words.label(record.label), _figure(scenario, name, words)
+            source = f"{words.data(record.source.title)} ({words(f'evidence.{record.evidence}')})"
+        else:
+            pool = scenario.case.eligible.prevalent
+            used = [pool.years, *pool.shares, pool.reach] if pool else []
+            label, source = words("funnel_prevalent"), words("funnel_prevalent_source")
+            figure = " × ".join(_figure(scenario, one, words) for one in used)
+        rows.append([label, figure, words.span(national.loc[name], digits=0), source])
+    header = [words(f"funnel_columns.{key}") for key in ("step", "figure", "persons", "source")]
+    whole = table(words("funnel_caption", year=year), header, rows, words_from=3)
+    steps = results.funnel.mean("draw").transpose("region", "step")
+    names = [row[0] for row in rows]
+    by_region = [
+        [scenario.regions.loc[code, "region"], *(words.number(value, 1) for value in steps.sel(region=code).to_numpy())]
+        for code in scenario.regions.index
+    ]
+    below = table(words("funnel_region_caption", year=year), [words("region"), *names], by_region)
+    return Html(whole + collapsed(words("by_region_summary"), below))
+
+
+def _figure(scenario: Scenario, name: str, words: Words) -> str:
+    parameter = scenario.parameters[name]
+    return words("learnt") if parameter.distribution is None else words.figure(parameter.distribution.mean)
+
+
+def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Patients and tests by year: who comes to the decision, who gets the new strategy in each mix, tests outside."""
+    patients = results.patients.sum("region", skipna=False)
+    eligible = interval_frame(patients.sel(mix="new").sum("strategy")).set_index("year")
+    new = interval_frame(patients.sel(strategy=scenario.case.new, drop=True)).set_index(["mix", "year"])
+    outside = interval_frame(results.outside.sel(mix="new").sum("region")).set_index("year")
+    rows = [
+        [
+            str(year),
+            words.span(eligible.loc[year], digits=0),
+            *(words.span(new.loc[mix, year], digits=0) for mix in ("today", "unplanned", "new")),
+            words.span(outside.loc[year], digits=0),
+        ]
+        for year in scenario.years
+    ]
+    strategy = words.label(scenario.case.strategies[scenario.case.new].label)
+    header = [
+        words("year"),
+        words("mix_columns.eligible"),
+        *(words(f"mix_columns.{mix}") for mix in ("today", "unplanned", "new")),
+        words("mix_columns.outside"),
+    ]
+    return table(words("mix_caption", strategy=strategy.lower()), header, rows)
+
+
+def uptake_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Expected coverage in the scenario by region and year."""
+    covered = results.coverage.sel(mix="new").mean("draw")
+    rows = [
+        [scenario.regions.loc[code, "region"], *(words.percent(value) for value in covered.sel(region=code).to_numpy())]
+        for code in scenario.regions.index
+    ]
+    return table(words("uptake_caption"), [words("region"), *map(str, scenario.years)], rows)
+
+
+def known_note(scenario: Scenario, results: Results, words: Words) -> Html:
+    """What a gate waits for, how often it has opened by the end, and how often it was right; nothing where there is none."""
+    plan = scenario.definition.pace
+    if results.known is None or plan is None or plan.gate is None:
+        return Html("")
+    cost, qaly = increments(scenario, results)
+    worth = scenario.parameters.fixed(plan.gate.wtp) * qaly - cost > 0
+    opened = (results.known >= plan.gate.probability).any("year")
+    return note(
+        words(
+            "gate_note",
+            probability=words.percent(plan.gate.probability),
+            lag=plan.gate.lag,
+            first=scenario.years[0],
+            before=words.percent(float(results.known.isel(year=0).mean())),
+            year=scenario.years[-1],
+            opened=words.percent(float(opened.mean())),
+            rightly=words.percent(_share(opened, worth)),
+            wrongly=words.percent(_share(opened, ~worth)),
+        )
+    )
+
+
+def _share(of: xr.DataArray, among: xr.DataArray) -> float:
+    return float(of.where(among).mean()) if bool(among.any()) else float("nan")
+
+
+def unit_cost_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """What testing one patient costs, cash and in all, by strategy and resource; SEK of the price year."""
+    once = results.outcomes["cost_once"]
+    own = once.isel(resource=(once["unit"] == "diagnostic_unit").to_numpy())
+    names = [name for name in map(str, own["resource"].to_numpy()) if float(own.sel(resource=name).max()) > 0]
+    resources, strategies = scenario.case.resources, list(scenario.case.strategies)
+    rows = [
+        [
+            words.label(resources[name].label) + ("" if resources[name].in_budget else f" ({words('not_cash')})"),
+            *(words.number(float(own.sel(resource=name, strategy=strategy))) for strategy in strategies),
+        ]
+        for name in names
+    ]
+    cash = interval_frame(results.test_cost).set_index("strategy")
+    rows.append([words("test_cash"), *(words.span(cash.loc[strategy], digits=0) for strategy in strategies)])
+    header = [words("resource"), *(words.label(scenario.case.strategies[name].label) for name in strategies)]
+    caption = f"{words('unit_cost_caption')}. {prices_note(scenario, words)}"
+    return table(caption, header, rows, strong=[len(rows) - 1])
+
+
+def inputs_table(scenario: Scenario, words: Words) -> Html:
+    """Every parameter of the programme: figure, interval, grade and source."""
+    case = scenario.case
+    parts: list[Any] = [case.eligible, case.uptake, case.transition, case.prices, case.borne_elsewhere, case.follow_up]
+    names = dict.fromkeys(name for part in parts for _, name in references(part))
+    rows = []
+    for name in names:
+        parameter = scenario.parameters[name]
+        known, record = parameter.distribution, parameter.record
+        figures = [words("learnt"), ""]
+        if known is not None:
+            low, high = known.interval
+            figures = [words.figure(known.mean), words("range", low=words.figure(low), high=words.figure(high))]
+        rows.append(
+            [
+                words.label(record.label),
+                *figures,
+                words.data(record.unit),
+                words(f"evidence.{record.evidence}"),
+                words.data(record.source.title),
+            ]
+        )
+    header = [words(f"inputs_columns.{key}") for key in ("parameter", "mean", "interval", "unit", "grade", "source")]
+    return collapsed(
+        words("inputs_summary", number=len(rows)), table(words("inputs_caption"), header, rows, words_from=3)
+    )
+
+
+def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Full-time posts by profession: today, and in the scenario in the first, fifth and last year, with the change."""
+    years = list(dict.fromkeys([scenario.years[0], *(chosen[-1] for chosen in periods(scenario.years).values())]))
+    posts = results.posts
+    change = posts.sel(mix="new") - posts.sel(mix="today")
+    frames = {
+        "today": interval_frame(posts.sel(mix="today", year=years[0])).set_index("resource"),
+        **{str(year): interval_frame(posts.sel(mix="new", year=year)).set_index("resource") for year in years},
+        "change": interval_frame(change.sel(year=years[-1])).set_index("resource"),
+    }
+    rows = [
+        [
+            words.label(scenario.case.resources[name].label),
+            *(words.span(one.loc[name], digits=1) for one in frames.values()),
+        ]
+        for name in map(str, posts["resource"].to_numpy())
+    ]
+    header = [words("profession"), words("posts_today"), *map(str, years), words("posts_change", year=years[-1])]
+    return table(words("posts_caption"), header, rows)
+
+
+def offset_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """The change against today's use as money spent, money saved and capacity set free; first five years, MSEK."""
+    period, years = next(iter(periods(scenario.years).items()))
+    change = results.by_resource.sel(mix="new", drop=True) - results.by_resource.sel(mix="today", drop=True)
+    parts = offsets(change.sel(year=years), results.cashable).sum("year")
+    groups = {kind: parts.isel(resource=(change["kind"] == kind).to_numpy()).sum("resource") for kind in _kinds(change)}
+    groups["total"] = parts.sum("resource")
+    rows = []
+    for kind, part in groups.items():
+        spans = [words.span_msek(interval_frame(part[name]).iloc[0]) for name in ("spent", "saved", "freed")]
+        cash = words.span_msek(interval_frame(part["spent"] + part["saved"]).iloc[0])
+        rows.append([words(f"kinds.{kind}"), *spans, cash])
+    header = [words("kind"), *(words(f"offset_columns.{key}") for key in ("spent", "saved", "freed", "cash"))]
+    return table(words("offset_caption", period=period), header, rows, strong=[len(rows) - 1])
+
+
+def _kinds(change: xr.DataArray) -> list[str]:
+    return [str(kind) for kind in dict.fromkeys(change["kind"].to_numpy())]
+
+
+def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses."""
+    cost, qaly = increments(scenario, results)
+    wtp = thresholds(scenario)["wtp_very_high"]
+    untested = results.patients.sel(mix="new", strategy=scenario.case.comparator, drop=True).sum("year")
+    outside = results.outside.sel(mix="new", drop=True).sum("year")
+    test_cost = results.test_cost.sel(strategy=scenario.case.new, drop=True)
+    lost = loss(untested, outside, test_cost=test_cost, qaly_gain=qaly, gain=wtp * qaly - cost)
+    figures = {
+        "outside": (outside, 1.0),
+        "over_use": (lost["over_use"], 1e6),
+        "untested": (untested, 1.0),
+        "under_use_qaly": (lost["under_use_qaly"], 1.0),
+        "under_use": (lost["under_use"], 1e6),
+    }
+    frames = {key: interval_frame(value / scale).set_index("region") for key, (value, scale) in figures.items()}
+    digits = {"outside": 0, "untested": 0, "over_use": 2, "under_use_qaly": 1, "under_use": 2}
+    rows = [
+        [
+            scenario.regions.loc[code, "region"],
+            *(words.span(frames[key].loc[code], digits=digits[key]) for key in frames),
+        ]
+        for code in scenario.regions.index
+    ]
+    sums = {key: interval_frame(value.sum("region") / scale).iloc[0] for key, (value, scale) in figures.items()}
+    whole = [words("total"), *(words.span(sums[key], digits=digits[key]) for key in sums)]
+    header = [words("region"), *(words(f"misuse_columns.{key}", wtp=words.number(wtp)) for key in figures)]
+    caption = words("misuse_caption", first=scenario.years[0], last=scenario.years[-1])
+    nation = table(caption, [words("nation"), *header[1:]], [[words("nation_whole"), *whole[1:]]])
+    return Html(nation + collapsed(words("by_region_summary"), table(caption, header, rows)))
+
+
+LEVER_DIGITS = {"net": 2, "net_regions": 2, "tested": 0, "outside": 0, "qaly": 2, "posts": 2, "spread": 2, "right": 1}
+"""Figures of :func:`pmbudget.sensitivity.lever_effects` and their decimals."""
+
+
+def lever_table(scenario: Scenario, effects: pd.DataFrame, words: Words) -> Html:
+    """Each lever alone against itself off: every figure that it moves in the scenario, expected change with interval."""
+    rows = []
+    for name, lever in scenario.case.levers.items():
+        grade, moved = words(f"evidence.{lever.evidence}"), effects.loc[name]
+        moved = moved[moved.abs().max(axis=1) > 1e-9]
+        for place, (figure, row) in enumerate(moved.iterrows()):
+            first = [words.label(lever.label), grade] if place == 0 else ["", ""]
+            per = 1e6 if str(figure).startswith("net") else 1.0
+            change = words.span(row, per=per, digits=LEVER_DIGITS[str(figure)])
+            rows.append([*first, words(f"lever_figures.{figure}"), change])
+        if moved.empty:
+            rows.append([words.label(lever.label), grade, words("lever_figures.nothing"), words("not_applicable")])
+    header = [words("lever"), words("inputs_columns.grade"), words("lever_moves"), words("lever_change")]
+    caption = words("lever_caption", first=scenario.years[0], last=scenario.years[-1])
+    return table(caption, header, rows, text_columns=3)

@@ -1,0 +1,172 @@
+"""Chapter 03: how sure it is, and what testing may cost."""
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.appraisal import ceac, ceaf, credible_ellipse, net_monetary_benefit, price_threshold
+from pmbudget.breakdown import Breakdown
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot
+from pmbudget.reporting.frames import increments, interval_frame, judged, thresholds
+from pmbudget.reporting.markup import Html, table
+from pmbudget.reporting.words import Words
+from pmbudget.reporting.worth import WIDTH, difference, ratio_words, strategy_labels
+from pmbudget.road import Results
+from pmbudget.vocabulary import CREDIBLE_INTERVAL
+
+CERTAINTY = (0.5, 0.9)
+"""How probable it should be that the price is worth paying."""
+
+
+def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
+    """The cost-effectiveness plane: draws, their mean, the ellipse that holds 95 per cent, the thresholds' lines."""
+    plt, _ = plot()
+    cost, qaly = increments(scenario, results)
+    figure, axis = plt.subplots(figsize=(WIDTH, 5.8), layout="constrained")
+    axis.plot(qaly, cost / 1e3, "o", markersize=2.5, alpha=0.22, color=COLOURS["new"], markeredgewidth=0)
+    around = credible_ellipse(cost, qaly)
+    axis.plot(around[0], around[1] / 1e3, color=COLOURS["unplanned"], linewidth=2)
+    axis.plot(float(qaly.mean()), float(cost.mean()) / 1e3, "o", color="black", markersize=7)
+    # Far draws are told in the note and not shown, so that the middle can be read.
+    for limits, values in ((axis.set_xlim, around[0]), (axis.set_ylim, around[1] / 1e3)):
+        middle, half = (values.max() + values.min()) / 2, max((values.max() - values.min()) / 2, 1e-6)
+        limits(min(middle - 1.45 * half, -0.1 * half), max(middle + 1.45 * half, 0.1 * half))
+    (left, right), (low, high) = axis.get_xlim(), axis.get_ylim()
+    for wtp, style in zip(thresholds(scenario).values(), (":", "--"), strict=True):
+        ends, label = np.array([left, right]), words("plane_threshold", wtp=words.number(wtp))
+        axis.plot(ends, ends * wtp / 1e3, style, color="black", linewidth=1.3, label=label)
+    figure.legend(loc="outside lower center", ncol=2, frameon=False)
+    axis.set(xlim=(left, right), ylim=(low, high))
+    axis.axhline(0, color="black", linewidth=0.8)
+    axis.axvline(0, color="black", linewidth=0.8)
+    for better, x, side in ((True, 0.985, "right"), (False, 0.015, "left")):
+        for dearer, y, vertical in ((True, 0.985, "top"), (False, 0.015, "bottom")):
+            share = float((((qaly > 0) == better) & ((cost > 0) == dearer)).mean())
+            text = words(f"quadrant.{'better' if better else 'worse'}_{'dearer' if dearer else 'cheaper'}")
+            told = f"{text}: {words.percent(share)}"
+            axis.text(x, y, told, transform=axis.transAxes, ha=side, va=vertical, fontsize=9, backgroundcolor="white")
+    axis.set_xlabel(words("plane_x"))
+    axis.set_ylabel(words("plane_y"))
+    numbered(axis.yaxis, words)
+    axis.locator_params(axis="x", nbins=6)
+    numbered(axis.xaxis, words)
+    means = float(cost.mean()), float(qaly.mean())
+    title = words(
+        f"plane_title.{judged(*means)[0]}",
+        new=strategy_labels(scenario, words)[scenario.case.new],
+        cost=words.number(abs(means[0]), -2),
+        qaly=words.figure(abs(means[1])),
+    )
+    headed(figure, title)
+    inside = ((qaly >= left) & (qaly <= right) & (cost / 1e3 >= low) & (cost / 1e3 <= high)).mean()
+    gaps = {"draws": words.number(cost.size), "level": words.percent(CREDIBLE_INTERVAL)}
+    alt = words("plane_alt", **gaps, outside=words.percent(1 - float(inside), 1))
+    return picture(figure, alt)
+
+
+def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
+    """Acceptability curves, and the frontier of the strategy that is best on average."""
+    plt, _ = plot()
+    norms = thresholds(scenario)
+    grid = np.linspace(0, 2 * max(norms.values()), 501)
+    probability, frontier = ceac(results.cost, results.qaly, grid), ceaf(results.cost, results.qaly, grid)
+    figure, axis = plt.subplots(figsize=(WIDTH, 5.0), layout="constrained")
+    axis.plot(
+        grid / 1e3,
+        100 * frontier["probability"],
+        color="#f2c14e",
+        linewidth=8,
+        alpha=0.75,
+        solid_capstyle="butt",
+        label=words("ceaf"),
+    )
+    palette = [COLOURS["new"], COLOURS["today"], COLOURS["unplanned"], "#7b3294", "#1b7837"]
+    names = [scenario.case.new, *(name for name in scenario.case.strategies if name != scenario.case.new)]
+    for name, colour in zip(names, palette, strict=False):
+        label = strategy_labels(scenario, words)[name]
+        axis.plot(grid / 1e3, 100 * probability.sel(strategy=name), color=colour, linewidth=2.2, label=label)
+    for wtp in norms.values():
+        axis.axvline(wtp / 1e3, color="black", linewidth=0.9, linestyle="--")
+    axis.set_ylim(0, 100)
+    axis.set_xlim(0, grid[-1] / 1e3)
+    axis.set_xlabel(words("ceac_x"))
+    axis.set_ylabel(words("ceac_y"))
+    numbered(axis.xaxis, words)
+    axis.legend(loc="best")
+    above = grid[frontier["optimal"].to_numpy() == scenario.case.new]
+    new = strategy_labels(scenario, words)[scenario.case.new]
+    if not above.size:
+        title = words("ceac_title_never", new=new, wtp=words.number(grid[-1]))
+    elif above.size == grid.size:
+        title = words("ceac_title_always", new=new)
+    else:
+        title = words("ceac_title", new=new, wtp=ratio_words(float(above[0]), words))
+    headed(figure, title)
+    return picture(figure, words("ceac_alt"))
+
+
+def _prices(scenario: Scenario, parts: Breakdown, wtp: np.ndarray | list[float]) -> tuple[xr.DataArray, xr.DataArray]:
+    """What all testing costs per patient with the new strategy (draw), and the most it may (probability, wtp), SEK."""
+    cost, qaly = (difference(scenario, values) for values in parts.value())
+    now = parts.tests.sum("resource").sel(strategy=scenario.case.new, drop=True)
+    return now, price_threshold(net_monetary_benefit(cost, qaly, wtp), now, 1.0, list(CERTAINTY))
+
+
+def _affordable(value: float, words: Words) -> str:
+    return words.number(value, -2) if value > 0 else words("not_even_free")
+
+
+def price_table(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
+    """What testing costs per patient, and the most it may cost at the norms' thresholds."""
+    limits = thresholds(scenario)
+    now, most = _prices(scenario, parts, list(limits.values()))
+    paid = words.span(interval_frame(now).iloc[0], digits=-2)
+    rows = [
+        [
+            words.label(scenario.parameters[name].record.label),
+            words.number(wtp),
+            paid,
+            *(_affordable(float(most.sel(wtp=wtp, probability=sure)), words) for sure in CERTAINTY),
+        ]
+        for name, wtp in limits.items()
+    ]
+    header = [words(f"price_columns.{key}") for key in ("norm", "wtp", "now")]
+    header += [words("price_columns.most", share=words.percent(sure)) for sure in CERTAINTY]
+    return table(words("price_caption"), header, rows)
+
+
+def price_chart(scenario: Scenario, parts: Breakdown, words: Words) -> Picture:
+    """The most that testing may cost per patient over the threshold, beside what it costs."""
+    plt, _ = plot()
+    limits = thresholds(scenario)
+    grid = np.linspace(0, 2 * max(limits.values()), 101)
+    now, most = _prices(scenario, parts, grid)
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.8), layout="constrained")
+    paid = interval_frame(now).iloc[0] / 1e3
+    axis.axhspan(paid["lower"], paid["upper"], color=COLOURS["today"], alpha=0.2, linewidth=0)
+    axis.axhline(paid["mean"], color=COLOURS["today"], linewidth=2, label=words("price_now"))
+    for sure, style in zip(CERTAINTY, ("-", "--"), strict=True):
+        line = most.sel(probability=sure) / 1e3
+        label = words("price_line" if (line > 0).any() else "price_line_never", share=words.percent(sure))
+        axis.plot(grid / 1e3, line.where(line > 0), style, color=COLOURS["new"], linewidth=2.2, label=label)
+    axis.set_ylim(0, max(1.15 * paid["upper"], float(most.sel(probability=CERTAINTY[0]).max()) / 1e3))
+    axis.set_xlim(0, grid[-1] / 1e3)
+    for wtp in limits.values():
+        axis.axvline(wtp / 1e3, color="black", linewidth=0.9, linestyle=":")
+    axis.set_xlabel(words("ceac_x"))
+    axis.set_ylabel(words("price_y"))
+    numbered(axis.xaxis, words)
+    numbered(axis.yaxis, words)
+    axis.legend(loc="upper left")
+    wtp = limits["wtp_very_high"]
+    enough = float(price_at(scenario, parts, wtp))
+    new = strategy_labels(scenario, words)[scenario.case.new]
+    key = "price_title_never" if enough <= 0 else "price_title"
+    title = words(key, new=new, wtp=words.number(wtp), price=words.number(enough, -2))
+    headed(figure, title)
+    return picture(figure, words("price_alt"))
+
+
+def price_at(scenario: Scenario, parts: Breakdown, wtp: float) -> xr.DataArray:
+    """The most that testing may cost to be cost-effective as probably as not, SEK per patient."""
+    return _prices(scenario, parts, [wtp])[1].sel(probability=CERTAINTY[0], wtp=wtp)

@@ -1,0 +1,213 @@
+"""Chapter 03, what decides: price, true class, whose costs are counted, and the parameters."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.breakdown import ATTRIBUTIONS, Breakdown
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
+from pmbudget.reporting.frames import increments, interval_frame, thresholds
+from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.words import Words
+from pmbudget.reporting.worth import WIDTH, difference, stands_out, strategy_labels, verdict_words
+from pmbudget.road import Results
+from pmbudget.vocabulary import PERSPECTIVES
+
+LOW = "#8fb8d0"
+
+
+def subgroup_frame(scenario: Scenario, parts: Breakdown, wtp: float) -> pd.DataFrame:
+    """By true class, in order of what it adds: share, cost, qaly, benefit per patient of the class, p, and adds with its interval."""
+    cost, qaly = difference(scenario, parts.cost).sum("resource"), difference(scenario, parts.qaly)
+    benefit = parts.benefit(scenario.case, wtp)
+    adds = interval_frame(benefit * parts.share).set_index("subgroup").add_prefix("adds_")
+    frame = pd.DataFrame(
+        {
+            "share": parts.share.mean("draw").to_series(),
+            "cost": cost.mean("draw").to_series(),
+            "qaly": qaly.mean("draw").to_series(),
+            "benefit": benefit.mean("draw").to_series(),
+            "p": (benefit > 0).mean("draw").to_series(),
+        }
+    )
+    return frame.join(adds).sort_values("adds_mean", ascending=False)
+
+
+def subgroup_table(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> Html:
+    """What the new strategy does for a patient of each true class, and what the class adds to the whole."""
+    frame = subgroup_frame(scenario, parts, wtp)
+    rows = [
+        [
+            words.label(scenario.case.classes[str(name)].label),
+            words.percent(row["share"], 1),
+            words.number(row["cost"], -2),
+            words.number(row["qaly"], 3),
+            verdict_words(row["cost"], row["qaly"], words),
+            words.number(row["benefit"], -2),
+            words.probability(row["p"]),
+            words.span(row.rename(lambda key: key.removeprefix("adds_")), digits=-2),
+        ]
+        for name, row in frame.iterrows()
+    ]
+    whole = interval_frame((parts.benefit(scenario.case, wtp) * parts.share).sum("subgroup")).iloc[0]
+    rows.append([words("total"), words.percent(1.0), "", "", "", "", "", words.span(whole, digits=-2)])
+    keys = ("class", "share", "cost", "qaly", "icer", "benefit", "p", "adds")
+    header = [words(f"subgroup_columns.{key}") for key in keys]
+    caption = words("subgroup_caption", wtp=words.number(wtp))
+    return table(caption, header, rows, strong=[len(rows) - 1])
+
+
+def subgroup_chart(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> Picture:
+    """What each true class adds to the net monetary benefit of an average patient."""
+    plt, _ = plot()
+    frame = subgroup_frame(scenario, parts, wtp).iloc[::-1]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.46 * len(frame) + 1.5), layout="constrained")
+    means, places = frame["adds_mean"] / 1e3, np.arange(len(frame))
+    colours = [COLOURS["new"] if value > 0 else COLOURS["unplanned"] for value in means]
+    axis.barh(places, means, color=colours, height=0.62)
+    axis.hlines(places, frame["adds_lower"] / 1e3, frame["adds_upper"] / 1e3, color="black", linewidth=1.3)
+    axis.axvline(0, color="black", linewidth=0.9)
+    labels = [
+        f"{words.label(scenario.case.classes[str(name)].label)} ({words.percent(share, 1)})"
+        for name, share in frame["share"].items()
+    ]
+    axis.set_yticks(places, labels)
+    axis.set_xlabel(wrapped(words("subgroup_x", wtp=words.number(wtp)), 46))
+    numbered(axis.xaxis, words)
+    first, last = (words.label(scenario.case.classes[str(frame.index[place])].label) for place in (-1, 0))
+    title = words("subgroup_title", first=first, last=last)
+    headed(figure, title)
+    return picture(figure, words("subgroup_alt"))
+
+
+def _views_table(
+    scenario: Scenario,
+    views: Mapping[str, tuple[xr.DataArray, xr.DataArray]],
+    words: Words,
+    *,
+    caption: str,
+    first: str,
+) -> Html:
+    limits = thresholds(scenario)
+    rows = []
+    for label, value in views.items():
+        cost, qaly = (difference(scenario, values) for values in value)
+        rows.append(
+            [
+                label,
+                words.span(interval_frame(cost).iloc[0], digits=-2),
+                words.span(interval_frame(qaly).iloc[0], digits=3),
+                verdict_words(float(cost.mean()), float(qaly.mean()), words),
+                *(words.probability(float((wtp * qaly - cost > 0).mean())) for wtp in limits.values()),
+            ]
+        )
+    header = [first, *(words(f"cea_columns.{key}") for key in ("incremental_cost", "incremental_qaly", "icer"))]
+    header += [words("cea_columns.probability", wtp=words.number(wtp)) for wtp in limits.values()]
+    return table(caption, header, rows)
+
+
+def perspectives_table(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
+    """The result from the side of each set of payers."""
+    views = {words(f"perspectives.{name}"): parts.value(name) for name in PERSPECTIVES}
+    return _views_table(scenario, views, words, caption=words("perspective_caption"), first=words("perspective_first"))
+
+
+def perspectives_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
+    """Which perspectives add nothing, and what a wider one would need."""
+    same = [words(f"perspectives.{name}").lower() for name in parts.without_cost()]
+    units = sorted(set(parts.cost["unit"].to_numpy()))
+    sentences = [words("perspective_units", units=", ".join(words(f"payers.{unit}").lower() for unit in units))]
+    if same:
+        sentences.append(words("perspective_same", names=", ".join(same)))
+    if not {"employer", "social_insurance"} & set(units):
+        sentences.append(words("perspective_no_production"))
+    return note(*sentences)
+
+
+def attribution_table(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
+    """The result with all of the tests' cost, with their cash alone, and without them."""
+    views = {words(f"attributions.{name}"): parts.value(attribution=name) for name in ATTRIBUTIONS}
+    return _views_table(scenario, views, words, caption=words("attribution_caption"), first=words("attribution_first"))
+
+
+def _parameter_labels(scenario: Scenario, frame: pd.DataFrame, words: Words) -> list[str]:
+    labels = []
+    for name, assumed in frame["is_assumed"].items():
+        label = words.label(scenario.parameters[str(name)].record.label)
+        labels.append(wrapped(f"{label}\u00a0*" if assumed else label, 30))
+    return labels
+
+
+def tornado_chart(
+    scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words, *, wtp: float, most: int = 12
+) -> Picture:
+    """One-way sensitivity of the net monetary benefit around the means, widest first; assumptions and the expected benefit are marked."""
+    plt, _ = plot()
+    shown = frame.head(most).iloc[::-1]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(shown) + 1.8), layout="constrained")
+    for place, (_, row) in enumerate(shown.iterrows()):
+        base = row["base"] / 1e3
+        for end, colour in (("low", LOW), ("high", COLOURS["new"])):
+            axis.barh(place, row[end] / 1e3 - base, left=base, color=colour, height=0.7)
+    axis.axvline(shown["base"].iloc[0] / 1e3, color="black", linewidth=0.9)
+    axis.axvline(0, color="#b00020", linewidth=1.2, linestyle="--")
+    cost, qaly = increments(scenario, results)
+    axis.axvline(float((wtp * qaly - cost).mean()) / 1e3, color="black", linewidth=1.2, linestyle=":")
+    axis.set_yticks(range(len(shown)), _parameter_labels(scenario, shown, words), fontsize=9.5)
+    axis.set_xlabel(wrapped(words("tornado_x", wtp=words.number(wtp)), 40) + f"\n(* {words('tornado_assumption')})")
+    numbered(axis.xaxis, words)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in (LOW, COLOURS["new"])]
+    labels = [words("tornado_low"), words("tornado_high")]
+    figure.legend(handles, labels, loc="outside lower center", ncol=2, frameon=False)
+    first = words.label(scenario.parameters[str(frame.index[0])].record.label)
+    headed(figure, words("tornado_title", first=first))
+    return picture(figure, words("tornado_alt"))
+
+
+def importance_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, *, wtp: float, most: int = 12) -> Picture:
+    """The share of the variance of the net monetary benefit that each parameter accounts for by itself, largest first."""
+    plt, _ = plot()
+    shown = frame.head(most).iloc[::-1]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(shown) + 1.6), layout="constrained")
+    places, shares = np.arange(len(shown)), 100 * shown["share"].clip(lower=0)
+    axis.barh(places, shares, color=COLOURS["new"], height=0.66)
+    axis.errorbar(shares, places, xerr=196 * shown["se"], fmt="none", ecolor="black", elinewidth=1.1)
+    axis.set_xlim(left=0)
+    axis.set_yticks(places, _parameter_labels(scenario, shown, words), fontsize=9.5)
+    axis.set_xlabel(wrapped(words("importance_x", wtp=words.number(wtp)), 40) + f"\n(* {words('tornado_assumption')})")
+    numbered(axis.xaxis, words)
+    clear = frame.loc[stands_out(frame), "share"]
+    share = words.percent(min(1.0, float(clear.sum())))
+    title = words("importance_title" if len(clear) else "importance_title_none", share=share, count=len(clear))
+    headed(figure, title)
+    return picture(figure, words("importance_alt"))
+
+
+def map_chart(scenario: Scenario, surface: xr.DataArray, words: Words, *, wtp: float) -> Picture:
+    """Where in the plane of two parameters the new strategy is worth its price."""
+    from matplotlib.ticker import MaxNLocator
+
+    plt, _ = plot()
+    across, up = (str(dim) for dim in surface.dims)
+    thousands = surface.transpose(up, across) / 1e3
+    bound = max(1e-9, float(np.abs(thousands).max()))
+    figure, axis = plt.subplots(figsize=(WIDTH, 5.4), layout="constrained")
+    levels = MaxNLocator(14, symmetric=True).tick_values(-bound, bound)
+    filled = axis.contourf(surface[across], surface[up], thousands, levels=levels, cmap="RdBu")
+    if float(thousands.min()) < 0 < float(thousands.max()):
+        axis.contour(surface[across], surface[up], thousands, levels=[0], colors="black", linewidths=2.2)
+    bar = figure.colorbar(filled, ax=axis)
+    bar.set_label(wrapped(words("map_colour", wtp=words.number(wtp)), 40))
+    numbered(bar.ax.yaxis, words)
+    for name, set_label, ticks in ((across, axis.set_xlabel, axis.xaxis), (up, axis.set_ylabel, axis.yaxis)):
+        parameter = scenario.parameters[name]
+        set_label(wrapped(f"{words.label(parameter.record.label)} ({words.data(parameter.unit)})", 40))
+        numbered(ticks, words)
+    new = strategy_labels(scenario, words)[scenario.case.new]
+    share = float((thousands > 0).mean())
+    key = "map_title" if 0 < share < 1 else "map_title_always" if share else "map_title_never"
+    headed(figure, words(key, new=new, wtp=words.number(wtp)))
+    return picture(figure, words("map_alt"))

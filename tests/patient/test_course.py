@@ -1,0 +1,380 @@
+"""A small made-up case of moves between states: what the long run must do whatever the disease."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pmbudget.inputs.cases import Case
+from pmbudget.patient import markov_trace, simulate
+from pmbudget.patient.course import course
+from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.patient.tree import walk_pathway
+
+NAME = {"sv": "x", "en": "x"}
+VALUES = {
+    "one": 1.0,
+    "nothing": 0.0,
+    "half": 0.5,
+    "p_carrier": 0.2,
+    "se": 0.8,
+    "sp": 0.9,
+    "share_uncertain": 0.25,
+    "share_acted_on": 0.4,
+    "share_incidental": 0.1,
+    "qaly_incidental": 0.3,
+    "rate_event": 0.1,
+    "rate_late": 0.4,
+    "rate_population": 0.01,
+    "utility": 0.9,
+    "utility_event": 0.6,
+    "cost": 1000.0,
+    "relatives": 2.0,
+    "contacted": 0.7,
+    "accepts": 0.6,
+    "discount_rate_cost": 0.03,
+}
+YEARS = 10
+GENERATION = {"relatives": "relatives", "contacted": "contacted", "accepts": "accepts", "carriers": "half"}
+
+
+def small_case(**changed):
+    """One test, two classes, two strategies, three states; relatives of carriers in two generations."""
+    item = {"resource": "care", "price": ["cost"]}
+    given = {
+        "label": NAME,
+        "question": NAME,
+        "finding": NAME,
+        "action": NAME,
+        "evidence": "assumption",
+        "source": {"title": "Made up"},
+        "comparator": "untested",
+        "new": "tested",
+        "horizon_years": YEARS,
+        "eligible": {
+            "incident": "one",
+            "incident_year": 2024,
+            "shares": [],
+            "spread_by": "population",
+            "growth": "nothing",
+        },
+        "uptake": dict.fromkeys(
+            ("today", "university_gap", "deviation", "slope", "slope_deviation", "ceiling", "agreement_effect"), "half"
+        ),
+        "classes": {
+            "carrier": {"label": NAME, "prevalence": "p_carrier", "matched": "protected"},
+            "other": {"label": NAME, "prevalence": "else"},
+        },
+        "tests": {
+            "test": {
+                "label": NAME,
+                "targets": {"carrier": "se"},
+                "specificity": "sp",
+                "failure": "nothing",
+                "uncertain": {
+                    "share": "share_uncertain",
+                    "acted_on": "share_acted_on",
+                    "items": [{"resource": "workup"}],
+                },
+                "incidental": {
+                    "share": "share_incidental",
+                    "items": [{"resource": "follow_up"}],
+                    "qaly": [["qaly_incidental"]],
+                },
+                "items": [{"resource": "test"}],
+            },
+            "second": {
+                "label": NAME,
+                "targets": {"carrier": "se"},
+                "specificity": "sp",
+                "failure": "nothing",
+                "items": [{"resource": "test"}],
+            },
+        },
+        "strategies": {
+            "untested": {"label": NAME},
+            "tested": {"label": NAME, "tests": [{"test": "test", "offered": "one"}]},
+        },
+        "pathway": {"after_result": {}},
+        "relatives": {
+            "of": ["carrier"],
+            "generations": [GENERATION, GENERATION],
+            "test_items": [{"resource": "test_relative"}],
+        },
+        "states": {
+            "well": {"label": NAME, "utility": ["utility"]},
+            "ill": {"label": NAME, "utility": ["utility_event"]},
+            "dead": {"label": NAME},
+        },
+        "mortality": {"rate": "rate_population", "growth": "nothing"},
+        "cycles_per_year": 1,
+        "reference": "usual",
+        "mismatched": "usual",
+        "employer_add_on": "half",
+        "productive_hours": "one",
+        "managements": {
+            "usual": {
+                "label": NAME,
+                "moves": [{"from": "well", "to": "ill", "rate": ["rate_event"]}],
+                "items": [item | {"when": "ill", "every_days": 365.25}, item | {"resource": "event", "when": "on_ill"}],
+            },
+            "protected": {"label": NAME, "hazard_ratios": ["half"], "items": []},
+        },
+        "resources": {
+            name: {"label": NAME, "unit": "clinic", "kind": "care", "measure": "times"}
+            for name in ("care", "event", "test", "workup", "follow_up", "test_relative")
+        },
+        "transition": [],
+    }
+    return Case.model_validate({**given, **changed})
+
+
+def with_moves(*moves, **changed):
+    usual = {"label": NAME, "moves": moves, "items": []}
+    managements = {"usual": usual, "protected": {"label": NAME, "hazard_ratios": ["half"], "items": []}}
+    return small_case(managements=managements, **changed)
+
+
+def table(draws=3, **values):
+    return xr.Dataset({name: ("draw", np.full(draws, value)) for name, value in {**VALUES, **values}.items()})
+
+
+def usual_course(case, draws, management="usual"):
+    return course(draws, case, management, None, YEARS)
+
+
+def first(variable):
+    """The values of the first draw (and of carriers, where classes differ)."""
+    values = variable.isel({dim: 0 for dim in ("draw", "true_class") if dim in variable.dims})
+    return values.to_numpy()
+
+
+def test_moves_equal_the_chain_of_their_probabilities():
+    case, draws = small_case(), table(rate_population=0.0)
+    p = 1 - np.exp(-0.1)
+    well = (1 - p) ** np.arange(YEARS + 1)
+    found = usual_course(case, draws)
+    assert first(found.years["well", None]) == pytest.approx((well[1:] + well[:-1]) / 2)
+    assert first(found.entries["on_ill"]) == pytest.approx(well[:-1] * p)
+    assert first(found.entries["on_dead"]) == pytest.approx(np.zeros(YEARS))
+
+
+def test_competing_rates_share_those_who_leave_in_their_proportion():
+    found = usual_course(small_case(), table(rate_population=0.3))
+    leaving = 1 - np.exp(-0.4)
+    assert first(found.entries["on_ill"])[0] == pytest.approx(leaving * 0.1 / 0.4)
+    assert first(found.entries["on_dead"])[0] == pytest.approx(leaving * 0.3 / 0.4)
+
+
+def test_more_cycles_a_year_tend_to_the_exponential():
+    draws = table(rate_population=0.0)
+    exact = np.exp(-0.1 * np.arange(YEARS + 1))
+    lived = (exact[:-1] - exact[1:]) / 0.1
+    fine = usual_course(small_case(cycles_per_year=12), draws).years["well", None]
+    coarse = usual_course(small_case(), draws).years["well", None]
+    assert first(fine) == pytest.approx(lived, rel=1e-5)
+    assert abs(first(coarse) - lived).max() > 10 * abs(first(fine) - lived).max()
+
+
+def test_a_hazard_ratio_is_of_every_move_but_the_populations_deaths():
+    found = usual_course(small_case(), table(rate_population=0.3), "protected")
+    leaving = 1 - np.exp(-0.35)
+    assert first(found.entries["on_ill"])[0] == pytest.approx(leaving * 0.05 / 0.35)
+
+
+def test_a_move_holds_between_its_years_and_grows():
+    case = with_moves(
+        {"from": "well", "to": "ill", "rate": ["rate_event"], "from_year": 2, "until_year": 4, "growth": "half"}
+    )
+    entered = first(usual_course(case, table(rate_population=0.0)).entries["on_ill"])
+    p = 1 - np.exp(-0.1 * np.exp(0.5 * np.array([2.5, 3.5])))
+    assert entered == pytest.approx([0, 0, p[0], (1 - p[0]) * p[1], *[0] * 6])
+
+
+def test_a_tunnel_depends_on_time_in_the_state_and_not_on_the_calendar():
+    """All fall ill in year 4; the risk of death holds in the second year of illness alone."""
+    case = with_moves(
+        {"from": "well", "to": "ill", "rate": ["surely"], "from_year": 3, "until_year": 4},
+        {"from": "ill", "to": "dead", "rate": ["rate_late"], "in_state_from_year": 1, "in_state_until_year": 2},
+    )
+    found = usual_course(case, table(rate_population=0.0, surely=50.0))
+    assert first(found.entries["on_ill"]) == pytest.approx(np.eye(YEARS)[3], abs=1e-9)
+    assert first(found.entries["on_dead"]) == pytest.approx((1 - np.exp(-0.4)) * np.eye(YEARS)[5], abs=1e-9)
+
+
+def test_a_move_of_one_class_leaves_the_others_alone():
+    case = with_moves({"from": "well", "to": "ill", "rate": ["rate_event"], "classes": ["carrier"]})
+    entered = usual_course(case, table()).entries["on_ill"]
+    assert float(entered.isel(true_class=0).min()) > 0
+    assert float(abs(entered.isel(true_class=1)).max()) == 0
+
+
+def test_states_hold_all_patients_and_nobody_returns_from_death():
+    draws = table(rate_population=0.05)
+    found = occupancy_by_strategy(draws, small_case(cycles_per_year=4), horizon=YEARS)
+    assert found.sizes["cycle"] == 4 * YEARS + 1
+    assert found.sum("state").to_numpy() == pytest.approx(1)
+    assert float(found.sel(state="dead").diff("cycle").min()) > 0
+
+
+def test_the_pathway_and_the_long_run_are_one_model():
+    """Life years, QALYs and cost by hand for who is tested and treated and who is not."""
+    draws = table(rate_population=0.0, share_acted_on=0.0)
+    case = small_case(relatives=None)
+    found = simulate(draws, case, horizon=YEARS).isel(draw=0)
+    matched = 0.2 * 0.8
+    shares = {"untested": (1.0, 0.0), "tested": (1 - matched, matched)}
+    for strategy, (usual, protected) in shares.items():
+        qaly, ill, events = 0.0, 0.0, 0.0
+        for share, rate in ((usual, 0.1), (protected, 0.05)):
+            well = np.exp(-rate * np.arange(YEARS + 1))
+            years = ((well[1:] + well[:-1]) / 2).sum()
+            qaly += share * (0.9 * years + 0.6 * (YEARS - years))
+            ill += (YEARS - years) * (share if rate == 0.1 else 0)
+            events += (1 - well[-1]) * (share if rate == 0.1 else 0)
+        one = found.sel(strategy=strategy)
+        incidental = 0.1 * 0.3 if strategy == "tested" else 0.0
+        assert float(one["qaly"].sum()) == pytest.approx(qaly + incidental)
+        assert float(one["life_years"].sum()) == pytest.approx(YEARS)
+        assert float(one["cost"].sel(resource="care").sum()) == pytest.approx(1000 * ill)
+        assert float(one["activity"].sel(resource="event").sum()) == pytest.approx(events)
+
+
+def test_uncertain_and_incidental_findings_are_counted_and_worked_up():
+    found = simulate(table(), small_case(), horizon=2).isel(draw=0).sel(strategy="tested")
+    # Answers without a finding: 0.2 x 0.2 carriers missed and 0.8 x 0.9 others.
+    assert float(found["uncertain"]) == pytest.approx(0.25 * (0.04 + 0.72))
+    assert float(found["activity_once"].sel(resource="workup")) == pytest.approx(float(found["uncertain"]))
+    assert float(found["incidental"]) == pytest.approx(0.1)
+    assert float(found["activity_once"].sel(resource="follow_up")) == pytest.approx(0.1)
+
+
+def test_an_uncertain_variant_that_is_acted_on_is_treated_without_its_target():
+    case = small_case(mismatched="protected")
+    path = walk_pathway(table(), case, "tested")
+    protected = first(path.managements.isel(management=1).isel(true_class=[1]))
+    # Wrong positives 0.1, and 0.25 x 0.4 of the 0.9 who were rightly negative.
+    assert protected == pytest.approx(0.1 + 0.9 * 0.25 * 0.4)
+    assert path.managements.sum("management").to_numpy() == pytest.approx(1)
+
+
+def test_a_reflex_test_takes_away_what_it_does_not_confirm():
+    steps = [{"test": "test", "offered": "one"}, {"test": "second", "offered": "half", "confirms": "test"}]
+    strategies = {"untested": {"label": NAME}, "tested": {"label": NAME, "tests": steps}}
+    path = walk_pathway(table(share_uncertain=0.0), small_case(strategies=strategies), "tested")
+    carrier, other = (
+        {name: float(getattr(path, name).isel(true_class=place, draw=0)) for name in ("found", "positives")}
+        for place in (0, 1)
+    )
+    assert carrier["found"] == pytest.approx(0.8 * (1 - 0.5 * 0.2))
+    assert other["positives"] == pytest.approx(0.1 * (1 - 0.5 * 0.9))
+    assert float(path.performed["second"].isel(true_class=0, draw=0)) == pytest.approx(0.8 * 0.5)
+
+
+def test_after_a_positive_that_is_not_confirmed_the_search_goes_on():
+    steps = [
+        {"test": "test", "offered": "one"},
+        {"test": "second", "offered": "one", "confirms": "test"},
+        {"test": "second", "offered": "one"},
+    ]
+    strategies = {"untested": {"label": NAME}, "tested": {"label": NAME, "tests": steps}}
+    path = walk_pathway(table(share_uncertain=0.0), small_case(strategies=strategies), "tested")
+    confirmed = 0.8 * 0.8
+    assert float(path.found.isel(true_class=0, draw=0)) == pytest.approx(confirmed + (1 - confirmed) * 0.8)
+
+
+def test_a_reflex_test_of_a_later_test_is_refused():
+    steps = [{"test": "second", "offered": "one", "confirms": "test"}, {"test": "test", "offered": "one"}]
+    with pytest.raises(ValueError, match="no earlier step makes"):
+        small_case(strategies={"untested": {"label": NAME}, "tested": {"label": NAME, "tests": steps}})
+
+
+def test_relatives_are_reached_from_each_carrier_found_generation_by_generation():
+    draws = table()
+    found = simulate(draws, small_case(), horizon=2).isel(draw=0)
+    index = 0.2 * 0.8
+    tested_1 = index * 2 * 0.7 * 0.6
+    tested_2 = tested_1 * 0.5 * 2 * 0.7 * 0.6
+    one = found.sel(strategy="tested")
+    assert float(one["relatives_tested"]) == pytest.approx(tested_1 + tested_2)
+    assert float(one["relatives_found"]) == pytest.approx((tested_1 + tested_2) / 2)
+    assert float(one["activity_once"].sel(resource="test_relative")) == pytest.approx(tested_1 + tested_2)
+    assert float(found.sel(strategy="untested")["relatives_tested"]) == 0
+
+
+def test_carriers_among_relatives_live_the_course_of_being_found_or_not():
+    draws = table(rate_population=0.0, share_incidental=0.0, p_carrier=1.0, se=1.0)
+    generation = GENERATION | {"contacted": "one", "accepts": "one"}
+    relatives = {
+        "of": ["carrier"],
+        "generations": [generation],
+        "test_items": [],
+        "found": "protected",
+        "unfound": "usual",
+    }
+    found = simulate(draws, small_case(relatives=relatives), horizon=YEARS).isel(draw=0)
+    qaly = found["qaly"].sum("year_since_start").to_series()
+    # One relative in two is a carrier: each patient brings one more, who is found when the patient is.
+    alone = (
+        simulate(draws, small_case(relatives=None), horizon=YEARS)
+        .isel(draw=0)["qaly"]
+        .sum("year_since_start")
+        .to_series()
+    )
+    assert qaly.to_dict() == pytest.approx({name: 2 * value for name, value in alone.items()})
+    assert found["life_years"].sum("year_since_start").to_numpy() == pytest.approx(2 * YEARS)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "node"),
+    [
+        ("se", 1.2, "test positive with carrier"),
+        ("one", 1.3, "test offered"),
+        ("share_uncertain", -0.1, "test uncertain"),
+    ],
+)
+def test_a_probability_outside_0_1_names_strategy_node_and_draw(parameter, value, node):
+    draws = table()
+    draws[parameter] = ("draw", [VALUES[parameter], VALUES[parameter], value])
+    with pytest.raises(ValueError, match=f"strategy 'tested', node '{node}': probability {value} in draw 2"):
+        walk_pathway(draws, small_case(), "tested")
+
+
+def test_a_gain_at_the_start_counts_once():
+    managements = {
+        "usual": {"label": NAME, "moves": [{"from": "well", "to": "ill", "rate": ["nothing"]}], "items": []},
+        "protected": {"label": NAME, "items": [], "qaly_gain": [["half", "utility"]], "qaly_loss": [["p_carrier"]]},
+    }
+    draws = table(rate_population=0.0, share_incidental=0.0, share_acted_on=0.0)
+    qaly = simulate(draws, small_case(managements=managements, relatives=None), horizon=YEARS).isel(draw=0)["qaly"]
+    gained = (qaly.sel(strategy="tested") - qaly.sel(strategy="untested")).to_numpy()
+    assert gained == pytest.approx([0.16 * (0.45 - 0.2), *[0] * (YEARS - 1)])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"states": {"well": {"label": NAME, "utility": []}, "ill": {"label": NAME, "utility": []}}}, "is death"),
+        ({"real_world": "half"}, "real_world is of survival curves"),
+        ({"items_for_all": [{"resource": "care", "when": "on_progression"}]}, "items fall when on_progression"),
+        ({"relatives": {"of": ["nobody"], "generations": [GENERATION], "test_items": []}}, "relatives.of: 'nobody'"),
+    ],
+)
+def test_a_case_that_does_not_hang_together_is_refused(changed, said):
+    with pytest.raises(ValueError, match=said):
+        small_case(**changed)
+
+
+def test_draws_stay_apart():
+    draws = table()
+    draws["rate_event"] = ("draw", [0.1, 0.2, 0.3])
+    together = simulate(draws, small_case(), horizon=3)
+    alone = simulate(draws.isel(draw=[1]), small_case(), horizon=3)
+    xr.testing.assert_allclose(together.isel(draw=[1]), alone)
+
+
+def test_a_course_equals_the_public_trace():
+    draws = table(rate_population=0.0)
+    p = 1 - np.exp(-0.1)
+    trace = markov_trace([1, 0, 0], [[1 - p, p, 0], [0, 1, 0], [0, 0, 1]], YEARS)
+    found = occupancy_by_strategy(draws, small_case(), horizon=YEARS).sel(strategy="untested").isel(draw=0)
+    np.testing.assert_allclose(found, trace, rtol=1e-12)

@@ -1,0 +1,81 @@
+"""Figures of chapter 05 that can be checked by hand."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmbudget.reporting import programme, risk
+from pmbudget.reporting.frames import TAX_BASE
+from pmbudget.reporting.words import Words
+
+EN = Words("en")
+
+
+def cells(text):
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", text)[1:]
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+
+
+def test_the_worst_are_the_dearest_twentieth():
+    assert risk.worst_mean(np.arange(100.0)) == 97
+    assert risk.worst_mean(np.array([3.0, 1.0])) == 3
+
+
+def test_an_ore_is_a_ten_thousandth_of_the_region_s_tax_base(scenario, results):
+    frame = risk.region_money(scenario, results).set_index(["region", "year"])
+    row, region = frame.loc["09", 2028], scenario.regions.loc["09"]
+    base = scenario.parameters[TAX_BASE].distribution.mean * region["tax_capacity"]
+    assert row["tax_ore"] == pytest.approx(row["per_inhabitant"] / (base / 10_000))
+    assert row["mean"] == pytest.approx(row["per_inhabitant"] * region["population"])
+
+
+def test_regions_and_years_sum_to_the_regions_own_net_budget(scenario, results):
+    net = results.net_budget("today").sel(payer=["region", "clinic", "diagnostic_unit"])
+    national = float(net.drop_sel(region="00").sum(["region", "year", "payer"]).mean())
+    assert risk.region_money(scenario, results)["mean"].sum() == pytest.approx(national)
+
+
+def test_at_the_neutral_price_the_net_budget_is_nothing(scenario, results):
+    # A test that cost that much less would take away exactly the net budget, test by test.
+    years = slice(2026, 2030)
+    net = float(results.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
+    tests = results.patients.sel(strategy=scenario.case.new) + results.outside
+    more = (tests.sel(mix="new") - tests.sel(mix="today")).sel(year=years).sum(["region", "year"]).mean()
+    price = float(results.test_cost.sel(strategy=scenario.case.new).mean())
+    short = net / float(more) - price
+    assert EN.number(short) in risk.neutral_note(scenario, results, EN)
+    assert EN.number(float(more)) in risk.neutral_note(scenario, results, EN)
+
+
+def test_a_cap_above_every_draw_is_hardly_broken_and_one_below_all_surely(scenario, results):
+    high, low = (cells(risk.risk_table(scenario, results, EN, cap_msek=cap))[-1][3] for cap in (1e6, -1e6))
+    assert (high, low) == ("&lt; 1%", "&gt; 99%")
+
+
+def test_a_forecast_without_error_is_the_model_s(scenario, results):
+    exact = replace(results, volume_error=0 * results.volume_error + 1)
+    for row in cells(risk.forecast_table(scenario, exact, EN)):
+        assert row[1] == row[2]
+    assert any(row[1] != row[2] for row in cells(risk.forecast_table(scenario, results, EN)))
+
+
+def test_current_prices_exceed_constant_ones_by_the_index(scenario, results):
+    first = cells(risk.nominal_table(scenario, results, EN))[0]
+    real, nominal = (float(re.match(r"[\u2212\d.]+", cell)[0]) for cell in first[1:3])
+    assert nominal == pytest.approx(real * 1.02**2, abs=0.06)
+
+
+def test_a_lever_that_moves_nothing_says_so(scenario):
+    names = list(scenario.case.levers)
+    rows = [(name, "net", 0.0, 0.0, 0.0) for name in names[1:]] + [(names[0], "net", -2e6, -3e6, 1e6)]
+    effects = pd.DataFrame(rows, columns=["lever", "figure", "mean", "lower", "upper"]).set_index(["lever", "figure"])
+    found = cells(programme.lever_table(scenario, effects, EN))
+    assert found[0][2:] == ["Net budget, MSEK", "\u22122.00 (\u22123.00 to 1.00)"]
+    assert {row[2] for row in found[1:]} == {EN("lever_figures.nothing")}
+
+
+def test_without_a_gate_there_is_nothing_to_say_of_it(scenario, results):
+    assert programme.known_note(scenario, results, EN) == ""

@@ -1,0 +1,128 @@
+"""Chapter 03: every part in both languages, and nothing in print that means nothing."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pmbudget import sensitivity
+from pmbudget.evidence.crude import crude_posterior
+from pmbudget.reporting import worth, worth_certainty, worth_drivers
+from pmbudget.reporting.figures import _decimals
+from pmbudget.reporting.words import Words
+
+WTP = 1e6
+
+
+@pytest.fixture(scope="module")
+def decided(scenario, results):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sensitivity, "fit_evidence", crude_posterior)
+        influence = sensitivity.importance(scenario, results, wtp=WTP)
+        bars = sensitivity.tornado(scenario, wtp=WTP)
+        names = tuple(influence.index[:2])
+        surface = sensitivity.threshold_map(scenario, results, names, wtp=WTP, steps=3, few=4)
+    return influence, bars, surface
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_every_part_of_the_chapter_can_be_made(scenario, results, parts, decided, language):
+    words, (influence, bars, surface) = Words(language), decided
+    made = [
+        worth.worth_headline(scenario, results, parts, influence, words),
+        worth.worth_frame(scenario, words),
+        worth.worth_table(scenario, results, words),
+        worth.thresholds_table(scenario, results, words),
+        worth.severity_note(scenario, parts, words),
+        worth.pathway_table(scenario, results, words),
+        worth.resources_table(scenario, results, words),
+        worth.checklist_table(scenario, results, words),
+        worth_certainty.price_table(scenario, parts, words),
+        worth_drivers.subgroup_table(scenario, parts, words, wtp=WTP),
+        worth_drivers.perspectives_table(scenario, parts, words),
+        worth_drivers.perspectives_note(scenario, parts, words),
+        worth_drivers.attribution_table(scenario, parts, words),
+    ]
+    assert not [text for text in made if re.search(r"\bnan\b|[{}]", text)]
+    pictures = [
+        worth_certainty.plane_chart(scenario, results, words),
+        worth_certainty.acceptability_chart(scenario, results, words),
+        worth_certainty.price_chart(scenario, parts, words),
+        worth_drivers.subgroup_chart(scenario, parts, words, wtp=WTP),
+        worth_drivers.importance_chart(scenario, influence, words, wtp=WTP),
+        worth_drivers.tornado_chart(scenario, results, bars, words, wtp=WTP),
+        worth_drivers.map_chart(scenario, surface, words, wtp=WTP),
+    ]
+    assert all(picture.png.startswith(b"\x89PNG") and picture.alt and picture.width for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    ("cost", "qaly", "said"),
+    [
+        (1, 1, "more per patient.*more quality"),
+        (-1, 1, "less per patient.*more quality.*dominant"),
+        (1, -1, "more per patient.*fewer quality.*dominated"),
+        (-1, -1, "less per patient.*fewer quality.*saved per QALY lost"),
+    ],
+)
+def test_a_verdict_is_told_without_negative_ratios(scenario, results, parts, decided, cost, qaly, said):
+    base = results.cost.sel(strategy="sequential"), results.qaly.sel(strategy="sequential")
+    step = (results.cost["strategy"] == "panel").astype(float)
+    turned = replace(results, cost=base[0] + 1000 * cost * step, qaly=base[1] + 0.002 * qaly * step)
+    told = worth.worth_headline(scenario, turned, parts, decided[0], Words("en"))
+    first = re.search('class="first">(.*?)</p>', told).group(1)
+    assert re.search(said, first)
+    assert "\u2212" not in first
+    assert "SEK 500,000" in first or cost != qaly
+    table = worth.worth_table(scenario, turned, Words("en"))
+    assert not re.search(r"\u2212[\d,]{6,}", table)
+    assert worth_certainty.plane_chart(scenario, turned, Words("en")).png
+
+
+def test_a_ratio_has_three_digits_that_matter():
+    words = Words("en")
+    written = [worth.ratio_words(value, words) for value in (1_156_432.0, 98_765.4, 123.4, 0.01234, 0.0)]
+    assert written == ["1,160,000", "98,800", "123", "0.0123", "0"]
+
+
+def test_the_class_contributions_in_print_sum_to_the_last_row(scenario, parts):
+    frame = worth_drivers.subgroup_frame(scenario, parts, WTP)
+    whole = float((parts.benefit(scenario.case, WTP) * parts.share).sum("subgroup").mean())
+    assert frame["adds_mean"].sum() == pytest.approx(whole)
+    assert frame["share"].sum() == pytest.approx(1)
+
+
+def test_a_price_that_is_never_worth_paying_is_told_so(scenario, parts):
+    dearer = parts.cost + 1e6 * (parts.cost["strategy"] == "panel")
+    table = worth_certainty.price_table(scenario, replace(parts, cost=dearer), Words("en"))
+    assert table.count("not even free") == 4
+    assert worth_certainty.price_chart(scenario, replace(parts, cost=dearer), Words("en")).png
+
+
+def test_at_the_even_price_the_new_strategy_is_worth_it_in_half_of_the_draws(scenario, parts):
+    price = float(worth_certainty.price_at(scenario, parts, WTP))
+    cost, qaly = (worth.difference(scenario, values) for values in parts.value())
+    now = parts.tests.sum("resource").sel(strategy="panel")
+    share = float((WTP * qaly - (cost - now + price) >= 0).mean())
+    assert share == pytest.approx(0.5, abs=1e-9)
+
+
+def test_a_case_that_says_nothing_of_the_population_says_so_in_print(scenario, parts):
+    case = scenario.case.model_copy(update={"utility_population": None})
+    assert "cannot be computed" in worth.severity_note(replace(scenario, case=case), parts, Words("en"))
+
+
+def test_few_draws_single_out_no_parameter(scenario, results, parts, decided):
+    noise = decided[0].assign(share=0.01, se=0.05)
+    told = worth.worth_headline(scenario, results, parts, noise, Words("en"))
+    assert Words("en")("headline_no_parameter") in told
+    assert worth_drivers.importance_chart(scenario, noise, Words("en"), wtp=WTP).png
+
+
+@pytest.mark.parametrize(
+    ("ticks", "decimals"),
+    [([0, 2.5, 5], 1), ([-0.025, 0, 0.025], 3), ([0, 500, 1000], 0), ([0.1 + 0.2, 0.6], 1), ([], 0)],
+)
+def test_ticks_have_the_decimals_that_tell_them_apart(ticks, decimals):
+    assert _decimals(np.array(ticks)) == decimals
