@@ -19,7 +19,7 @@ from scipy import special
 
 from pmbudget.evidence import models, survival, uptake
 from pmbudget.evidence.blocks import PRIORS, Block
-from pmbudget.evidence.random_effects import sampling_variance
+from pmbudget.evidence.random_effects import crude_effects, how_centred
 from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.studies import ROWS
 
@@ -51,9 +51,10 @@ def _univariate(kind: str, rng: np.random.Generator, data: Callable[[np.ndarray]
     mean, sd, spread = PRIORS[kind]
     mu, tau = rng.normal(mean, sd), abs(rng.normal(0, spread))
     columns = data(mu + tau * rng.standard_normal(STUDIES))
-    known = spread**2 / (spread**2 + sampling_variance(kind, columns))
     given = {f"{kind}_{name}": column for name, column in columns.items()}
-    return {f"{kind}_mu": mu, f"{kind}_tau": tau}, given | {f"{kind}_centred": known**12}
+    return {f"{kind}_mu": mu, f"{kind}_tau": tau}, given | {
+        f"{kind}_centred": how_centred(*crude_effects(kind, columns), spread)
+    }
 
 
 def _proportion(rng: np.random.Generator) -> Simulated:

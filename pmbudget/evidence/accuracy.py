@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.blocks import Block, flat, off_link
+from pmbudget.evidence.random_effects import how_centred, partly_centred
 
 PARTS = ("sensitivity", "specificity")
 SPECTRUM_SPREAD = 0.3
@@ -28,6 +29,17 @@ def spectrum(block: Block) -> np.ndarray:
     sick, well = block.column("tp") + block.column("fn"), block.column("fp") + block.column("tn")
     # Half a person keeps a study finite that has none with the condition, or none without.
     return np.log((sick + 0.5) / (well + 0.5)) - np.log(block.how.spectrum / (1 - block.how.spectrum))
+
+
+def centred_as(block: Block, prior: np.ndarray) -> np.ndarray:
+    """How far to centre each study's logit sensitivity and logit specificity: (study, part)."""
+    weights = np.array([weight for _, weight in block.counted])
+    cells = [("tp", "fn"), ("tn", "fp")]
+    found = []
+    for number, (right, wrong) in enumerate(cells):
+        hits, misses = block.column(right) + 0.5, block.column(wrong) + 0.5
+        found.append(how_centred(np.log(hits / misses), (1 / hits + 1 / misses) / weights, prior[number, 2]))
+    return np.stack(found, axis=1)
 
 
 def add_accuracy(blocks: Sequence[Block]) -> None:
@@ -56,9 +68,15 @@ def add_accuracy(blocks: Sequence[Block]) -> None:
     mu = pm.Normal("accuracy_mu", priors[..., 0], priors[..., 1], dims=shape)
     tau = pm.HalfNormal("accuracy_tau", priors[..., 2], dims=shape)
     rho = pm.Uniform("accuracy_rho", -1, 1, dims="accuracy_block")
-    setting = pm.Normal("accuracy_setting", 0, 1, dims=("accuracy_study", "accuracy_part"))
-    second = rho[which] * setting[:, 0] + pm.math.sqrt(1 - rho[which] ** 2) * setting[:, 1]
-    theta = mu[which] + tau[which] * pm.math.stack([setting[:, 0], second], axis=1)
+    centring = np.concatenate([centred_as(block, prior) for block, prior in zip(blocks, priors, strict=True)])
+    centred = pm.Data("accuracy_centred", centring, dims=("accuracy_study", "accuracy_part"))
+    mean, sd = mu[which], tau[which]
+    first = partly_centred("accuracy_sensitive", mean[:, 0], sd[:, 0], centred[:, 0], dims="accuracy_study")
+    # What the specificity is expected to be where the sensitivity is what it is.
+    given = mean[:, 1] + rho[which] * sd[:, 1] * (first - mean[:, 0]) / sd[:, 0]
+    left = sd[:, 1] * pm.math.sqrt(1 - rho[which] ** 2)
+    second = partly_centred("accuracy_specific", given, left, centred[:, 1], dims="accuracy_study")
+    theta = pm.math.stack([first, second], axis=1)
     if any(block.how.spectrum is not None for block in blocks):
         distance = pm.Data("accuracy_distance", np.concatenate([spectrum(b) for b in blocks]), dims="accuracy_study")
         slope = pm.Normal("accuracy_slope", 0, SPECTRUM_SPREAD, dims=shape)

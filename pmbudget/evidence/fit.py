@@ -20,7 +20,7 @@ from pmbudget.vocabulary import POSTERIOR_DRAWS
 
 LARGEST_R_HAT = 1.01
 SMALLEST_ESS = 400
-SAMPLER: dict[str, Any] = {"tune": 1000, "target_accept": 0.995}
+SAMPLER: dict[str, Any] = {"tune": 1000, "target_accept": 0.99}
 THINNING = 2
 """Of how many draws one is kept: sampling costs seconds, and the draws kept are closer to independent."""
 

@@ -6,11 +6,13 @@ log p_u and log q_u normal over units (Bass, Management Science 1969;15:215).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.blocks import Block, flat
+from pmbudget.evidence.random_effects import how_centred, partly_centred
 from pmbudget.inputs.regions import CODES
 
 LEVEL_PRIOR, LEVEL_SPREAD = (0.0, 2.0), 1.0
@@ -19,6 +21,7 @@ between Swedish regions).
 """
 SLOPE_PRIOR, SLOPE_SPREAD = (-1.8, 0.7), 0.5
 """Log of the slope: 95 % between 0.04 and 0.67 logits a year; its spread between units, half-normal."""
+MIDDLE_CEILING = 0.9
 CEILING_PRIOR = (9.0, 1.0)
 """Beta prior of the ceiling: 95 % between 66 % and 99.7 %."""
 BASS_PRIORS = {"innovation": (-4.0, 1.0), "imitation": (-1.0, 0.7)}
@@ -49,11 +52,17 @@ def add_uptake(block: Block) -> None:
     weight = pm.Data(f"{name}.weight", np.array([weight for _, weight in block.counted]))
     ceiling = pm.Beta(f"{name}.ceiling", *CEILING_PRIOR)
 
-    def by_unit(part: str, prior: tuple[float, float], spread: float) -> object:
+    levels, slopes = (how_centred(*crude, LEVEL_SPREAD) for crude in crude_curves(block, which, len(names)))
+    # A higher ceiling takes lower levels to the same uptake: moving both at once spares the sampler a narrow ridge.
+    reached = np.minimum(0.9, _share(block, which, len(names)) / MIDDLE_CEILING)
+    shift = (np.log(MIDDLE_CEILING) - pm.math.log(ceiling)) / (1 - reached)
+
+    def by_unit(part: str, prior: tuple[float, float], spread: float) -> Any:
         mean = pm.Normal(f"{name}.{part}.mean", *prior)
         sd = pm.HalfNormal(f"{name}.{part}.sd", spread)
-        # Centred: with hundreds of persons a year each unit's own curve is well known.
-        return pm.Normal(f"{name}.{part}", mean, sd, dims=f"{name}.unit")
+        at, centred = (shift, levels) if part == "level" else (0.0, slopes)
+        own = partly_centred(f"{name}.{part}.free", mean, sd, centred, dims=f"{name}.unit", shift=at)
+        return pm.Deterministic(f"{name}.{part}", own, dims=f"{name}.unit")
 
     if block.how.curve == "bass":
         p = pm.math.exp(by_unit("innovation", BASS_PRIORS["innovation"], SLOPE_SPREAD))[which]
@@ -65,6 +74,29 @@ def add_uptake(block: Block) -> None:
         slope = by_unit("slope", SLOPE_PRIOR, SLOPE_SPREAD)
         share = ceiling * pm.math.sigmoid(level[which] + pm.math.exp(slope[which]) * (when - middle(block)))
     pm.Potential(f"{name}.likelihood", (weight * pm.logp(pm.Binomial.dist(n=eligible, p=share), users)).sum())
+
+
+def _share(block: Block, which: np.ndarray, units: int) -> np.ndarray:
+    users, eligible = (np.bincount(which, block.column(name), units) for name in ("numerator", "denominator"))
+    return (users + 0.5) / (eligible + 1)
+
+
+def crude_curves(
+    block: Block, which: np.ndarray, units: int
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Level and log slope of each unit by least squares on the logit, with their variances: how the sampler should
+    move, not what it finds.
+    """
+    total = block.column("denominator")
+    share = np.minimum((block.column("numerator") + 0.5) / (total + 1) / MIDDLE_CEILING, 0.99)
+    time, told = block.column("when") - middle(block), total * share * (1 - share)
+    logit = np.log(share / (1 - share))
+    weight = np.bincount(which, told, units)
+    mean_time, level = (np.bincount(which, told * values, units) / weight for values in (time, logit))
+    apart = time - mean_time[which]
+    spread = np.bincount(which, told * apart**2, units) + 1e-9
+    slope = np.maximum(np.bincount(which, told * apart * logit, units) / spread, 0.02)
+    return (level, 1 / weight), (np.log(slope), 1 / (spread * slope**2))
 
 
 def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -70,7 +70,7 @@ def simulated_uptake():
     """Six regions over eight years: slope 0.4 a year, level 0 in 2020, ceiling 0.9."""
     rng = np.random.default_rng(5)
     rows = []
-    for unit in ("01", "03", "04", "05", "06", "07"):
+    for unit in ("01", "03", "04", "05", "06"):
         level, slope = 0.3 * rng.standard_normal(), 0.4 * np.exp(0.1 * rng.standard_normal())
         for year in range(2016, 2024):
             share = 0.9 * special.expit(level + slope * (year - 2019.5))
@@ -79,7 +79,8 @@ def simulated_uptake():
 
 
 def costs(rng, mean=5000.0, cv=0.8, n=80):
-    samples = [rng.gamma(1 / cv**2, mean * cv**2, n) for _ in range(5)]
+    means = mean * np.exp(0.2 * rng.standard_normal(5))
+    samples = [rng.gamma(1 / cv**2, one * cv**2, n) for one in means]
     return [{"mean": float(s.mean()), "sd": float(s.std(ddof=1)), "n": n} for s in samples]
 
 
