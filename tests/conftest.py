@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pmbudget.breakdown import broken_down_draws
-from pmbudget.evidence.draws import crude_posterior, draw_parameters
+from pmbudget.evidence.crude import crude_posterior
+from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
 from pmbudget.road import evaluate_draws
 

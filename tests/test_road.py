@@ -6,7 +6,7 @@ import xarray as xr
 
 from pmbudget import road
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.draws import crude_posterior
+from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.road import WITH_DRAWS, evaluate, evaluate_draws

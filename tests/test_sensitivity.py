@@ -5,7 +5,7 @@ import pytest
 
 from pmbudget import sensitivity
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.draws import crude_posterior
+from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs.prices import currency_of
 from pmbudget.road import evaluate_draws, walk
 from pmbudget.sensitivity import assumption_shares, budget_tornado, importance, threshold_map, tornado

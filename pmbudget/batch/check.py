@@ -5,7 +5,8 @@ from pathlib import Path
 from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault, InputError
-from pmbudget.evidence.draws import ReadDraws, crude_posterior, draw_parameters
+from pmbudget.evidence.crude import crude_posterior
+from pmbudget.evidence.draws import ReadDraws, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import Agreement
 from pmbudget.inputs.cases import read_case
@@ -50,7 +51,10 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no two-draw evaluation touched, over all scenarios, each once more with all its levers on."""
+    """Parameters that no two-draw evaluation touched, over all scenarios, each once more with all its levers on.
+
+    Those of the context are not there to be read.
+    """
     read: set[str] = {*NORMS, TAX_BASE, *GRANT_BEHAVIOUR}
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
@@ -70,5 +74,5 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
     return [
         Fault(parameter.file, name, "no evaluation reads it", "use it in case.yaml, or remove it", line=parameter.line)
         for name, parameter in known.items()
-        if name not in read
+        if name not in read and not parameter.record.context
     ]

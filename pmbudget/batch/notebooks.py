@@ -24,7 +24,7 @@ class Chapter:
 
 
 CHAPTERS = (
-    Chapter("01_evidence", PATIENT, 0),
+    Chapter("01_evidence", (*PATIENT, "findings"), 0),
     Chapter("02_patient_pathway", PATIENT, 1),
     Chapter("03_cost_effectiveness", PATIENT, 1),
     Chapter("04_implementation", EVERYTHING, 1),

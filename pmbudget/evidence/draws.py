@@ -1,6 +1,5 @@
 """One joint table of draws: posterior rows for what is learnt, seeded generators for the rest."""
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -8,23 +7,11 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.errors import EvidenceError
-from pmbudget.evidence.fit import Posterior, learnt
-from pmbudget.evidence.models import pooled_studies
+from pmbudget.evidence.blocks import learnt
+from pmbudget.evidence.fit import Posterior
+from pmbudget.evidence.generators import generator, in_blocks
 from pmbudget.inputs.parameters import Parameter, ParameterSet
 from pmbudget.inputs.regions import CODES
-from pmbudget.vocabulary import BLOCK
-
-
-def generator(seed: int, name: str, block: int) -> np.random.Generator:
-    """The generator of one quantity in one block: adding a parameter never changes another's draws."""
-    word = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
-    return np.random.default_rng([seed, word, block])
-
-
-def in_blocks(n: int, seed: int, name: str, draw: Callable[[np.random.Generator, int], np.ndarray]) -> np.ndarray:
-    """``n`` draws along the first axis, each block of them drawn whole, so that n = 200 is the start of n = 4,000."""
-    blocks = [draw(generator(seed, name, block), BLOCK) for block in range(-(-n // BLOCK))]
-    return np.concatenate(blocks)[:n]
 
 
 def draw_parameters(
@@ -35,8 +22,8 @@ def draw_parameters(
     Returns
     -------
     Dataset
-        One variable per parameter over ``draw`` (and ``region`` where the parameter is one per region); a parameter that is known exactly
-        has no ``draw``. ``attrs["unit"]`` states the unit.
+        One variable per parameter over ``draw`` (and ``region`` where the parameter is one per region); a parameter
+        that is known exactly has no ``draw``. ``attrs["unit"]`` states the unit.
 
     Raises
     ------
@@ -59,8 +46,10 @@ def _table(parameters: ParameterSet, posterior: Posterior | None, n: int, seed_o
     if wanted:
         values |= _posterior_rows(wanted, posterior, n, seed_of)
     for name, parameter in parameters.items():
-        if not parameter.is_learnt:
-            values[name] = _drawn(parameter, n, seed_of(name))
+        values[name] = values[name] * parameter.factor if parameter.is_learnt else _drawn(parameter, n, seed_of(name))
+    for parameter in learnt(parameters):
+        if parameter.learning.over is not None:
+            values[parameter.name] = values[parameter.name] / values[parameter.learning.over]
     for name, parameter in parameters.items():
         if parameter.rate is not None:
             rate = values[parameter.rate]
@@ -104,17 +93,6 @@ def _posterior_rows(
     # The same rows for all parameters of one seed: what the posterior knows jointly stays joint.
     rows = {name: generator(seed_of(name), "posterior", 0).permutation(held)[:n] for name in names}
     return {name: posterior.draws[name].to_numpy()[rows[name]] for name in names}
-
-
-def crude_posterior(parameters: ParameterSet, rows: int = 4000) -> Posterior:
-    """Each learnt parameter at its crude weighted proportion, without any uncertainty: to check files, never to report."""
-    draws = {}
-    for parameter in learnt(parameters):
-        studies = pooled_studies(parameter)
-        events = sum(weight * study.numerator for study, weight in studies)
-        total = sum(weight * study.denominator for study, weight in studies)
-        draws[parameter.name] = ("draw", np.full(rows, events / total))
-    return Posterior(xr.Dataset(draws), xr.Dataset(), None, "crude")  # type: ignore[arg-type]
 
 
 class ReadDraws(Mapping[str, xr.DataArray]):

@@ -1,13 +1,7 @@
 """Fit once, gate, cache by content: a scenario never fits, it loads."""
 
-import hashlib
-import json
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache as remembered
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +10,28 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.errors import EvidenceError
+from pmbudget.evidence import cache as kept
 from pmbudget.evidence import models
+from pmbudget.evidence.blocks import Block, blocks_of, learnt
+from pmbudget.evidence.generators import generator
 from pmbudget.inputs.files import project_folder
-from pmbudget.inputs.parameters import Parameter, ParameterSet
+from pmbudget.inputs.parameters import ParameterSet
 from pmbudget.vocabulary import POSTERIOR_DRAWS
 
 LARGEST_R_HAT = 1.01
 SMALLEST_ESS = 400
+SAMPLER: dict[str, Any] = {"tune": 1000, "target_accept": 0.99}
+THINNING = 2
+"""Of how many draws one is kept: sampling costs seconds, and the draws kept are closer to independent."""
 
 
 @dataclass(frozen=True)
 class Posterior:
     """What the data say of the learnt parameters.
 
-    ``draws`` has one variable per parameter over ``draw``, chains one after the other; ``fitted`` the whole posterior group (chain, draw);
-    ``diagnostics`` r_hat and effective sample sizes by parameter; ``key`` the content hash that a manifest states.
+    ``draws`` has one variable per parameter over ``draw`` (and ``region``), chains one after the other; ``fitted``
+    the whole posterior group (chain, draw) on the link scales; ``diagnostics`` the worst r_hat and effective sample
+    sizes by parameter; ``key`` the content hash that a manifest states.
     """
 
     draws: xr.Dataset
@@ -39,22 +40,13 @@ class Posterior:
     key: str
 
 
-def learnt(parameters: ParameterSet) -> list[Parameter]:
-    """The parameters that come from a posterior."""
-    return [parameter for parameter in parameters.values() if parameter.is_learnt]
-
-
 def evidence_key(
     parameters: ParameterSet, *, draws: int = POSTERIOR_DRAWS[0], chains: int = POSTERIOR_DRAWS[1], seed: int = 1
 ) -> str:
     """Content hash of data, model and settings: what the cached posterior is filed under."""
-    data = {
-        parameter.name: [(study.model_dump(mode="json"), weight) for study, weight in models.pooled_studies(parameter)]
-        for parameter in learnt(parameters)
-    }
-    content = json.dumps([data, draws, chains, seed, version("pymc")], sort_keys=True)
-    source = Path(models.__file__).read_text("utf-8")
-    return hashlib.sha256((content + source).encode()).hexdigest()[:16]
+    return kept.content_key(
+        blocks_of(learnt(parameters)), draws=draws, chains=chains, seed=seed, sampler=[SAMPLER, THINNING]
+    )
 
 
 def fit_evidence(
@@ -68,66 +60,88 @@ def fit_evidence(
 ) -> Posterior:
     """The posterior of every parameter that has studies, fitted or loaded.
 
-    A cached posterior is used when its file is whole (its SHA-256 is the one in its manifest) and its key is that of the data, the model
-    and the settings; otherwise it is fitted anew, in PyMC with nutpie where that is installed.
+    A cached posterior is used when its file is whole (its SHA-256 is the one in its manifest) and its key is that of
+    the data, the model and the settings; otherwise it is fitted anew, in PyMC with nutpie where that is installed.
 
     Raises
     ------
     EvidenceError
-        A parameter's r_hat is above 1.01 or its effective sample size below 400, or there were divergences; all are named.
+        A parameter's r_hat is above 1.01 or its effective sample size below 400, or there were divergences; all are
+        named.
     """
     key = evidence_key(parameters, draws=draws, chains=chains, seed=seed)
+    blocks = blocks_of(learnt(parameters))
+    if not blocks:
+        return Posterior(xr.Dataset(), xr.Dataset(), pd.DataFrame(), key)
     folder = project_folder(cache)
-    found = _load(folder, key)
-    if found is not None or not learnt(parameters):
-        return found or Posterior(xr.Dataset(), xr.Dataset(), pd.DataFrame(), key)
-    fitted, divergences = _sample(learnt(parameters), draws, chains, seed, progress)
-    _gate(fitted, divergences)
-    _store(folder, key, fitted)
-    return _posterior(fitted, key)
+    found = kept.load(folder, key)
+    if found is None:
+        fitted, divergences = _sample(blocks, draws, chains, seed, progress)
+        diagnostics = diagnosed(blocks, fitted)
+        _gate(diagnostics, divergences)
+        found = models.with_family_weights(blocks, fitted), diagnostics
+        kept.store(folder, key, *found)
+    fitted, diagnostics = found
+    drawn = models.predicted(blocks, fitted, lambda name: generator(seed, f"new setting of {name}", 0))
+    return Posterior(drawn, fitted, diagnostics, key)
 
 
-def _sample(parameters: list[Parameter], draws: int, chains: int, seed: int, progress: bool) -> tuple[xr.Dataset, int]:
+def _sample(blocks: Sequence[Block], draws: int, chains: int, seed: int, progress: bool) -> tuple[xr.Dataset, int]:
     import pymc as pm
 
-    with models.proportion_model(parameters):
+    with models.case_model(blocks):
         tree = pm.sample(
-            draws,
-            tune=1500,
+            draws * THINNING,
             chains=chains,
             random_seed=seed,
-            target_accept=0.995,
             progressbar=progress,
             quiet=not progress,
+            compute_convergence_checks=False,
+            **SAMPLER,
         )
-    return tree["posterior"].to_dataset(), int(tree["sample_stats"]["diverging"].sum())
+    fitted = tree["posterior"].to_dataset().isel(draw=slice(None, None, THINNING))
+    return fitted.assign_coords(draw=range(draws)), int(tree["sample_stats"]["diverging"].sum())
 
 
-def _diagnostics(fitted: xr.Dataset) -> pd.DataFrame:
+def diagnosed(blocks: Sequence[Block], fitted: xr.Dataset) -> pd.DataFrame:
+    """The worst r_hat, bulk and tail effective sample sizes of what each parameter is drawn from, and which variable
+    has them.
+    """
+    rows = {}
+    for block in blocks:
+        held = models.variables(block, fitted)
+        found = pd.DataFrame.from_dict({name: _worst(values) for name, values in held.items()}, orient="index")
+        # A chain that never moved has no r_hat: not a number counts as the worst.
+        row = {
+            "r_hat": np.max(found["r_hat"].to_numpy()),
+            "ess_bulk": np.min(found["ess_bulk"].to_numpy()),
+            "ess_tail": np.min(found["ess_tail"].to_numpy()),
+            "unsound": ", ".join(str(name) for name in found.index[_unsound(found)]),
+        }
+        rows |= {parameter.name: row for parameter in block.parameters}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
+
+
+def _worst(values: xr.DataArray) -> dict[str, float]:
     import arviz as az
 
-    used = fitted[["predicted"]]
-    columns = {
-        "r_hat": az.rhat(used)["predicted"],
-        "ess_bulk": az.ess(used, method="bulk")["predicted"],
-        "ess_tail": az.ess(used, method="tail")["predicted"],
+    bare = values.drop_vars([name for name in values.coords if name not in ("chain", "draw")])
+    return {
+        "r_hat": float(np.max(az.rhat(bare).to_numpy())),
+        "ess_bulk": float(np.min(az.ess(bare, method="bulk").to_numpy())),
+        "ess_tail": float(np.min(az.ess(bare, method="tail").to_numpy())),
     }
-    return pd.DataFrame(
-        {name: np.asarray(values) for name, values in columns.items()},
-        index=pd.Index(fitted["parameter"].to_numpy().astype(str), name="parameter"),
-    )
 
 
-def _gate(fitted: xr.Dataset, divergences: int) -> None:
-    found = _diagnostics(fitted)
-    bad = found[
-        (found["r_hat"] > LARGEST_R_HAT)
-        | (found[["ess_bulk", "ess_tail"]].min(axis=1) < SMALLEST_ESS)
-        | found.isna().any(axis=1)
-    ]
+def _unsound(found: pd.DataFrame) -> pd.Series:
+    smallest = found[["ess_bulk", "ess_tail"]].min(axis=1)
+    return (found["r_hat"] > LARGEST_R_HAT) | (smallest < SMALLEST_ESS) | found.isna().any(axis=1)
+
+
+def _gate(found: pd.DataFrame, divergences: int) -> None:
     problems = [
-        f"{name}: r_hat {row.r_hat:.3f}, bulk ESS {row.ess_bulk:.0f}, tail ESS {row.ess_tail:.0f}"
-        for name, row in bad.iterrows()
+        f"{name} ({row.unsound}): r_hat {row.r_hat:.3f}, bulk ESS {row.ess_bulk:.0f}, tail ESS {row.ess_tail:.0f}"
+        for name, row in found[found["unsound"] != ""].iterrows()
     ]
     if divergences:
         problems.append(f"{divergences} divergences in {', '.join(found.index)}")
@@ -137,50 +151,3 @@ def _gate(fitted: xr.Dataset, divergences: int) -> None:
             + "\n  ".join(problems)
             + "\nRemedy: fit with more draws, or look at the studies of these parameters"
         )
-
-
-def _posterior(fitted: xr.Dataset, key: str) -> Posterior:
-    flat = fitted["predicted"].stack(row=("chain", "draw"))
-    names = [str(name) for name in fitted["parameter"].to_numpy()]
-    draws = xr.Dataset({name: ("draw", flat.sel(parameter=name).to_numpy()) for name in names})
-    return Posterior(draws, fitted, _diagnostics(fitted), key)
-
-
-def _files(folder: Path, key: str) -> tuple[Path, Path]:
-    return folder / f"{key}.nc", folder / f"{key}.json"
-
-
-def _store(folder: Path, key: str, fitted: xr.Dataset) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    data, manifest = _files(folder, key)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        whole = Path(scratch) / data.name
-        fitted.assign_attrs(key=key).to_netcdf(whole, engine="h5netcdf")
-        stated = {
-            "key": key,
-            "sha256": hashlib.sha256(whole.read_bytes()).hexdigest(),
-            "parameters": [str(name) for name in fitted["parameter"].to_numpy()],
-            "versions": {name: version(name) for name in ("pymc", "arviz", "numpy")},
-        }
-        (Path(scratch) / manifest.name).write_text(json.dumps(stated, indent=2), "utf-8")
-        os.replace(whole, data)
-        os.replace(Path(scratch) / manifest.name, manifest)
-
-
-def _load(folder: Path, key: str) -> Posterior | None:
-    """The cached posterior if it is whole and ours, else None."""
-    data, manifest = _files(folder, key)
-    try:
-        stated: Mapping[str, Any] = json.loads(manifest.read_text("utf-8"))
-        whole = stated["key"] == key and hashlib.sha256(data.read_bytes()).hexdigest() == stated["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if not whole:
-        return None
-    return _opened(data, key, stated["sha256"])
-
-
-@remembered
-def _opened(data: Path, key: str, sha256: str) -> Posterior:
-    with xr.open_dataset(data, engine="h5netcdf") as stored:
-        return _posterior(stored.load(), key)

@@ -1,53 +1,97 @@
-"""One PyMC model per case, so that everything that is learnt shares one posterior.
+"""One PyMC model per case, so that everything that is learnt shares one posterior, and what it predicts for the
+parameters.
 
-Proportions (yield, prevalence, failure) are pooled with a random effect per study: y_i ~ Bin(n_i, p_i),
-logit p_i = mu + tau z_i. What the case uses is the prediction for a new setting, logit⁻¹(mu + tau z_new), not the mean of the settings
-already studied: Sweden is one more setting. A borrowed study counts with its likelihood to the power ``borrow`` (power prior).
+The model holds what data can inform; what a parameter gets is drawn forward from it: the random effect of a new
+setting, not the mean of those studied (the setting of the decision is one more), the family of a curve, a region
+without data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from pmbudget.inputs.parameters import Parameter, Study
-
-PRIOR_MU = (-2.5, 1.5)
-"""Mean and SD of the prior of mu on the logit scale: 95 % between 0.4 % and 61 %."""
-PRIOR_TAU = 0.3
-"""Scale of the half-normal prior of the spread between settings on the logit scale, 95 % below 0.59: the spread that was seen between
-Swedish regions for glucose sensors (0.59) is its upper end, that between Dutch regions for lung cancer testing (0.34) its middle."""
+from pmbudget.evidence import accuracy, random_effects, survival, uptake
+from pmbudget.evidence.blocks import Block, of_model
+from pmbudget.inputs.parameters import Parameter
+from pmbudget.inputs.regions import CODES
 
 
-def pooled_studies(parameter: Parameter) -> list[tuple[Study, float]]:
-    """The studies that inform a parameter, each with the weight of its likelihood."""
-    borrow = parameter.record.distribution.borrow
-    weights = {"pool": 1.0, "borrow": 1.0 if borrow is None else borrow}
-    return [(study, weights[study.use]) for study in parameter.studies if weights.get(study.use, 0) > 0]
-
-
-def proportion_model(parameters: Sequence[Parameter]) -> Any:
-    """The ``pm.Model`` of every parameter that is learnt from counts; the deterministic ``predicted`` is what the case uses."""
+def case_model(blocks: Sequence[Block]) -> Any:
+    """The ``pm.Model`` of all blocks."""
     import pymc as pm
 
-    names = [parameter.name for parameter in parameters]
-    rows = [
-        (number, study, weight)
-        for number, parameter in enumerate(parameters)
-        for study, weight in pooled_studies(parameter)
-    ]
-    quantity = np.array([number for number, _, _ in rows])
-    events = np.array([study.numerator for _, study, _ in rows])
-    total = np.array([study.denominator for _, study, _ in rows])
-    weight = np.array([weight for _, _, weight in rows])
-    labels = [f"{names[number]}: {study.study}" for number, study, _ in rows]
-    with pm.Model(coords={"parameter": names, "study": labels}) as model:
-        mu = pm.Normal("mu", *PRIOR_MU, dims="parameter")
-        tau = pm.HalfNormal("tau", PRIOR_TAU, dims="parameter")
-        setting = pm.Normal("setting", 0, 1, dims="study")
-        new_setting = pm.Normal("new_setting", 0, 1, dims="parameter")
-        share = pm.Deterministic("share", pm.math.sigmoid(mu[quantity] + tau[quantity] * setting), dims="study")
-        pm.Potential("counts", (weight * pm.logp(pm.Binomial.dist(n=total, p=share), events)).sum())
-        pm.Deterministic("pooled", pm.math.sigmoid(mu), dims="parameter")
-        pm.Deterministic("predicted", pm.math.sigmoid(mu + tau * new_setting), dims="parameter")
+    with pm.Model() as model:
+        for kind in random_effects.DATA:
+            if mine := of_model(blocks, kind):
+                random_effects.add_random_effects(mine, kind)
+        if mine := of_model(blocks, "accuracy"):
+            accuracy.add_accuracy(mine)
+        for block in of_model(blocks, "survival"):
+            survival.add_survival(block)
+        for block in of_model(blocks, "uptake"):
+            uptake.add_uptake(block)
     return model
+
+
+def variables(block: Block, fitted: xr.Dataset) -> dict[str, xr.DataArray]:
+    """The variables of the posterior that a block's parameters are drawn from, by name: what must have converged."""
+    if block.model in ("survival", "uptake"):
+        own = {str(name) for name in fitted.data_vars if str(name).startswith(f"{block.name}.")}
+        return {
+            name.removeprefix(f"{block.name}."): fitted[name]
+            for name in sorted(own)
+            if not name.endswith((".own", ".weight"))
+        }
+    held = {"mu": "mean", "tau": "spread", "rho": "correlation", "slope": "spectrum"}
+    return {
+        word: fitted[f"{block.model}_{name}"].sel({f"{block.model}_block": block.name})
+        for name, word in held.items()
+        if f"{block.model}_{name}" in fitted
+    }
+
+
+def predicted(
+    blocks: Sequence[Block], fitted: xr.Dataset, generator: Callable[[str], np.random.Generator]
+) -> xr.Dataset:
+    """The draws of every learnt parameter: (draw) or (draw, region), chains one after the other.
+
+    ``generator`` gives each block its own random numbers by name, so that a block's draws do not hang on the others.
+    """
+    draws: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+    for block in blocks:
+        rng = generator(block.name)
+        found = _parts(block, fitted, rng)
+        for parameter in block.parameters:
+            values = found[part_of(parameter)]
+            if parameter.record.by is None and values.ndim == 2:
+                values = values[:, 0]
+            draws[parameter.name] = (("draw", "region")[: values.ndim], values)
+    return xr.Dataset(draws, coords={"region": list(CODES)})
+
+
+def _parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str | None, np.ndarray]:
+    if block.model == "survival":
+        return dict(survival.parts(block, fitted, rng))
+    if block.model == "uptake":
+        return dict(uptake.parts(block, fitted, rng))
+    if block.model == "accuracy":
+        return dict(accuracy.new_settings(block, fitted, rng, len(CODES)))
+    return {None: random_effects.new_setting(block, fitted, rng, len(CODES))}
+
+
+def part_of(parameter: Parameter) -> str | None:
+    """Which of its block's parts a parameter is; None where the model has one."""
+    how = parameter.learning
+    if how.part == "alive":
+        return f"alive at {how.at_month:g}"
+    return f"level at {how.at_year:g}" if how.part == "level" else how.part
+
+
+def with_family_weights(blocks: Sequence[Block], fitted: xr.Dataset) -> xr.Dataset:
+    """The posterior with the weight of each family of survival beside it, so that leave-one-out is computed once."""
+    for block in of_model(blocks, "survival"):
+        weights = survival.family_weights(block, fitted)
+        fitted = fitted.assign({f"{block.name}.weight": (f"{block.name}.family", [weights[one] for one in weights])})
+    return fitted

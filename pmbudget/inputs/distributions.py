@@ -127,6 +127,59 @@ class Distribution:
         return np.full(n, self.mean) if self.is_fixed else FAMILIES[self.family].draw(rng, n, *self.parameters)
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Several distributions of one quantity, one for each expert, as their weighted mixture (linear opinion pool).
+
+    Each draw is one expert's, chosen by weight: where experts disagree the pool has several tops, and averaging them away would hide it.
+    """
+
+    members: tuple[Distribution, ...]
+    weights: tuple[float, ...]
+
+    is_fixed = False
+    family = "pool"
+
+    @property
+    def mean(self) -> float:
+        """Expected value."""
+        return sum(weight * one.mean for one, weight in zip(self.members, self.weights, strict=True))
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation, within experts and between them."""
+        second = sum(w * (one.sd**2 + one.mean**2) for one, w in zip(self.members, self.weights, strict=True))
+        return float(np.sqrt(second - self.mean**2))
+
+    @property
+    def interval(self) -> Interval:
+        """The central 95 % interval."""
+        return self.quantile(TAILS[0]), self.quantile(TAILS[1])
+
+    def cdf(self, x: float) -> float:
+        """The share of the pool below ``x``."""
+        below = (
+            brentq(lambda p, one=one: one.quantile(p) - x, 1e-12, 1 - 1e-12)
+            if one.quantile(1e-12) < x < one.quantile(1 - 1e-12)
+            else float(x >= one.mean)
+            for one in self.members
+        )
+        return sum(weight * share for weight, share in zip(self.weights, below, strict=True))
+
+    def quantile(self, p: float) -> float:
+        """The value below which a share ``p`` of the pool lies."""
+        ends = [one.quantile(p) for one in self.members]
+        if max(ends) - min(ends) < 1e-12:
+            return ends[0]
+        return float(brentq(lambda x: self.cdf(x) - p, min(ends), max(ends)))
+
+    def draw(self, n: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """``n`` independent draws from ``rng``, each from the expert that weight chose."""
+        who = rng.choice(len(self.members), size=n, p=self.weights)
+        drawn = np.stack([one.draw(n, rng) for one in self.members])
+        return np.take_along_axis(drawn, who[None, ...], axis=0)[0]
+
+
 def distribution(
     family: str = "fixed",
     *,

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 
 from pmbudget.errors import Fault, InputError
-from pmbudget.inputs.distributions import Distribution, distribution
+from pmbudget.inputs.distributions import Distribution, Pool, distribution
 from pmbudget.inputs.files import (
     Document,
     Evidence,
@@ -18,9 +18,11 @@ from pmbudget.inputs.files import (
     near,
     read_rows,
     read_yaml,
+    shown,
     validated,
 )
 from pmbudget.inputs.prices import Prices, currency_of, load_prices
+from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Study
 
 CHOSEN = "chosen by a scenario"
 """Validation context of a number that a scenario fixes: a choice, not a finding, so that it needs no interval."""
@@ -49,36 +51,8 @@ class Source(Strict):
     where: str = ""
 
 
-class Study(Strict):
-    """One study's count: ``numerator`` of ``denominator``.
-
-    ``use`` is ``pool`` (counts fully), ``borrow`` (foreign or otherwise distant, discounted by the parameter's ``borrow``),
-    ``sensitivity`` or ``no`` (shown, not pooled).
-    """
-
-    quantity: str
-    study: str
-    year: str = ""
-    country: str = ""
-    numerator: int = Field(ge=0)
-    denominator: int = Field(gt=0)
-    population: str = ""
-    method: str = ""
-    use: Literal["pool", "borrow", "sensitivity", "no"]
-    evidence: Evidence
-    source: str
-    address: str = ""
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _part_of_whole(self) -> Self:
-        if self.numerator > self.denominator:
-            raise ValueError("the numerator is larger than the denominator; correct the row")
-        return self
-
-
 class Reported(Strict):
-    """A quantity as its source reports it, or the study table it is to be learnt from."""
+    """A quantity as its source reports it."""
 
     family: str | None = None
     value: float | None = None
@@ -90,38 +64,41 @@ class Reported(Strict):
     quantiles: dict[float, float] | None = None
     low: float | None = None
     high: float | None = None
-    studies: str | None = None
-    quantity: str | None = None
-    borrow: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        own = {"studies", "quantity", "borrow"} & self.model_fields_set
-        if self.studies is None:
-            if own:
-                raise ValueError(f"{', '.join(sorted(own))} go with studies; name the study table or remove them")
-            self.distribution()
-        elif self.quantity is None or self.model_fields_set - {"studies", "quantity", "borrow"}:
-            raise ValueError("studies goes with quantity and borrow alone; remove the other keys, or remove studies")
+        self.distribution()
         return self
 
     def distribution(self) -> Distribution:
-        """The distribution of a quantity that is not learnt from studies."""
-        figures = self.model_dump(exclude={"family", "studies", "quantity", "borrow"}, exclude_none=True)
-        return distribution(self.family or "fixed", **figures)
+        """The distribution that the figures make."""
+        return distribution(self.family or "fixed", **self.model_dump(exclude={"family"}, exclude_none=True))
+
+
+def _way(given: Any) -> str:
+    """Whether a distribution is learnt from studies or stated, by the keys that only the first has."""
+    keys = given if isinstance(given, Mapping) else getattr(given, "model_fields_set", ())
+    return "studies" if {"studies", "quantity", "borrow"} & set(keys) else "reported"
+
+
+Stated = Annotated[Annotated[Reported, Tag("reported")] | Annotated[FromStudies, Tag("studies")], Discriminator(_way)]
 
 
 class Record(Strict):
-    """What a parameter file holds for one parameter."""
+    """What a parameter file holds for one parameter.
+
+    A ``context`` parameter is learnt and shown, so that a reader can judge the case, and is not read by the calculation.
+    """
 
     label: Text
     unit: str = Field(min_length=1)
     price_year: int | None = None
     price_year_evidence: Literal["assumption"] | None = None
-    distribution: Reported
+    distribution: Stated
     by: Literal["region"] | None = None
     evidence: Evidence
     interval_evidence: Literal["assumption"] | None = None
+    context: bool = False
     source: Source
     note: str = ""
 
@@ -136,7 +113,11 @@ class Record(Strict):
             raise ValueError(
                 f"price_year goes with money, and the unit is {self.unit!r}; remove it or correct the unit"
             )
-        if self.distribution.studies is not None:
+        if isinstance(self.distribution, FromStudies):
+            if (self.distribution.part in BY_REGION_ONLY) != (self.by == "region") and (
+                self.distribution.part in BY_REGION_ONLY or self.distribution.model in ("survival", "uptake")
+            ):
+                raise ValueError("by: region goes with deviations of uptake, and not with survival; add or remove by")
             return self
         known = self.distribution.distribution()
         assumed = "assumption" in (self.evidence, self.price_year_evidence)
@@ -165,7 +146,7 @@ class Parameter:
     record: Record
     file: str
     line: int
-    distribution: Distribution | None
+    distribution: Distribution | Pool | None
     studies: tuple[Study, ...] = ()
     factor: float = 1.0
     rate: str | None = None
@@ -174,6 +155,19 @@ class Parameter:
     def is_learnt(self) -> bool:
         """Whether the parameter comes from a posterior."""
         return self.distribution is None
+
+    @property
+    def learning(self) -> FromStudies:
+        """How the parameter is learnt.
+
+        Raises
+        ------
+        ValueError
+            It is not learnt from studies.
+        """
+        if not isinstance(self.record.distribution, FromStudies):
+            raise ValueError(f"{self.name} is not learnt from studies")
+        return self.record.distribution
 
     @property
     def is_assumed(self) -> bool:
@@ -196,12 +190,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ParameterSet(Mapping[str, Parameter]):
-    """All parameters of a case, by name, and the year their prices are in."""
+    """All parameters of a case, by name, the year their prices are in, and what in its evidence a reader would not expect."""
 
     parameters: Mapping[str, Parameter]
     price_year: int
     raw: Mapping[str, Any]
     prices: Prices
+    findings: tuple[Finding, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
         if name not in self.parameters:
@@ -273,6 +268,7 @@ def read_parameters(
                 parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
                 if parameter is not None:
                     parameters[name] = parameter
+    faults += _disagreements(parameters)
     used = {parameter.rate for parameter in parameters.values() if parameter.rate}
     for (currency, year), rate in prices.rates.items():
         if (name := rate_name(currency, year)) in used:
@@ -286,7 +282,40 @@ def read_parameters(
                 source=Source(title=rate.source, address=rate.address),
             )
             parameters[name] = Parameter(name, record, "prices/exchange_rates.csv", 1, rate.distribution())
-    return ParameterSet(parameters, price_year, raw, prices)
+    return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults))
+
+
+def _findings(root: Path, case: str | None, raw: Mapping[str, Any], faults: list[Fault]) -> tuple[Finding, ...]:
+    """What the case's ``evidence/findings.csv`` tells, each about a parameter that exists; none where there is no such file."""
+    path = root / "cases" / str(case) / "evidence" / "findings.csv"
+    if not path.is_file():
+        return ()
+    found = read_rows(path, Finding, faults)
+    for finding in found:
+        if finding.about not in raw:
+            faults.append(Fault(shown(path), "about", "names no parameter", near(finding.about, raw), finding.about))
+    return tuple(found)
+
+
+def _disagreements(parameters: Mapping[str, Parameter]) -> list[Fault]:
+    """Parameters of one block that want it fitted differently, and ratios over a parameter that is not there."""
+    first: dict[tuple[str, str, str], Parameter] = {}
+    faults = []
+    for parameter in parameters.values():
+        if not isinstance(parameter.record.distribution, FromStudies):
+            continue
+        own = parameter.learning
+        other = first.setdefault(own.block, parameter)
+        for key in SHARED:
+            if getattr(own, key) != getattr(other.learning, key):
+                problem = f"not as in {other.name}, which is learnt from the same studies"
+                place = f"{parameter.name}.distribution.{key}"
+                faults.append(Fault(parameter.file, place, problem, "say the same in both", line=parameter.line))
+        if own.over is not None and own.over not in parameters:
+            place = f"{parameter.name}.distribution.over"
+            remedy = near(own.over, parameters)
+            faults.append(Fault(parameter.file, place, "names no parameter", remedy, own.over, parameter.line))
+    return faults
 
 
 def rate_name(currency: str, year: int) -> str:
@@ -303,6 +332,25 @@ def overridden(data: Any, override: Any) -> Any:
     return {**data, "distribution": {"family": "fixed", "value": override}}
 
 
+def _studies(stated: FromStudies, document: Document, name: str, path: Path, faults: list[Fault]) -> tuple[Study, ...]:
+    """The rows that a parameter is learnt from; none, and a fault, where they cannot be learnt from."""
+    new: list[Fault] = []
+    rows = read_rows(path.parent / stated.studies, ROWS[stated.model], new)
+    if new:
+        # Several parameters read the same table; its faults are told once.
+        faults.extend(fault for fault in new if fault not in faults)
+        return ()
+    mine = tuple(row for row in rows if row.quantity == stated.quantity)
+    hindrance = stated.problem(mine)
+    if not mine:
+        hindrance = hindrance[0], near(stated.quantity, {row.quantity for row in rows})
+    if hindrance:
+        line = document.line([name, "distribution", "quantity"])
+        faults.append(Fault(document.file, f"{name}.distribution.quantity", *hindrance, stated.quantity, line))
+        return ()
+    return mine
+
+
 def _parameter(
     name: str,
     record: Record,
@@ -314,20 +362,16 @@ def _parameter(
     prices_hold: bool,
 ) -> Parameter | None:
     line = document.line([name])
-    reported = record.distribution
-    studies: tuple[Study, ...] = ()
-    if reported.studies is not None:
-        rows = read_rows(path.parent / reported.studies, Study, faults)
-        studies = tuple(row for row in rows if row.quantity == reported.quantity)
-        if rows and not any(row.use in ("pool", "borrow") for row in studies):
-            remedy = near(reported.quantity, {row.quantity for row in rows})
-            problem = f"{reported.studies} has no study to pool for this quantity"
-            line = document.line([name, "distribution", "quantity"])
-            faults.append(
-                Fault(document.file, f"{name}.distribution.quantity", problem, remedy, reported.quantity, line)
-            )
+    stated, studies = record.distribution, tuple[Study, ...]()
+    known: Distribution | Pool | None
+    if isinstance(stated, FromStudies):
+        found = _studies(stated, document, name, path, faults)
+        if not found:
             return None
-    known = None if reported.studies is not None else reported.distribution()
+        studies = found
+        known = stated.pool(studies) if stated.model == "expert" else None
+    else:
+        known = stated.distribution()
     base = Parameter(name, record, document.file, line, known, studies)
     currency = currency_of(record.unit)
     if currency is None or record.price_year is None:

@@ -157,6 +157,7 @@ class Scenario:
             "standing": self.standing.model_dump(mode="json"),
             "case": self.case.model_dump(mode="json"),
             "price_year": self.parameters.price_year,
+            "findings": [finding.model_dump(mode="json") for finding in self.parameters.findings],
             "levers": list(self.definition.levers),
             "parameters": {
                 name: {

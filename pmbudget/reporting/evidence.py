@@ -1,62 +1,231 @@
-"""Chapter 01: what the studies say, and every parameter with its source."""
+"""Chapter 01: what is known and from where, what the studies say, and every parameter with its source."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from pmbudget.evidence.fit import Posterior, learnt
-from pmbudget.evidence.models import pooled_studies
-from pmbudget.inputs.distributions import distribution
+from pmbudget.evidence import sensitivity
+from pmbudget.evidence.blocks import LINKS, Block, blocks_of, learnt
+from pmbudget.evidence.checks import before_data, predictive_check
+from pmbudget.evidence.fit import Posterior
+from pmbudget.evidence.generators import generator
+from pmbudget.inputs import studies as rows
 from pmbudget.inputs.parameters import Parameter
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot
-from pmbudget.reporting.frames import (
-    interval_frame,
-)
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, lead, table
 from pmbudget.reporting.words import Words
 
+GRADES = ("published", "registry", "derived", "expert", "assumption")
+
+
+def case_blocks(scenario: Scenario) -> list[Block]:
+    """The blocks of evidence of a case: those the calculation reads first, then its context."""
+    found = blocks_of(learnt(scenario.parameters))
+    return sorted(found, key=lambda block: all(one.record.context for one in block.parameters))
+
+
+def label_of(block: Block, words: Words, part: str | None = None) -> str:
+    """What a block is called: its first parameter's label, or that of its parameter of a part."""
+    named = next((one for one in block.parameters if one.learning.part == part), block.parameters[0])
+    return words.label(named.record.label)
+
 
 def evidence_headline(scenario: Scenario, words: Words) -> Html:
-    """How many parameters are learnt, read and assumed."""
-    parameters = scenario.parameters
-    assumed = sum(p.is_assumed for p in parameters.values())
-    fitted = len(learnt(parameters))
+    """How many parameters are learnt, read and assumed, from how many studies, and what hangs on one study alone."""
+    parameters = [one for one in scenario.parameters.values() if not one.record.context]
+    assumed = sum(one.is_assumed for one in parameters)
+    fitted = [one for one in parameters if one.is_learnt and not one.is_assumed]
+    blocks = [block for block in case_blocks(scenario) if any(not one.record.context for one in block.parameters)]
+    studies = sum(len(block.counted) for block in blocks)
+    alone = [label_of(block, words) for block in blocks if len(block.counted) == 1]
     return lead(
-        words("headline_evidence", learnt=fitted, published=len(parameters) - assumed - fitted, assumed=assumed)
+        words(
+            "headline_evidence",
+            learnt=len(fitted),
+            published=len(parameters) - assumed - len(fitted),
+            assumed=assumed,
+            total=len(parameters),
+            share=words.percent(assumed / len(parameters)),
+        ),
+        words("headline_studies", studies=studies, blocks=len(blocks)),
+        words("headline_alone", labels="; ".join(alone), number=len(alone)) if alone else "",
+        words("headline_interval"),
     )
 
 
+def grades_table(scenario: Scenario, words: Words) -> Html:
+    """How many parameters have each grade, and how they come into the calculation."""
+    parameters = [one for one in scenario.parameters.values() if not one.record.context]
+    figures = Counter(one.record.evidence for one in parameters)
+    spreads = Counter(one.record.evidence for one in parameters if one.spread_is_assumed)
+    pooled = Counter(one.record.evidence for one in parameters if one.is_learnt)
+    body = [
+        [
+            words(f"evidence.{grade}"),
+            words.number(figures[grade]),
+            words.percent(figures[grade] / len(parameters)),
+            words.number(pooled[grade]),
+            words.number(spreads[grade]),
+        ]
+        for grade in GRADES
+        if figures[grade]
+    ]
+    keys = ("grade", "number", "share", "learnt", "spread")
+    return table(words("grades_caption"), [words(f"grades_columns.{key}") for key in keys], body)
+
+
+def findings_table(scenario: Scenario, words: Words) -> Html:
+    """What in the evidence a reader would not expect."""
+    body = [
+        [
+            words.label(scenario.parameters[one.about].record.label),
+            str(getattr(one, f"finding_{words.language}")),
+            words(f"evidence.{one.evidence}"),
+            words.data(one.source),
+        ]
+        for one in scenario.parameters.findings
+        if one.about in scenario.parameters
+    ]
+    keys = ("about", "finding", "grade", "source")
+    return table(words("findings_caption"), [words(f"findings_columns.{key}") for key in keys], body, text_columns=4)
+
+
+def result_of(study: rows.Study, words: Words) -> str:
+    """What a study reports, as it reports it."""
+    match study:
+        case rows.CountStudy():
+            share = words.percent(study.numerator / study.denominator, 1)
+            return f"{words.number(study.numerator)}/{words.number(study.denominator)} ({share})"
+        case rows.AccuracyStudy():
+            sick, well = study.tp + study.fn, study.tn + study.fp
+            return words("two_by_two", tp=study.tp, sick=sick, tn=study.tn, well=well)
+        case rows.RatioStudy():
+            if study.low is None or study.high is None:
+                return words.figure(study.estimate)
+            return words(
+                "with_interval",
+                mean=words.number(study.estimate, 2),
+                low=words.number(study.low, 2),
+                high=words.number(study.high, 2),
+            )
+        case rows.RateStudy():
+            return words("per_exposure", events=words.number(study.events), exposure=words.figure(study.exposure))
+        case rows.CostStudy():
+            return words("mean_sd", mean=words.figure(study.mean), sd=words.figure(study.sd), n=words.number(study.n))
+        case rows.SurvivalStudy(kind="patient"):
+            return words("one_patient" if study.event else "one_alive", month=words.figure(study.month or 0))
+        case rows.SurvivalStudy():
+            digits = 1 if study.kind == "median" else 3
+            known = [words.number(end, digits) for end in (study.value, study.low, study.high) if end is not None]
+            what = words(f"survival_{study.kind}", month=words.figure(study.at_month or 0))
+            span = words("with_interval", mean=known[0], low=known[1], high=known[2]) if len(known) == 3 else known[0]
+            return f"{what} {span}"
+        case rows.UptakeStudy():
+            share = words.percent(study.numerator / study.denominator)
+            return words("users", unit=study.unit, when=f"{study.when:g}", share=share)
+    return words("not_applicable")
+
+
 def studies_table(scenario: Scenario, words: Words) -> Html:
-    """Every study behind the learnt shares, used or not."""
-    rows = []
-    for parameter in learnt(scenario.parameters):
-        weights = {study: weight for study, weight in pooled_studies(parameter)}
-        for study in parameter.studies:
-            weight = weights.get(study, 0.0)
-            rows.append(
+    """Every study behind what is learnt, used or not, with why."""
+    body = []
+    for block in case_blocks(scenario):
+        for study, weight in zip(block.studies, block.weights, strict=True):
+            part = 0 < weight < 1
+            use = (
+                words("use.part", weight=words.percent(weight)) if part else words("use.all" if weight else "use.none")
+            )
+            body.append(
                 [
-                    words.label(parameter.record.label),
+                    label_of(block, words),
                     f"{study.study} {study.year}".strip(),
-                    study.country,
-                    words("use.part", weight=words.percent(weight))
-                    if 0 < weight < 1
-                    else words("use.all" if weight else "use.none"),
+                    study.country or words("not_applicable"),
+                    use,
                     words(f"evidence.{study.evidence}"),
                     study.source,
-                    f"{words.number(study.numerator)}/{words.number(study.denominator)}",
-                    f"{words.number(100 * study.numerator / study.denominator, 1)} %",
+                    study.note,
+                    result_of(study, words),
                 ]
             )
-    keys = ("study", "country", "use", "evidence", "source", "count", "share")
+    keys = ("study", "country", "use", "evidence", "source", "note", "result")
     header = [words("evidence_columns.label"), *(words(f"studies_columns.{key}") for key in keys)]
-    return table(words("studies_caption"), header, rows, text_columns=6)
+    return table(words("studies_caption"), header, body, text_columns=7)
+
+
+def influence_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
+    """How far each pooled quantity moves when a study is left out, under other priors and at other weights of
+    borrowed studies.
+    """
+    body = []
+    for block in case_blocks(scenario):
+        if block.model not in LINKS or (block.model == "accuracy" and len(block.counted) == 1):
+            continue
+        if block.model == "accuracy":
+            frame = sensitivity.accuracy_left_out(block, posterior.fitted)
+            for part in ("sensitivity", "specificity"):
+                named = frame.rename(columns={part: "mean", f"{part}_lower": "lower", f"{part}_upper": "upper"})
+                label = f"{label_of(block, words, part)} ({words('forest_pooled').lower()})"
+                nothing = words("not_applicable")
+                body.append([label, words.span(named.iloc[0]), *_most_influential(named, words), nothing, nothing])
+            continue
+        frame = sensitivity.left_out(block)
+        borrowed = sensitivity.by_borrowing(block)
+        body.append(
+            [
+                label_of(block, words),
+                words.span(frame.iloc[0]),
+                *_most_influential(frame, words),
+                _range(sensitivity.by_prior(block), words),
+                _range(borrowed, words) if len(borrowed) else words("not_applicable"),
+            ]
+        )
+    keys = ("label", "base", "study", "without", "priors", "borrow")
+    return table(words("influence_caption"), [words(f"influence_columns.{key}") for key in keys], body)
+
+
+def _most_influential(frame: pd.DataFrame, words: Words) -> list[str]:
+    if len(frame) == 1:
+        return [words("only_study"), words("not_applicable")]
+    without = frame.iloc[1:]
+    place = int(np.argmax(np.abs(np.log(without["mean"].to_numpy() / float(frame["mean"].iloc[0])))))
+    return [str(without["left_out"].iloc[place]), words.span(without.iloc[place])]
+
+
+def _range(frame: pd.DataFrame, words: Words) -> str:
+    ends = frame["mean"].min(), frame["mean"].max()
+    digits = 3 if ends[1] < 0.2 else 2
+    return words("from_to", low=words.number(ends[0], digits), high=words.number(ends[1], digits))
+
+
+def check_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
+    """Posterior predictive check: of the counted studies, how many report what the model expects of such a study, and
+    which do not.
+    """
+    blocks = case_blocks(scenario)
+    found = predictive_check(blocks, posterior.fitted, generator(1, "predictive check", 0))
+    body = []
+    for block in blocks:
+        for part, frame in found[found["block"] == block.name].groupby("part"):
+            outside = frame.loc[~frame["inside"], "study"]
+            body.append(
+                [
+                    label_of(block, words, str(part) or None),
+                    ", ".join(outside) or words("none"),
+                    words.number(len(frame)),
+                    words.number(int(frame["inside"].sum())),
+                ]
+            )
+    keys = ("label", "outside", "studies", "inside")
+    return table(words("check_caption"), [words(f"check_columns.{key}") for key in keys], body, text_columns=2)
 
 
 def diagnostics_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
-    """r-hat and effective sample sizes of what was fitted."""
-    rows = [
+    """The worst r-hat and effective sample sizes of what each parameter is drawn from."""
+    body = [
         [
             words.label(scenario.parameters[str(name)].record.label),
             words.number(row["r_hat"], 3),
@@ -65,99 +234,67 @@ def diagnostics_table(scenario: Scenario, posterior: Posterior, words: Words) ->
         ]
         for name, row in posterior.diagnostics.iterrows()
     ]
-    header = [
-        words("evidence_columns.label"),
-        *(words(f"diagnostics_columns.{key}") for key in ("r_hat", "ess_bulk", "ess_tail")),
-    ]
-    return table(words("diagnostics_caption"), header, rows)
+    keys = ("r_hat", "ess_bulk", "ess_tail")
+    header = [words("evidence_columns.label"), *(words(f"diagnostics_columns.{key}") for key in keys)]
+    return table(words("diagnostics_caption"), header, body)
 
 
 def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Html:
-    """All parameters: mean and 95 % interval in the model's unit, conversion of money, grade and source."""
-    rows = []
+    """All parameters: value before data and after with 95 % intervals in the model's unit, conversion of money, grade
+    and source.
+    """
+    blocks = {one.name: block for block in case_blocks(scenario) for one in block.parameters}
+    body = []
     for name, parameter in scenario.parameters.items():
         record, values = parameter.record, draws[name]
-        if "draw" in values.dims:
-            one = interval_frame(xr.DataArray(values.to_numpy().ravel(), dims="draw")).iloc[0]
-            shown = words.span(one)
-        else:
-            shown = words.figure(float(values))
         conversion = words("not_applicable")
         if record.price_year is not None:
             rate = words.label(scenario.parameters[parameter.rate].record.label) if parameter.rate else ""
             conversion = words.figure(parameter.factor) + (f" × {rate}" if rate else "")
-        grade = words(f"evidence.{record.evidence}")
-        if record.interval_evidence:
-            grade = f"{grade} ({words('evidence_columns.interval')}: {words('evidence.assumption')})"
-        if record.price_year_evidence and record.evidence != "assumption":
-            grade = f"{grade} ({words('evidence_columns.price_year').lower()}: {words('evidence.assumption')})"
-        rows.append(
+        body.append(
             [
                 words.label(record.label),
                 words.data(parameter.unit),
-                grade,
+                _grade(parameter, words),
                 " ".join(words.data(part) for part in (record.source.title, record.source.where) if part),
                 str(record.price_year or words("not_applicable")),
                 conversion,
-                shown,
+                _before(blocks.get(name), parameter, draws, words),
+                _span(values.to_numpy(), words) if "draw" in values.dims else words.figure(float(values)),
             ]
         )
-    keys = ("label", "unit", "grade", "source", "price_year", "factor", "value")
+    keys = ("label", "unit", "grade", "source", "price_year", "factor", "prior", "value")
     note = words("conversion_note", rates=words("conversion_rates"), year=scenario.parameters.price_year)
-    return table(
-        f"{words('evidence_caption')}. {note}", [words(f"evidence_columns.{key}") for key in keys], rows, text_columns=4
-    )
+    header = [words(f"evidence_columns.{key}") for key in keys]
+    return table(f"{words('evidence_caption')}. {note}", header, body, text_columns=4)
 
 
-def forest_plots(parameters: Sequence[Parameter], posterior: Posterior, words: Words) -> list[Picture]:
-    """For each learnt parameter its studies with 95 % intervals, the pooled share and the one expected in a new setting."""
-    return [_forest(parameter, posterior, words) for parameter in parameters]
+def _grade(parameter: Parameter, words: Words) -> str:
+    record = parameter.record
+    grade = words(f"evidence.{record.evidence}")
+    if record.interval_evidence:
+        grade = f"{grade} ({words('evidence_columns.interval')}: {words('evidence.assumption')})"
+    if record.price_year_evidence and record.evidence != "assumption":
+        grade = f"{grade} ({words('evidence_columns.price_year').lower()}: {words('evidence.assumption')})"
+    return f"{grade}. {words('context')}" if record.context else grade
 
 
-def _forest(parameter: Parameter, posterior: Posterior, words: Words) -> Picture:
-    plt, _ = plot()
-    used = {study.study: weight for study, weight in pooled_studies(parameter)}
-    rows = []
-    for study in parameter.studies:
-        share = distribution("beta", counts=(study.numerator, study.denominator))
-        weight = used.get(study.study, 0.0)
-        whence = ", ".join(part for part in (f"{study.study} {study.year}".strip(), study.country) if part)
-        label = f"{whence} ({words.number(study.numerator)}/{words.number(study.denominator)})"
-        rows.append((label, study.numerator / study.denominator, *share.interval, weight))
-    fitted = posterior.fitted.sel(parameter=parameter.name).stack(row=("chain", "draw"))
-    summary = [
-        (words("forest_pooled"), *_three(fitted["pooled"].to_numpy())),
-        (words("forest_predicted"), *_three(fitted["predicted"].to_numpy())),
-    ]
-    figure, axis = plt.subplots(figsize=(10, 0.36 * (len(rows) + 2) + 1.4))
-    for place, (_, mean, low, high, weight) in enumerate(reversed(rows), start=2):
-        colour = COLOURS["new"] if weight else "#b0b0b0"
-        axis.plot([100 * low, 100 * high], [place, place], color=colour, linewidth=1.5)
-        axis.plot(100 * mean, place, "s", color=colour, markersize=4 + 4 * weight)
-    for place, (_, mean, low, high) in enumerate(reversed(summary)):
-        axis.plot([100 * low, 100 * high], [place, place], color="black", linewidth=2.5)
-        axis.plot(100 * mean, place, "D", color="black", markersize=7)
-    axis.set_yticks(
-        range(len(rows) + 2), [*(row[0] for row in reversed(summary)), *(row[0] for row in reversed(rows))], fontsize=9
-    )
-    axis.set_xlabel(words("forest_x"))
-    axis.set_xlim(left=0)
-    axis.set_ylim(-0.7, len(rows) + 1.7)
-    numbered(axis.xaxis, words, 1 if summary[1][3] < 0.05 else 0)
-    _, mean, low, high = summary[1]
-    label = words.label(parameter.record.label)
-    digits = 1 if high < 0.1 else 0
-    title = [f"{words.number(100 * value, digits)} %" for value in (mean, low, high)]
-    axis.set_title(
-        words("forest_title", label=label, predicted=title[0], low=title[1], high=title[2]),
-        loc="left",
-        fontsize=11,
-        fontweight="bold",
-    )
-    figure.tight_layout()
-    return picture(figure, f"{label}. {words('forest_alt')}")
+def _before(block: Block | None, parameter: Parameter, draws: xr.Dataset, words: Words) -> str:
+    if block is None:
+        return words("not_applicable")
+    how = parameter.learning
+    before = before_data(block, how.part, generator(1, f"prior of {parameter.name}", 0))
+    if before is None:
+        return words("not_applicable")
+    divisor = float(draws[how.over].mean()) if how.over else 1.0
+    return _span(before * parameter.factor / divisor, words)
 
 
-def _three(values: np.ndarray) -> tuple[float, float, float]:
-    row = interval_frame(xr.DataArray(values, dims="draw")).iloc[0]
+def _span(values: np.ndarray, words: Words) -> str:
+    return words.span(interval_frame(xr.DataArray(np.ravel(values), dims="draw")).iloc[0])
+
+
+def three(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
+    """Mean and ends of the 95 % interval."""
+    row = interval_frame(xr.DataArray(np.asarray(values), dims="draw")).iloc[0]
     return float(row["mean"]), float(row["lower"]), float(row["upper"])

@@ -6,8 +6,9 @@ import xarray as xr
 
 from pmbudget.errors import EvidenceError
 from pmbudget.evidence import Posterior, draw_parameters
-from pmbudget.evidence.draws import ReadDraws, crude_posterior, redrawn
-from pmbudget.evidence.fit import learnt
+from pmbudget.evidence.blocks import learnt
+from pmbudget.evidence.crude import crude_posterior
+from pmbudget.evidence.draws import ReadDraws, redrawn
 
 ROWS = 2000
 
@@ -59,7 +60,7 @@ def test_no_two_parameters_share_their_draws(parameters, long):
 
 
 def test_learnt_parameters_come_from_the_same_row(parameters, long):
-    rows = [long[parameter.name].to_numpy() for parameter in learnt(parameters)]
+    rows = [long[parameter.name].to_numpy() for parameter in learnt(parameters) if parameter.learning.over is None]
     assert len(rows) > 1
     assert all(np.array_equal(row, rows[0]) for row in rows)
 
@@ -144,6 +145,14 @@ def test_the_crude_proportion_counts_a_borrowed_study_by_its_weight(parameters):
     events = sum(weights[study.use] * study.numerator for study in parameter.studies)
     total = sum(weights[study.use] * study.denominator for study in parameter.studies)
     assert float(crude_posterior(parameters).draws["prevalence_alk"][0]) == pytest.approx(events / total)
+
+
+def test_a_ratio_over_another_parameter_is_divided_by_it_draw_by_draw(parameters, long):
+    over = [parameter for parameter in learnt(parameters) if parameter.learning.over]
+    assert over
+    for parameter in over:
+        whole = long[parameter.name] * long[parameter.learning.over]
+        assert np.allclose(whole, np.round(whole))
 
 
 def test_a_table_remembers_what_was_read_of_it(long):

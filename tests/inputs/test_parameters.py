@@ -76,7 +76,11 @@ def test_every_shipped_case_loads(shipped):
 
 
 def test_every_assumption_has_an_interval(scenario):
-    sure = [name for name, one in scenario.parameters.items() if one.is_assumed and one.distribution.sd == 0]
+    sure = [
+        name
+        for name, one in scenario.parameters.items()
+        if one.is_assumed and one.distribution and one.distribution.sd == 0
+    ]
     assert sure == []
 
 

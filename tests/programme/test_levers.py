@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import special
 
 from pmbudget import sensitivity
-from pmbudget.evidence.draws import crude_posterior
+from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs import load_scenario
 from pmbudget.programme.levers import levered
 from pmbudget.sensitivity import lever_effects

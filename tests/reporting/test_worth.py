@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pmbudget import sensitivity
-from pmbudget.evidence.draws import crude_posterior
+from pmbudget.evidence.crude import crude_posterior
 from pmbudget.reporting import worth, worth_certainty, worth_drivers
 from pmbudget.reporting.figures import _decimals
 from pmbudget.reporting.words import Words
