@@ -1,6 +1,7 @@
 """What was believed before the data, and whether the data look as the fitted model says they should."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,8 +37,8 @@ def before_data(block: Block, part: str | None, rng: np.random.Generator) -> np.
     if part == "ceiling":
         return rng.beta(*uptake.CEILING_PRIOR, ROWS)
     if part == "slope":
-        spread = np.abs(rng.normal(0, uptake.SLOPE_SPREAD, ROWS)) * rng.standard_normal(ROWS)
-        return np.exp(rng.normal(*uptake.SLOPE_PRIOR, ROWS) + spread)
+        off = np.abs(rng.normal(0, uptake.SLOPE_SPREAD, ROWS)) * rng.standard_normal(ROWS)
+        return np.exp(rng.normal(*uptake.SLOPE_PRIOR, ROWS) + off)
     return None
 
 
@@ -75,7 +76,7 @@ def observed(block: Block) -> dict[str, np.ndarray]:
         tp, fp, fn, tn = (block.column(name) for name in ("tp", "fp", "fn", "tn"))
         return {"sensitivity": tp / np.maximum(tp + fn, 1), "specificity": tn / np.maximum(tn + fp, 1)}
     data = DATA[block.model](block)
-    seen: Mapping[str, np.ndarray] = {
+    seen: Mapping[str, Any] = {
         "proportion": data.get("numerator", 0) / data.get("denominator", 1),
         "rate": data.get("events", 0) / data.get("exposure", 1),
         "ratio": np.exp(data.get("log_estimate", 0)),

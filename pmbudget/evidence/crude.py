@@ -1,6 +1,7 @@
 """Each learnt parameter at a crude value without any uncertainty: to check files in a moment, never to report."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ def crude_posterior(parameters: ParameterSet, rows: int = 4000) -> Posterior:
     """The weighted share, mean or median of the counted studies of every learnt parameter, ``rows`` times."""
     draws = {}
     for block in blocks_of(learnt(parameters)):
-        found = CRUDE[block.model](block) if block.model in CRUDE else {None: _central(block)}
+        found: dict[str | None, Any] = (
+            {**CRUDE[block.model](block)} if block.model in CRUDE else {None: _central(block)}
+        )
         for one in block.parameters:
             value = found[part_of(one)]
             if one.record.by == "region":

@@ -71,13 +71,13 @@ def predicted(
     return xr.Dataset(draws, coords={"region": list(CODES)})
 
 
-def _parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str | None, np.ndarray]:
+def _parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[Any, np.ndarray]:
     if block.model == "survival":
-        return dict(survival.parts(block, fitted, rng))
+        return survival.parts(block, fitted, rng)
     if block.model == "uptake":
-        return dict(uptake.parts(block, fitted, rng))
+        return uptake.parts(block, fitted, rng)
     if block.model == "accuracy":
-        return dict(accuracy.new_settings(block, fitted, rng, len(CODES)))
+        return accuracy.new_settings(block, fitted, rng, len(CODES))
     return {None: random_effects.new_setting(block, fitted, rng, len(CODES))}
 
 
