@@ -42,7 +42,7 @@ def variables(block: Block, fitted: xr.Dataset) -> dict[str, xr.DataArray]:
         return {
             name.removeprefix(f"{block.name}."): fitted[name]
             for name in sorted(own)
-            if not name.endswith((".own", ".weight"))
+            if not name.endswith((".free", ".weight"))
         }
     held = {"mu": "mean", "tau": "spread", "rho": "correlation", "slope": "spectrum"}
     return {
