@@ -96,7 +96,7 @@ def _summary(block: Block, values: np.ndarray, mass: np.ndarray) -> tuple[float,
     order = np.argsort(values)
     shown = off_link(LINKS[block.model], values[order])
     below = np.cumsum(mass[order])
-    lower, upper = (float(shown[min(np.searchsorted(below, p), len(shown) - 1)]) for p in TAILS)
+    lower, upper = (float(shown[min(int(np.searchsorted(below, p)), len(shown) - 1)]) for p in TAILS)
     return float((shown * mass[order]).sum()), lower, upper
 
 
@@ -171,6 +171,6 @@ def _weighted(mu: np.ndarray, weight: np.ndarray) -> dict[str, float]:
         values = off_link("logit", mu[:, number])
         order = np.argsort(values)
         below = np.cumsum(weight[order])
-        ends = [float(values[order][min(np.searchsorted(below, p), len(order) - 1)]) for p in TAILS]
+        ends = [float(values[order][min(int(np.searchsorted(below, p)), len(order) - 1)]) for p in TAILS]
         found |= {part: float((weight * values).sum()), f"{part}_lower": ends[0], f"{part}_upper": ends[1]}
     return found

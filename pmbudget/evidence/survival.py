@@ -223,8 +223,8 @@ def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[st
     family = rng.choice(len(families), size=rows, p=weights)
     found = {"family": family.astype(float)}
     found["median"] = np.choose(family, [by_family[one][0] for one in families])
-    for month in {one.learning.at_month for one in block.parameters} - {None}:
-        alive = [np.exp(FAMILIES[one](np.array(float(month)), *by_family[one], NumPy)[1]) for one in families]
+    for month in {one.learning.at_month for one in block.parameters if one.learning.at_month is not None}:
+        alive = [np.exp(FAMILIES[one](np.array(month), *by_family[one], NumPy)[1]) for one in families]
         found[f"alive at {month:g}"] = np.choose(family, alive)
     for one in families:
         found |= {f"{one}.{name}": values for name, values in OWN[one](*by_family[one]).items()}

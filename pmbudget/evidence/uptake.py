@@ -120,8 +120,8 @@ def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[st
         return found | {part: np.exp(of_a_new_one(part)) for part in BASS_PRIORS}
     found["slope"] = np.exp(of_a_new_one("slope"))
     at_middle = of_a_new_one("level")
-    for year in {one.learning.at_year for one in block.parameters} - {None}:
-        logit = at_middle + found["slope"] * (float(year) - middle(block))
+    for year in {one.learning.at_year for one in block.parameters if one.learning.at_year is not None}:
+        logit = at_middle + found["slope"] * (year - middle(block))
         found[f"level at {year:g}"] = found["ceiling"] / (1 + np.exp(-logit))
     for deviation, part in (("deviation", "level"), ("slope_deviation", "slope")):
         mean, sd = mean_and_sd(part)
