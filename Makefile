@@ -23,8 +23,11 @@ check: $(READY)  ## style, types, architecture, parameter files and notebooks
 	$(BIN)/pmbudget check
 
 bench: $(READY)  ## speed and memory beside plain references
+	$(BIN)/python benchmarks/capacity.py
 	$(BIN)/python benchmarks/markov.py
 	$(BIN)/python benchmarks/national_budget.py
+	$(BIN)/python benchmarks/agreements.py
+	$(BIN)/python benchmarks/value_of_information.py
 
 lab: $(READY)  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

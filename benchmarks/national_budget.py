@@ -12,9 +12,9 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from pmbudget.financing import net_budget_impact, settle
+from pmbudget.financing.ledger import budget_of, mean_ledger, net_budget_impact, post, settled, terms_of
 from pmbudget.inputs import load_regions
-from pmbudget.inputs.agreements import NationalSplit, Taper
+from pmbudget.inputs.clauses import NationalSplit, Taper
 from pmbudget.inputs.parameters import Text
 from pmbudget.programme import budget_impact
 from pmbudget.vocabulary import MIXES, NATIONAL
@@ -57,10 +57,12 @@ def block(rng, regions):
 
 
 def ours(parts, clauses, regions):
-    """Convolution, ledger and net budget by this package."""
+    """Convolution, accounts, clauses, net budget and mean ledger, as the road walks them."""
     outcomes, starts, programme = parts
-    ledger = settle(budget_impact(outcomes, starts, programme), clauses, regions=regions, start=2026)
-    return net_budget_impact(ledger, reference="today").to_numpy()
+    accounts = post(budget_impact(outcomes, starts, programme))
+    moved = settled(accounts, clauses, terms_of(accounts, regions=regions, start=2026))
+    mean_ledger(accounts, moved)
+    return net_budget_impact(budget_of(accounts, moved), reference="today").to_numpy()
 
 
 def bare(parts):

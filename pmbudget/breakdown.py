@@ -150,6 +150,8 @@ def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.Da
         for items, number in uses:
             made = (number * shares).sum("true_class")
             for item in items:
+                if case.resources[item.resource].kind == "care":
+                    continue  # Care that goes with a test is no part of its price.
                 cost[item.resource] = cost[item.resource] + made * item_use(draws, case, item)[1]
         rows.append(_labelled(stacked(list(cost.values()), "resource"), draws, "resource", resources))
     found = xr.concat(rows, dim="strategy").assign_coords(strategy=list(case.strategies))

@@ -10,8 +10,16 @@ import xarray as xr
 from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.evidence.learning import Belief
-from pmbudget.financing.agreement import largest_imbalance
-from pmbudget.financing.ledger import net_budget_impact, settle
+from pmbudget.financing.ledger import (
+    budget_of,
+    largest_imbalance,
+    mean_ledger,
+    net_budget_impact,
+    post,
+    settled,
+    terms_of,
+)
+from pmbudget.financing.measures import facts_of, measures_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
@@ -23,6 +31,7 @@ from pmbudget.programme.offsets import cashable_share
 from pmbudget.programme.pace import coverage
 from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
 from pmbudget.programme.prices import price_factor
+from pmbudget.programme.supply import supplied
 from pmbudget.programme.testing import extra_posts, laboratory_cost, staff_minutes, testing_cost
 from pmbudget.programme.transition import programme_cost
 from pmbudget.vocabulary import BLOCK
@@ -33,14 +42,16 @@ class Results:
     """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
 
     With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
-    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and ``outside``
-    (draw, mix, region, year), persons; ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``by_resource`` (draw,
-    mix, year, resource) and ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the
-    laboratory; ``posts`` (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used
-    less that can be saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one;
-    ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year,
-    payer, entry); ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest
-    errors of the invariants.
+    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and
+    ``outside`` (draw, mix, region, year), persons; ``supply``, what limits of supply held back (see ``supplied``), where there are any;
+    ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``accounts`` (account, draw, mix, region, year), cost as
+    it fell, and ``facts`` (draw[, year]): on them any other agreement can be settled; ``by_resource`` (draw, mix, year, resource) and
+    ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the laboratory; ``posts``
+    (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used less that can be
+    saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one; ``known`` (draw,
+    year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year, payer, entry);
+    ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the
+    invariants.
     """
 
     cost: xr.DataArray
@@ -49,7 +60,10 @@ class Results:
     funnel: xr.DataArray
     patients: xr.DataArray
     outside: xr.DataArray
+    supply: xr.Dataset | None
     budget: xr.DataArray
+    accounts: xr.DataArray
+    facts: xr.Dataset
     by_resource: xr.DataArray
     resource_total: xr.DataArray
     test_cost: xr.DataArray
@@ -68,7 +82,7 @@ class Results:
 
 
 WITH_DRAWS = (
-    *("cost", "qaly", "coverage", "funnel", "patients", "outside", "budget"),
+    *("cost", "qaly", "coverage", "funnel", "patients", "outside", "budget", "accounts", "facts"),
     *("by_resource", "resource_total", "test_cost", "posts", "cashable", "volume_error"),
 )
 MEANS = ("ledger", "resource_cost", "outcomes")
@@ -166,6 +180,18 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
     covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
     covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
+    supply, organisation_cost = None, None
+    if case.capacity:
+        begun, supply, organisation_cost = supplied(
+            draws,
+            case,
+            regions,
+            scenario.years,
+            outcomes=outcomes,
+            starts=begun,
+            organisation=scenario.definition.laboratories,
+            agreement_years=agreement_years(scenario),
+        )
     tested = begun.sel(strategy=case.new, drop=True)
     outside = _per_draw(starts_outside(draws, case.uptake, regions, tested), outcomes).transpose(*tested.dims)
     transition = programme_cost(
@@ -176,7 +202,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         coverage_by_mix=covered,
         eligible=eligible,
         test_cost=laboratory_cost(outcomes).sel(strategy=case.comparator, drop=True).sum("resource"),
-        agreement_years=_agreement_years(scenario),
+        agreement_years=agreement_years(scenario),
         posts=extra_posts(outcomes, draws, case),
     )
     national = (tested + outside).sum("region")
@@ -193,11 +219,23 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         held=tested.sel(mix="today", drop=True).sel(shown),
         outside=outside.sel(shown),
     )
-    resource_cost = budget_impact(outcomes, begun, [transition, testing], price_factor=factor)
+    further = [transition, testing, *([] if organisation_cost is None else [organisation_cost])]
+    resource_cost = budget_impact(outcomes, begun, further, price_factor=factor)
+    facts = facts_of(draws, case, outcomes, cost, qaly, years=scenario.years, price_year=scenario.parameters.price_year)
+    if known is not None:
+        facts["known"] = known.variable
+    accounts = post(resource_cost, delegated=draws["share_drug_cost_delegated"].to_numpy())
+    places = [str(place) for place in accounts["region"].to_numpy()]
+    terms = terms_of(
+        accounts,
+        regions=regions,
+        start=agreement_start(scenario),
+        index=facts["index"].to_numpy()[:, None, :],
+        measures=measures_of(covered.sel(shown), begun.sel(shown), facts, new=case.new, places=places),
+    )
     clauses = scenario.agreement.clauses if scenario.agreement else ()
-    pace = scenario.definition.pace
-    ledger = settle(resource_cost, clauses, regions=regions, start=pace.start if pace else first)
-    budget = ledger.sum("entry", skipna=False)
+    moved = settled(accounts, clauses, terms, standing=scenario.standing.clauses)
+    budget = budget_of(accounts, moved)
     by_resource = resource_cost.sum("region", skipna=False)
     total = by_resource.sum("resource", skipna=False)
     if not np.isfinite(total.to_numpy()).all() or not np.isfinite(outcomes["qaly"].to_numpy()).all():
@@ -212,7 +250,10 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         funnel=_per_draw(funnel_steps(draws, case.eligible, regions, first, first), outcomes).transpose("draw", ...),
         patients=begun.sel(shown),
         outside=outside.sel(shown),
+        supply=supply,
         budget=budget,
+        accounts=accounts,
+        facts=facts,
         resource_total=total,
         by_resource=by_resource,
         test_cost=laboratory_cost(outcomes).sum("resource"),
@@ -222,15 +263,21 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         cashable=_per_draw(cashable_share(draws, case, by_resource), outcomes),
         volume_error=_by_draw(draws[case.eligible.volume_error] if case.eligible.volume_error else 1.0, outcomes),
         known=known,
-        ledger=ledger.mean("draw", skipna=False),
+        ledger=mean_ledger(accounts, moved),
         resource_cost=resource_cost.mean("draw", skipna=False),
         outcomes=outcomes.mean("draw"),
         checks={
-            "transfers": largest_imbalance(ledger),
+            "transfers": largest_imbalance(accounts, moved),
             "budget": float(off.max()),
             "crossings": float(outcomes.attrs["crossings"]),
         },
     )
+
+
+def agreement_start(scenario: Scenario) -> int:
+    """The agreement's first year; without one, the first year shown."""
+    pace = scenario.definition.pace
+    return pace.start if pace else scenario.years[0]
 
 
 def _noise(years: list[int], size: int, rngs: Rngs | None) -> np.ndarray:
@@ -267,7 +314,8 @@ def _relief(scenario: Scenario, years: list[int]) -> xr.DataArray | None:
     return plan.relief * xr.DataArray(np.isin(years, list(plan.years)).astype(float), coords={"year": years})
 
 
-def _agreement_years(scenario: Scenario) -> range:
+def agreement_years(scenario: Scenario) -> range:
+    """The years in which the agreement's programme runs; none without an agreement."""
     plan = scenario.definition.pace
     return plan.years if plan else range(0)
 
@@ -307,8 +355,9 @@ def _joined(parts: list[Results]) -> Results:
     for name in MEANS:
         weighted = [getattr(part, name) * size for part, size in zip(parts, sizes, strict=True)]
         whole[name] = sum(weighted[1:], start=weighted[0]) / sum(sizes)
-    known = [part.known for part in parts if part.known is not None]
-    whole["known"] = xr.concat(known, dim="draw") if known else None
+    for name in ("known", "supply"):
+        found = [getattr(part, name) for part in parts if getattr(part, name) is not None]
+        whole[name] = xr.concat(found, dim="draw") if found else None
     names = parts[0].checks
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
     assert set(whole) == {field.name for field in fields(Results)}

@@ -10,8 +10,10 @@ from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
+from pmbudget.programme.capacity import shadow_prices
 from pmbudget.programme.levers import levered
-from pmbudget.road import Results, evaluate_draws, present_values, walk
+from pmbudget.programme.supply import courses, persons_a_month, queue_terms
+from pmbudget.road import Results, agreement_years, evaluate_draws, present_values, walk
 from pmbudget.vocabulary import BLOCK, REFERENCES, REGION_PAYERS, TAILS
 
 
@@ -265,3 +267,43 @@ def _moved_figures(scenario: Scenario, results: Results) -> dict[str, np.ndarray
         last = results.known.isel(year=-1)
         figures["right"] = 100 * xr.where(last > 0.5, last, 1 - last)
     return {name: values.to_numpy() for name, values in figures.items()}
+
+
+def limit_values(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> xr.Dataset:
+    """What each limit of supply costs in the scenario, over all years shown: lifted, and with a tenth of a post or instrument more.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Of a case with limits.
+    results : Results
+        Of the scenario, with the same ``seed``; its first draws are used, at most 500.
+    wtp : float
+        SEK per QALY.
+
+    Returns
+    -------
+    Dataset
+        (draw, limit): ``lifted``, persons more who get the new strategy when that limit alone is gone; ``per_tenth``, with one tenth of a
+        post or instrument more for this test from the first year; ``value``, what that tenth is worth in net monetary benefit, SEK.
+    """
+    case, regions, years = scenario.case, scenario.regions, scenario.years
+    assert case.capacity is not None
+    few = min(results.cost.sizes["draw"], BLOCK)
+    drawn = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=few, seed=seed)
+    draws = levered(drawn, case.levers, scenario.definition.levers)
+    first = {"draw": slice(few)}
+    # Nobody waits at today's use, so that its patients are all who are eligible.
+    eligible = results.patients.sel(mix="today", drop=True).sum("strategy").isel(first)
+    course = courses(draws, case.capacity, years, agreement_years(scenario))
+    outcomes = simulate(draws, case, horizon=1)
+    wanted = eligible * results.coverage.isel(first)
+    place = scenario.definition.laboratories
+    terms = queue_terms(draws, case, regions, outcomes, wanted, "new", course, place)
+    limits = case.capacity.limits
+    tenth = {n: course[n] * persons_a_month(draws, case, regions, outcomes, each, 0.1) for n, each in limits.items()}
+    everything = dict.fromkeys(limits, xr.DataArray(np.inf))
+    gain = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp)).isel(first)
+    per_tenth = shadow_prices(one_more=tenth, **terms)
+    lifted = shadow_prices(one_more=everything, **terms)
+    return xr.Dataset({"lifted": lifted, "per_tenth": per_tenth, "value": per_tenth * gain})

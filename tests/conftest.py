@@ -1,6 +1,7 @@
 """What several rooms need: the shipped files, one scenario, crude draws without PyMC, one walk."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def folder(tmp_path):
 @pytest.fixture(scope="session")
 def scenario():
     return load_scenario("agreement_even", PARAMETERS)
+
+
+@pytest.fixture(scope="session")
+def unlimited(scenario):
+    """The scenario without any limit of supply."""
+    return replace(scenario, case=scenario.case.model_copy(update={"capacity": None}))
 
 
 @pytest.fixture(scope="session")

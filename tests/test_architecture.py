@@ -22,6 +22,7 @@ ROOMS = (
     "road",
     "breakdown",
     "sensitivity",
+    "information",
     "reporting",
     "batch",
     "cli",

@@ -2,6 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pmbudget.batch.check import check
+from pmbudget.batch.notebooks import CHAPTERS
 from pmbudget.cli import app
 from pmbudget.errors import InputError
 
@@ -41,7 +42,7 @@ def test_a_dry_run_says_what_would_run_and_makes_nothing(tmp_path, folder, monke
     monkeypatch.chdir(tmp_path)
     result = called("run", "agreement_fast", "--dry-run", "--name", "nothing")
     assert result.exit_code == 0, result.output
-    assert result.output.count("to run") == 5
+    assert result.output.count("to run") == len(CHAPTERS) + 1
     assert not (tmp_path / "outputs").exists()
 
 

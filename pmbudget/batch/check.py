@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.crude import crude_posterior
@@ -9,11 +10,12 @@ from pmbudget.evidence.draws import ReadDraws, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import Agreement
 from pmbudget.inputs.cases import read_case
-from pmbudget.inputs.files import find_folder, read_yaml, shown, validated
+from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
+from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
-from pmbudget.reporting.frames import INFLATION, NORMS, TAX_BASE
+from pmbudget.reporting.frames import NORMS, TAX_BASE
 from pmbudget.road import evaluate_draws
 
 
@@ -26,10 +28,11 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
         document = read_yaml(path, faults)
         if document is not None:
             validated(Agreement, document, document.data, faults)
+    read_funding(root, faults)
     for path in sorted((root / "cases").glob("*/case.yaml")):
         name = path.parent.name
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)
-    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").glob("*.yaml"))]
+    scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").rglob("*.yaml"))]
     whole: list[Scenario] = []
     for scenario in scenarios:
         try:
@@ -52,7 +55,7 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
 
     Those of the context are not there to be read.
     """
-    read = {*NORMS, TAX_BASE, INFLATION}
+    read: set[str] = {*NORMS, TAX_BASE, *GRANT_BEHAVIOUR}
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
@@ -64,7 +67,7 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")
             ]
-        read |= watched.read
+        read |= watched.read | {name for _, name in references(scenario.case.research)}
         read |= {name for name in [scenario.case.utility_population] if name}
         read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
         known |= dict(scenario.parameters)

@@ -78,7 +78,8 @@ def plan_batch(
     Parameters
     ----------
     names : sequence of str
-        Scenarios; none means all files in ``parameters/scenarios``, no agreement first and then the slowest pace.
+        Scenarios; none means all files in ``parameters/scenarios`` and, of the cases asked for, those in the folder of the case's name
+        there, no agreement first and then the slowest pace.
     cases : sequence of str
         Cases; none means each scenario's own, "all" every case there is.
 
@@ -88,12 +89,13 @@ def plan_batch(
         Anything wrong in the inputs.
     """
     root = find_folder("parameters")
-    wanted = list(names) or sorted(path.stem for path in (root / "scenarios").glob("*.yaml"))
     known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
-    chosen: list[str | None] = list(known_cases) if "all" in cases else list(cases) or [None]
-    scenarios = [
-        one for each in wanted for case in chosen for one in expand(load_scenario(each, overrides=overrides, case=case))
-    ]
+    asked = known_cases if "all" in cases else list(cases)
+    own: list[str | None] = [None]
+    wanted = [(each, case) for each in names or _files(root / "scenarios") for case in asked or own]
+    if not names:
+        wanted += [(f"{case}/{each}", case) for case in asked for each in _files(root / "scenarios" / case)]
+    scenarios = [one for each, case in wanted for one in expand(load_scenario(each, overrides=overrides, case=case))]
     if not names:
         scenarios.sort(key=lambda each: (each.definition.pace is not None, -_ramp(each)))
     jobs: dict[str, Job] = {}
@@ -111,6 +113,10 @@ def plan_batch(
     return Plan(folder_path, plan.runs, (*plan.jobs, _comparison(plan)), settings)
 
 
+def _files(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
 def _ramp(scenario: Scenario) -> int:
     return scenario.definition.pace.ramp if scenario.definition.pace else 0
 
@@ -123,7 +129,9 @@ def _source(chapter: Chapter) -> list[Any]:
 def _key(chapter: Chapter, resolved: Mapping[str, Any], settings: Settings) -> str:
     numeric = {name: versions()[name] for name in NUMERIC}
     read = {part: resolved[part] for part in chapter.reads}
-    return content_key(chapter.name, read, vars(settings), _source(chapter), package_key(), numeric)
+    root = find_folder("parameters")
+    beside = [path.read_text("utf-8") for pattern in chapter.files for path in sorted(root.glob(pattern))]
+    return content_key(chapter.name, read, beside, vars(settings), _source(chapter), package_key(), numeric)
 
 
 def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...], settings: Settings) -> Job:

@@ -1,5 +1,5 @@
 """Who pays?"""
 
-from pmbudget.financing.ledger import net_budget_impact, settle
+from pmbudget.financing.ledger import net_budget_impact, settle, silo_gap
 
-__all__ = ["net_budget_impact", "settle"]
+__all__ = ["net_budget_impact", "settle", "silo_gap"]

@@ -1,70 +1,112 @@
-"""Sharing clauses: each takes the cost and the balance so far and returns transfers that sum to zero."""
+"""An agreement settled: clause by clause, each a transfer that sums to zero over region and payer in every draw and year.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+Clauses take the cost as it fell, so that their order is of no matter, but for the national split: it divides what is left by then.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
-from pmbudget.inputs.agreements import NationalSplit, Taper
-from pmbudget.vocabulary import NATIONAL
+from pmbudget.financing.books import MILLION, Books, lots
+from pmbudget.financing.grants import AMOUNTS
+from pmbudget.financing.pooling import MOVES
+from pmbudget.financing.sharing import RATES
+from pmbudget.inputs.clauses import Clause, Granted, Instalments, Needs, Paid, Shared
 
-
-@dataclass(frozen=True)
-class Terms:
-    """What clauses may refer to: when the agreement starts, and the regions."""
-
-    start: int
-    regions: pd.DataFrame
+Transfer = dict[str, np.ndarray]
+"""Columns by payer that broadcast to (draw, region, year), SEK of the price year; positive is paid, negative received."""
 
 
-def _taper(clause: Taper, cost: xr.DataArray, balance: xr.DataArray, terms: Terms) -> xr.DataArray:
-    """alpha_t x covered cost moves to the payer, alpha_t = share x max(0, 1 - (t - start) / years), from start on."""
-    since = cost["year"] - terms.start
-    share = (clause.share * (1 - since / clause.years).clip(min=0)).where(since >= 0, 0.0)
-    covered = cost.sel(kind=[kind for kind in cost["kind"].to_numpy() if clause.covers in ("all", kind)]).sum(
-        "kind", skipna=False
-    )
-    relief = -share * covered
-    paid = -relief.sum("payer") * (relief["payer"] == clause.payer)
-    return relief + paid
+def transfers(clauses: Sequence[Clause], books: Books) -> dict[str, Transfer]:
+    """The transfers of an agreement by clause, in the order in which they settle.
 
-
-def _national_split(clause: NationalSplit, cost: xr.DataArray, balance: xr.DataArray, terms: Terms) -> xr.DataArray:
-    """What stands in region "00" with others than the state moves to each region's purchaser by its weight."""
-    open_balance = balance.sel(region=NATIONAL, drop=True) * (balance["payer"] != "state")
-    column = terms.regions[clause.by]
-    weight = xr.DataArray(column / column.sum(), dims="region", coords={"region": terms.regions.index.to_numpy()})
-    weight = weight.reindex(region=balance["region"].to_numpy(), fill_value=0.0)
-    received = open_balance.sum("payer") * weight * (balance["payer"] == "region")
-    return received - open_balance * (balance["region"] == NATIONAL)
-
-
-TRANSFERS: Mapping[type, Callable[..., xr.DataArray]] = {Taper: _taper, NationalSplit: _national_split}
-
-
-def transfer(clause: Taper | NationalSplit, cost: xr.DataArray, balance: xr.DataArray, terms: Terms) -> xr.DataArray:
-    """The transfers of one clause.
-
-    Parameters
-    ----------
-    cost : DataArray
-        (draw, region, year, payer, kind): resource cost as it fell, ``kind`` transition or patient.
-    balance : DataArray
-        (draw, region, year, payer): after the clauses before this one.
-
-    Returns
-    -------
-    DataArray
-        (draw, region, year, payer), SEK; positive is paid. Sums to 0 over region and payer in every draw and year.
+    Raises
+    ------
+    ValueError
+        Two clauses of one name, or a measure that a clause needs and the programme lacks.
     """
-    return TRANSFERS[type(clause)](clause, cost, balance, terms).transpose(*balance.dims)
+    return dict(_settled(clauses, books))
 
 
-def largest_imbalance(ledger: xr.DataArray) -> float:
-    """The largest sum of a transfer over region and payer, relative to the resource cost of its own draw, mix and year."""
-    total = ledger.sum(["region", "payer"], skipna=False)
-    scale = np.abs(total.sel(entry="resource_cost", drop=True)).clip(min=1.0)
-    transfers = np.abs(total.drop_sel(entry="resource_cost")) / scale
-    return float(transfers.max()) if transfers.size else 0.0
+def with_standing(clauses: Sequence[Clause], books: Books) -> tuple[dict[str, Transfer], Books]:
+    """The transfers of the standing rules, which hold from the first year on, and the books after them."""
+    terms = books.terms
+    found = transfers(clauses, replace(books, terms=replace(terms, start=int(terms.years[0]))))
+    for moved in found.values():
+        books = books.after(moved)
+    return found, books
+
+
+def _settled(clauses: Sequence[Clause], books: Books) -> Iterator[tuple[str, Transfer]]:
+    names = [clause.name for clause in clauses]
+    if len(set(names)) < len(names):
+        raise ValueError(f"clause names {names} must differ; rename one")
+    for clause in clauses:
+        moved = transfer(clause, books)
+        books = books.after(moved)
+        yield clause.name, moved
+
+
+def transfer(clause: Clause, books: Books) -> Transfer:
+    """The transfer of one clause on books that hold those before it."""
+    if isinstance(clause, Granted):
+        amount = AMOUNTS[type(clause)](clause, books) * _paid(clause, books)
+        amount = _capped(clause, amount, books)
+        return {clause.payer: amount, clause.to: -amount} if clause.payer != clause.to else {}
+    if type(clause) in MOVES:
+        moved = MOVES[type(clause)](clause, books)
+        # Instalments go on falling due when the clause buys nothing more.
+        held = books.terms.held(clause.begins, clause.ends)
+        return moved if held.all() or isinstance(clause, Instalments) else {p: c * held for p, c in moved.items()}
+    assert isinstance(clause, Shared)
+    return _shared(clause, books)
+
+
+def _shared(clause: Shared, books: Books) -> Transfer:
+    cost = books.cost(clause.covers)
+    rate = RATES[type(clause)](clause, books) * _paid(clause, books)
+    if clause.cap is not None:
+        rate = rate * _within(clause, (rate * cost).sum(axis=1, keepdims=True), books)
+    whole = rate * cost
+    moved: Transfer = {clause.payer: whole}
+    relieved = books.borne(clause.covers) if clause.to == "bearer" else {clause.to: cost}
+    for payer, column in relieved.items():
+        relief = rate * column if len(relieved) > 1 else whole
+        moved[payer] = moved[payer] - relief if payer in moved else -relief
+    return moved
+
+
+def _paid(clause: Paid, books: Books) -> np.ndarray:
+    """1 where a clause pays, 0 where its years, its condition or parliament stop it; broadcasts to (draw, region, year)."""
+    factor = books.terms.held(clause.begins, clause.ends)
+    if clause.renewal < 1:
+        later = (books.terms.turn - clause.begins).clip(0)
+        lot = books.terms.measures.get("lot", lots(books.shape[0]))
+        factor = factor * (lot < clause.renewal**later)
+    return factor if clause.needs is None else factor * _met(clause.needs, books)
+
+
+def _met(needs: Needs, books: Books) -> np.ndarray:
+    met: np.ndarray = np.ones((1, 1, 1))
+    if needs.coverage is not None:
+        if needs.of == "region":
+            reached = books.terms.measure("coverage")
+        else:
+            tested, eligible = (books.terms.measure(name).sum(axis=1, keepdims=True) for name in ("tested", "eligible"))
+            reached = np.divide(tested, eligible, out=np.zeros_like(tested), where=eligible > 0)
+        met = met * (reached >= needs.coverage)
+    if needs.known is not None:
+        met = met * (books.terms.measure("known") >= needs.known)
+    return met
+
+
+def _capped(clause: Paid, amount: np.ndarray, books: Books) -> np.ndarray:
+    return amount if clause.cap is None else amount * _within(clause, amount.sum(axis=1, keepdims=True), books)
+
+
+def _within(clause: Paid, total: np.ndarray, books: Books) -> np.ndarray:
+    """By how much a clause is scaled down so that no more than its cap is paid in a year."""
+    assert clause.cap is not None
+    cap = clause.cap * MILLION / (1.0 if clause.indexed else books.terms.index)
+    return np.where(np.abs(total) > cap, cap / np.maximum(np.abs(total), 1e-9), 1.0)

@@ -1,45 +1,29 @@
-"""Agreements between state and regions as data: clauses in the order in which they settle."""
+"""Agreements between state and regions as data: clauses in the order in which they settle, with where they come from."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from pmbudget.errors import Fault
-from pmbudget.inputs.files import Document, Evidence, Strict, near, read_yaml, validated
-from pmbudget.inputs.items import Payer
+from pmbudget.errors import Fault, InputError
+from pmbudget.inputs.clauses import Clause
+from pmbudget.inputs.files import Document, Evidence, Strict, find_folder, near, read_yaml, validated
 from pmbudget.inputs.parameters import Source, Text
 
-
-class Taper(Strict):
-    """The state pays ``share`` of the covered cost in the agreement's first year, falling in a straight line to 0 after ``years``."""
-
-    clause: Literal["taper"]
-    name: str
-    label: Text
-    payer: Payer = "state"
-    covers: Literal["transition", "all"]
-    share: float = Field(ge=0, le=1)
-    years: int = Field(gt=0)
-
-
-class NationalSplit(Strict):
-    """What is national and not yet paid is divided between the regions by a column of ``regions.csv``."""
-
-    clause: Literal["national_split"]
-    name: str
-    label: Text
-    by: Literal["population", "population_65plus"]
-
-
-Clause = Annotated[Taper | NationalSplit, Field(discriminator="clause")]
+STANDING = "standing_rules"
+"""The agreement that holds whatever is agreed for the test: who pays for drugs in Sweden. It settles in all mixes."""
 
 
 class Agreement(Strict):
-    """Clauses in the order in which they settle, with where they come from."""
+    """Clauses in the order in which they settle, with where they come from.
+
+    With ``precedent_sums`` the amounts are those of a whole field, as they were paid; laid beside other designs for one test they are
+    scaled to the same expected outlay.
+    """
 
     label: Text
-    clauses: tuple[Clause, ...]
+    precedent_sums: bool = False
+    clauses: tuple[Clause, ...] = Field(min_length=1)
     evidence: Evidence
     source: Source
     note: str = ""
@@ -52,13 +36,29 @@ class Agreement(Strict):
         return self
 
 
-def read_agreement(root: Path, name: str, document: Document, faults: list[Fault]) -> Agreement | None:
-    """The agreement of that name, on behalf of the scenario in ``document``."""
+def read_agreement(root: Path, name: str, document: Document | None, faults: list[Fault]) -> Agreement | None:
+    """The agreement of that name, on behalf of the scenario in ``document`` where one asks for it."""
     path = root / "agreements" / f"{name}.yaml"
     if not path.is_file():
         remedy = near(name, (p.stem for p in path.parent.glob("*.yaml")))
-        line = document.line(["agreement"])
-        faults.append(Fault(document.file, "agreement", "no such agreement", remedy, name, line))
+        file, line = (document.file, document.line(["agreement"])) if document else ("parameters/agreements", None)
+        faults.append(Fault(file, "agreement", "no such agreement", remedy, name, line))
         return None
     own = read_yaml(path, faults)
     return validated(Agreement, own, own.data, faults) if own else None
+
+
+def load_agreements(folder: str | Path = "parameters") -> dict[str, Agreement]:
+    """Every agreement of the folder but the standing rules, by name.
+
+    Raises
+    ------
+    InputError
+        All faults at once.
+    """
+    root, faults = find_folder(folder), list[Fault]()
+    names = sorted(path.stem for path in (root / "agreements").glob("*.yaml"))
+    found = {name: read_agreement(root, name, None, faults) for name in names if name != STANDING}
+    if faults:
+        raise InputError(faults)
+    return {name: agreement for name, agreement in found.items() if agreement is not None}

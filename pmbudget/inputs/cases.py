@@ -10,7 +10,8 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
-from pmbudget.inputs.courses import Management, Mortality, State
+from pmbudget.inputs.capacity import Capacity
+from pmbudget.inputs.courses import Management, Mortality, State, StateName
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
@@ -24,6 +25,7 @@ from pmbudget.inputs.programmes import (
     TransitionItem,
     Uptake,
 )
+from pmbudget.inputs.research import Research
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
@@ -52,7 +54,7 @@ class Case(Strict):
     strategies: dict[str, Strategy]
     pathway: Pathway
     relatives: Cascade | None = None
-    states: dict[str, State]
+    states: dict[StateName, State]
     mortality: Mortality
     utility_population: Ref | None = None
     cycles_per_year: int = Field(default=12, ge=1, le=12)
@@ -69,11 +71,18 @@ class Case(Strict):
     borne_elsewhere: tuple[BorneElsewhere, ...] = ()
     follow_up: FollowUp | None = None
     levers: dict[str, Lever] = Field(default_factory=dict)
+    capacity: Capacity | None = None
+    research: Research | None = None
 
     @property
     def has_curves(self) -> bool:
         """Whether the course is survival curves; else it is moves between states."""
         return self.managements[self.reference].overall is not None
+
+    @property
+    def matched(self) -> list[str]:
+        """The managements that a right answer leads to, each once: several classes may lead to the same."""
+        return list(dict.fromkeys(one.matched for one in self.classes.values() if one.matched))
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -95,6 +104,8 @@ class Case(Strict):
                 raise ValueError(f"management {name} has one curve of two; give progression_free and overall")
             if one.moves and self.has_curves:
                 raise ValueError(f"management {name} has moves and the reference has curves; use one kind in a case")
+            if one.starts_in and self.has_curves:
+                raise ValueError(f"management {name} has starts_in, which goes with moves; remove it")
             if one.overall and not self.has_curves:
                 raise ValueError(f"management {name} has curves and the reference has none; use one kind in a case")
         if self.has_curves and (tuple(self.states) != CURVE_STATES or self.cycles_per_year != 12):
@@ -136,6 +147,8 @@ class Case(Strict):
         for name, strategy in self.strategies.items():
             yield from [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
         for name, management in self.managements.items():
+            if management.starts_in:
+                yield f"managements.{name}.starts_in", management.starts_in, dict(list(self.states.items())[:-1])
             curves = [curve for curve in (management.progression_free, management.overall) if curve]
             yield from [(f"managements.{name}.describes", one, self.classes) for c in curves for one in c.describes]
             for move in management.moves:
@@ -152,6 +165,7 @@ class Case(Strict):
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
         yield from [("prices", name, self.resources) for name in (self.prices.resources if self.prices else ())]
+        yield from [(key, name, self.resources) for key, name in (self.capacity.resources() if self.capacity else ())]
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

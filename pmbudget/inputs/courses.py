@@ -1,8 +1,8 @@
 """The course of the disease under each management as data: survival curves, or moves between states."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pmbudget.inputs.files import Ref, Strict
 from pmbudget.inputs.items import CareItem
@@ -91,17 +91,28 @@ class Management(Strict):
     """What follows an answer: the course of the disease, and care by item.
 
     The course is two survival curves, or moves between states; without its own a management has that of the reference, times the hazard
-    ratios (on the curves, or on every move's rate). ``qaly_gain`` and ``qaly_loss`` are products of parameters, once, in the first year.
+    ratios (on the curves, or on every move's rate). In a case of moves those under it start in the state ``starts_in``, the first if none
+    is named. ``qaly_gain`` and ``qaly_loss`` are products of parameters, once, in the first year.
     """
 
     label: Text
     progression_free: Curve | None = None
     overall: Curve | None = None
     moves: tuple[Move, ...] = ()
+    starts_in: str | None = None
     hazard_ratios: tuple[Ref, ...] = ()
     items: tuple[CareItem, ...] = ()
     qaly_gain: tuple[tuple[Ref, ...], ...] = ()
     qaly_loss: tuple[tuple[Ref, ...], ...] = ()
+
+
+def _state_name(name: str) -> str:
+    if name == "start" or name.startswith("on_"):
+        raise ValueError(f"{name!r} would read as a time at which items fall; give the state another name")
+    return name
+
+
+StateName = Annotated[str, AfterValidator(_state_name)]
 
 
 class State(Strict):

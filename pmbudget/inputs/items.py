@@ -22,22 +22,36 @@ class Resource(Strict):
     """Something that is used up: which unit performs it, of what kind it is, how it is counted.
 
     Staff have a ``wage`` and are counted in minutes. What is ``in_budget: false`` (an annuity, overhead already funded) is part of
-    cost per patient but no cash of the budget. Of what is used less a share ``cashable`` can be saved, all of it if left out; the rest
-    is capacity set free.
+    cost per patient but no cash of the budget. A drug is in the pharmaceutical benefit (its unit is the region) or procured; one in the
+    benefit may state the ``rebate`` behind its net price and how many of its measure make a year (``per_year``). Of what is used
+    less a share ``cashable`` can be saved, all of it if left out; the rest is capacity set free.
     """
 
     label: Text
     unit: Payer
-    kind: Literal["staff", "consumables", "drug", "care", "equipment", "overhead", "transition"]
+    kind: Literal["staff", "consumables", "drug", "care", "equipment", "overhead", "transition", "production"]
     measure: str
     wage: Ref | None = None
     in_budget: bool = True
+    channel: Literal["benefit", "procured"] | None = None
+    rebate: Ref | None = None
+    per_year: float | None = Field(default=None, gt=0)
     cashable: Ref | None = None
 
     @model_validator(mode="after")
     def _staff_have_wage(self) -> Self:
         if (self.kind == "staff") != (self.wage is not None):
             raise ValueError("wage goes with kind: staff, and staff with a wage; add or remove wage")
+        return self
+
+    @model_validator(mode="after")
+    def _drugs_have_channel(self) -> Self:
+        if (self.kind == "drug") != (self.channel is not None):
+            raise ValueError(
+                "channel goes with kind: drug, and drugs with one; write benefit or procured, or remove it"
+            )
+        if self.channel != "benefit" and (self.rebate is not None or self.per_year is not None):
+            raise ValueError("rebate and per_year go with channel: benefit; remove them")
         return self
 
 

@@ -77,11 +77,13 @@ class Strategy(Strict):
 class TrueClass(Strict):
     """A true class of patient: how common, what follows when it is found, what it means for prognosis when it is not.
 
-    What a class that ``waits`` leads to comes later in the disease, so that no answer is too late for it.
+    A prevalence ``of_rest`` is of those in none of the classes before. What a class that ``waits`` leads to comes later in the disease,
+    so that no answer is too late for it.
     """
 
     label: Text
     prevalence: Literal["else"] | Ref = Field(union_mode="left_to_right")
+    of_rest: bool = False
     matched: str | None = None
     waits: bool = False
     prognosis_progression_free: tuple[Ref, ...] = ()
@@ -133,17 +135,23 @@ class Generation(Strict):
 class Cascade(Strict):
     """Relatives of those in whom a class ``of`` these is found: tested generation by generation from each carrier found.
 
-    Carriers who are found have the management ``found``, those who are not ``unfound``; without the two only the tests count.
+    Carriers who are found have the management ``found``, those who are not ``unfound``; without the two only the tests count. The share
+    ``already_known`` of carriers had been found before: their test counts and leads on to their relatives, but for themselves nothing
+    changes, and they are followed under no strategy. Of the others found, the share ``acted_on`` come to the management ``found``.
     """
 
     of: tuple[str, ...] = Field(min_length=1)
     generations: tuple[Generation, ...] = Field(min_length=1)
     test_items: tuple[Item, ...]
+    already_known: Ref | None = None
     found: str | None = None
     unfound: str | None = None
+    acted_on: Ref | None = None
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
         if (self.found is None) != (self.unfound is None):
             raise ValueError("found and unfound go together; give both or neither")
+        if self.acted_on is not None and self.found is None:
+            raise ValueError("acted_on leads to the management found; name found and unfound, or remove acted_on")
         return self

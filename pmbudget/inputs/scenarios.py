@@ -10,7 +10,8 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
-from pmbudget.inputs.agreements import Agreement, read_agreement
+from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
+from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
     Document,
@@ -106,6 +107,7 @@ class ScenarioFile(Strict):
     agreement: str | None = None
     pace: AgreedPace | None = None
     levers: tuple[str, ...] = ()
+    laboratories: Organisation | None = None
     overrides: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     evidence: Evidence
@@ -132,6 +134,7 @@ class Scenario:
     case: Case
     regions: pd.DataFrame
     agreement: Agreement | None
+    standing: Agreement
     folder: Path
     file: str
     given: Mapping[str, Any]
@@ -151,6 +154,7 @@ class Scenario:
             "name": self.name,
             "scenario": self.definition.model_dump(mode="json", exclude={"base"}),
             "agreement": self.agreement.model_dump(mode="json") if self.agreement else None,
+            "standing": self.standing.model_dump(mode="json"),
             "case": self.case.model_dump(mode="json"),
             "price_year": self.parameters.price_year,
             "findings": [finding.model_dump(mode="json") for finding in self.parameters.findings],
@@ -179,7 +183,7 @@ def load_scenario(
     Parameters
     ----------
     name_or_path : str or Path
-        A file in ``<folder>/scenarios`` without its ending, or a path.
+        A file in ``<folder>/scenarios`` without its ending (``<case>/<name>`` for a scenario of one case alone), or a path.
     folder : str or Path
         Looked for in the working directory, then beside the package.
     overrides : mapping
@@ -239,7 +243,8 @@ def read_scenario(
     agreement = None
     if definition.agreement is not None:
         agreement = read_agreement(root, definition.agreement, document, faults)
-    if the_case is None or faults:
+    standing = read_agreement(root, STANDING, None, faults)
+    if the_case is None or standing is None or faults:
         return None
     name = path.stem
     if swept := {key: value for key, value in overrides.items() if key in definition.sweep}:
@@ -248,7 +253,7 @@ def read_scenario(
         label = _swept_label(definition.label, parameters, swept)
         definition = definition.model_copy(update={"sweep": remaining, "label": label})
     return Scenario(
-        name, definition, parameters, the_case, regions, agreement, root, str(name_or_path), dict(overrides)
+        name, definition, parameters, the_case, regions, agreement, standing, root, str(name_or_path), dict(overrides)
     )
 
 
@@ -259,7 +264,9 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
     base = document.data.get("base")
     if base is None:
         return document, dict(document.data)
-    parent = path.parent / f"{base}.yaml"
+    # A case's own scenarios stand in a folder below the general ones and may build on them.
+    beside, above_it = path.parent / f"{base}.yaml", path.parent.parent / f"{base}.yaml"
+    parent = above_it if above_it.is_file() and (beside == path or not beside.is_file()) else beside
     line = document.line(["base"])
     if parent in (path, *below):
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])

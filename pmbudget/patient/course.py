@@ -33,8 +33,8 @@ def occupancy(draws: Draws, case: Case, management: str, shared: Baseline | None
     """Share of patients in each state (…[, true_class], cycle, state) at cycles 0 … horizon x cycles a year."""
     if shared is not None:
         return between_curves(draws, case, management, shared).variable
-    years = [
-        trace.sum("time_in_state").isel(cycle=slice(int(year > 0), None))
-        for year, (trace, _) in enumerate(traces(draws, case, management, horizon))
+    stretches = [
+        trace.sum("time_in_state").isel(cycle=slice(int(first > 0), None))
+        for first, trace, _ in traces(draws, case, management, horizon)
     ]
-    return xr.concat(years, dim="cycle").variable
+    return xr.concat(stretches, dim="cycle").variable

@@ -19,7 +19,7 @@ def course_of_moves(draws: Draws, case: Case, management: str, horizon: int, end
         (name, end): [] for name in living for end in {None, *ends}
     }
     entries: dict[str, list[xr.Variable]] = {f"on_{name}": [] for name in case.states}
-    for year, (trace, moves) in enumerate(traces(draws, case, management, horizon)):
+    for first, trace, moves in traces(draws, case, management, horizon):
         within = middle(trace.sum("time_in_state").variable) / cycles
         before = trace.isel(cycle=slice(None, -1)).rename(state="from")
         for place, name in enumerate(case.states):
@@ -30,7 +30,7 @@ def course_of_moves(draws: Draws, case: Case, management: str, horizon: int, end
             entries[f"on_{name}"].append(in_years(entered.variable, cycles))
             if name in living:
                 for end in {None, *ends}:
-                    years[name, end].append(in_years(within.isel(state=place), cycles, end, first=year * cycles))
+                    years[name, end].append(in_years(within.isel(state=place), cycles, end, first))
     return Course(
         {key: xr.Variable.concat(parts, dim="year_since_start") for key, parts in years.items()},
         {key: xr.Variable.concat(parts, dim="year_since_start") for key, parts in entries.items()},
@@ -38,17 +38,24 @@ def course_of_moves(draws: Draws, case: Case, management: str, horizon: int, end
     )
 
 
-def traces(draws: Draws, case: Case, management: str, horizon: int) -> Iterator[tuple[xr.DataArray, xr.DataArray]]:
-    """Year by year, so that memory stays small: the trace (…, time_in_state, cycle, state) and the moves that made it."""
+STRETCH = 12
+"""Cycles followed at a time, or those of a year if it has more: few enough for memory, enough for long arrays."""
+
+
+def traces(draws: Draws, case: Case, management: str, horizon: int) -> Iterator[tuple[int, xr.DataArray, xr.DataArray]]:
+    """Some years at a time: the number of the first cycle, the trace (…, time_in_state, cycle, state) and the moves that made it."""
     states = list(case.states)
     places = _places_in_state(case)
-    now = xr.DataArray(
-        np.eye(places, len(states), dtype=float) * (np.arange(len(states)) == 0), dims=("time_in_state", "state")
-    )
-    for year in range(horizon):
-        moves = _moves(draws, case, management, year, places)
-        trace = markov_trace(now, moves, case.cycles_per_year).drop_vars(["cycle", "state"])
-        yield trace, moves
+    start = np.zeros((places, len(states)))
+    start[0, states.index(case.managements[management].starts_in or states[0])] = 1
+    now = xr.DataArray(start, dims=("time_in_state", "state"))
+    cycles = case.cycles_per_year
+    years = max(1, STRETCH // cycles)
+    for year in range(0, horizon, years):
+        numbers = np.arange(year * cycles, min(year + years, horizon) * cycles)
+        moves = _moves(draws, case, management, numbers, places)
+        trace = markov_trace(now, moves, len(numbers)).drop_vars(["cycle", "state"])
+        yield year * cycles, trace, moves
         now = trace.isel(cycle=-1)
 
 
@@ -59,8 +66,8 @@ def _places_in_state(case: Case) -> int:
     return 1 + round(max(years, default=0.0) * case.cycles_per_year)
 
 
-def _moves(draws: Draws, case: Case, management: str, year: int, places: int) -> xr.DataArray:
-    """Transition probabilities (…[, true_class], cycle, time_in_state, from, to) of one year.
+def _moves(draws: Draws, case: Case, management: str, numbers: np.ndarray, places: int) -> xr.DataArray:
+    """Transition probabilities (…[, true_class], cycle, time_in_state, from, to) of the cycles of these numbers.
 
     Rates of competing moves: p(leave) = 1 - exp(-sum of rates x cycle), shared out in proportion to the rates.
     """
@@ -69,10 +76,10 @@ def _moves(draws: Draws, case: Case, management: str, year: int, places: int) ->
     ratio = product(draws, plan.hazard_ratios)
     rates: dict[tuple[str, str], xr.Variable] = {}
     for move in plan.moves or case.managements[case.reference].moves:
-        rate = ratio * product(draws, move.rate) * _holds(draws, case, move, year, places)
+        rate = ratio * product(draws, move.rate) * _holds(draws, case, move, numbers, places)
         pair = (move.origin, move.to)
         rates[pair] = rates[pair] + rate if pair in rates else rate
-    middle = xr.Variable("cycle", year + (np.arange(cycles) + 0.5) / cycles)
+    middle = xr.Variable("cycle", (numbers + 0.5) / cycles)
     death = product(draws, [case.mortality.rate]) * np.exp(product(draws, [case.mortality.growth]) * middle)
     for name in states[:-1]:
         pair = (name, states[-1])
@@ -81,7 +88,7 @@ def _moves(draws: Draws, case: Case, management: str, year: int, places: int) ->
     sizes: dict = {}
     for rate in rates.values():
         sizes |= rate.sizes
-    sizes |= {"cycle": cycles, "time_in_state": places}
+    sizes |= {"cycle": len(numbers), "time_in_state": places}
     values = np.zeros((*sizes.values(), len(states), len(states)))
     for (origin, to), rate in rates.items():
         values[..., states.index(origin), states.index(to)] = rate.set_dims(sizes).to_numpy()
@@ -92,10 +99,10 @@ def _moves(draws: Draws, case: Case, management: str, year: int, places: int) ->
     return xr.DataArray(values, dims=(*sizes, "from", "to"))
 
 
-def _holds(draws: Draws, case: Case, move: Move, year: int, places: int) -> xr.Variable:
+def _holds(draws: Draws, case: Case, move: Move, numbers: np.ndarray, places: int) -> xr.Variable:
     """Where a move's rate holds, and how it has grown (…, true_class, cycle, time_in_state)."""
     cycles = case.cycles_per_year
-    begins = year + np.arange(cycles) / cycles
+    begins = numbers / cycles
     holds = xr.Variable("cycle", ((begins >= move.from_year) & (begins < (move.until_year or np.inf))).astype(float))
     if move.growth:
         holds = holds * np.exp(product(draws, [move.growth]) * xr.Variable("cycle", begins + 0.5 / cycles))

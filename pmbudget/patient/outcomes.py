@@ -42,7 +42,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
         ``in_time`` (draw, strategy): share of carriers found, and found in time; ``mismatched`` and ``mismatched_carriers``
         (draw, strategy): share of patients treated on a wrong answer, and of patients who are carriers of something else and are so. Per
         patient (draw, strategy): ``uncertain``, variants of unknown significance; ``incidental``, findings outside the question;
-        ``relatives_tested`` and ``relatives_found``.
+        ``relatives_tested`` and ``relatives_found``, carriers who were not known before.
 
         Coordinates ``unit``, ``kind`` and ``in_budget`` stand on ``resource``; ``attrs["crossings"]`` is the share of curve points where
         progression-free survival was lowered to overall survival.
@@ -93,7 +93,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
     found, in_time = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") for name in ("found", "in_time")
     )
-    running, at_start = _by_resource(case, flows), _by_resource(case, once)
+    running = _by_resource(case, flows, xr.Variable(("measure", "year_since_start"), np.zeros((2, horizon))))
+    at_start = _by_resource(case, once, xr.Variable("measure", np.zeros(2)))
     variables = {
         "activity": running.isel(measure=0),
         "cost": running.isel(measure=1),
@@ -140,9 +141,15 @@ def _each_class(case: Case) -> xr.Variable:
 
 
 def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataArray:
-    """Share of patients in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year."""
+    """Share in each state (draw, strategy, cycle, state) at cycles 0 … horizon x cycles a year.
+
+    It is of patients, and of the carriers among relatives where the case follows them.
+    """
     shares = class_shares(draws, case)
-    weights = stacked([walk_pathway(draws, case, name).managements for name in case.strategies], "strategy") * shares
+    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
+    patients = stacked([path.managements for path in paths.values()], "strategy") * shares
+    weights = _with_relatives(case, paths, patients, shares)
+    weights = weights / weights.sum(["management", "true_class"])
     shared, total = baseline(draws, case, shares, horizon), xr.Variable((), 0.0)
     for place, management in enumerate(case.managements):
         total = total + _over_classes(
@@ -163,13 +170,13 @@ def _per_patient(numbers: list[xr.Variable], shares: xr.Variable) -> xr.Variable
 
 
 def _with_relatives(case: Case, paths: dict[str, Pathway], patients: xr.Variable, shares: xr.Variable) -> xr.Variable:
-    """Numbers under each management (strategy, management, true_class, …) with the carriers among relatives, found and not."""
+    """Numbers under each management (strategy, management, true_class, …) with the carriers among relatives, acted on and not."""
     cascade = case.relatives
     if cascade is None or cascade.found is None:
         return patients
     found, unfound = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") * shares
-        for name in ("relatives_found", "relatives_unfound")
+        for name in ("relatives_acted_on", "relatives_left")
     )
     places = xr.Variable("management", np.arange(len(case.managements)))
     names = list(case.managements)
@@ -230,20 +237,24 @@ def _incidental_qaly(
 
 
 def _resources(case: Case) -> list[str]:
-    return [name for name, resource in case.resources.items() if resource.kind != "transition"]
+    # What the change costs and what others bear of testing is no patient's use, but the programme's.
+    programme = {part.resource for part in case.borne_elsewhere}
+    return [
+        name for name, resource in case.resources.items() if resource.kind != "transition" and name not in programme
+    ]
 
 
-def _by_resource(case: Case, parts: dict[str, list[xr.Variable]]) -> xr.Variable:
-    nothing = xr.Variable("measure", [0.0, 0.0])
+def _by_resource(case: Case, parts: dict[str, list[xr.Variable]], nothing: xr.Variable) -> xr.Variable:
     return stacked([sum(parts[name], start=nothing) for name in _resources(case)], "resource")
 
 
 def resource_coordinates(case: Case, names: list[str]) -> dict[str, tuple[str, list]]:
-    """The coordinates of a resource dimension: its names, the unit that performs each, its kind, whether the budget holds it."""
+    """The coordinates of a resource dimension: its names, the unit that performs each, its kind and channel, whether in the budget."""
     chosen = [case.resources[name] for name in names]
     return {
         "resource": ("resource", names),
         "unit": ("resource", [resource.unit for resource in chosen]),
         "kind": ("resource", [resource.kind for resource in chosen]),
+        "channel": ("resource", [resource.channel or "" for resource in chosen]),
         "in_budget": ("resource", [resource.in_budget for resource in chosen]),
     }

@@ -22,7 +22,7 @@ class Pathway:
     ``managements`` (…, management, true_class): probability. Numbers per patient (…, true_class): ``performed``, ``uncertain`` and
     ``incidental`` by test; ``repeats``, samples taken again; ``positives`` and ``found``, positive answers and those of them that are
     right; ``in_time``, right answers that come in time; ``mismatched``, wrong answers acted on; ``relatives_tested``, and of the carriers
-    among relatives ``relatives_found`` and ``relatives_unfound``.
+    among relatives who were not known before ``relatives_found``, ``relatives_acted_on`` and ``relatives_left`` as they were.
     """
 
     managements: xr.Variable
@@ -36,7 +36,8 @@ class Pathway:
     mismatched: xr.Variable
     relatives_tested: xr.Variable
     relatives_found: xr.Variable
-    relatives_unfound: xr.Variable
+    relatives_acted_on: xr.Variable
+    relatives_left: xr.Variable
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ IMPOSSIBLE = 0.01
 def class_shares(draws: Draws, case: Case) -> xr.Variable:
     """Share of each true class (true_class, …); the complement goes to the class with ``else``.
 
+    A prevalence ``of_rest`` is of those whom the classes before leave: share = prevalence x (1 - sum of the shares before).
+
     Classes exclude each other, but their shares are learnt one by one, so that far out in the tails they can add up to more than all
     patients. In such a rare draw they are scaled to all patients and none is left over.
 
@@ -63,8 +66,13 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
     ValueError
         The shares sum to more than 1 in more than one draw in a hundred; the first is named.
     """
-    stated = {name: product(draws, [one.prevalence]) for name, one in case.classes.items() if one.prevalence != "else"}
-    total = sum(stated.values(), start=NOBODY)
+    stated: dict[str, xr.Variable] = {}
+    total = NOBODY
+    for name, one in case.classes.items():
+        if one.prevalence != "else":
+            prevalence = product(draws, [one.prevalence])
+            stated[name] = prevalence * (1 - total) if one.of_rest else prevalence
+            total = total + stated[name]
     over = np.atleast_1d(total.to_numpy()) > 1
     if over.mean() > IMPOSSIBLE:
         draw = int(np.flatnonzero(over)[0])
@@ -229,18 +237,19 @@ def _managements(case: Case, matched: xr.Variable, mismatched: xr.Variable) -> x
 
 
 def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> tuple[xr.Variable, ...]:
-    """Relatives tested, carriers among them found and carriers not found, per patient by true class.
+    """Relatives tested, and of the carriers not known before: found, acted on, and left as they were; per patient by true class.
 
-    From each carrier found in a generation the next is reached:
+    From each carrier found in a generation, known before or not, the next is reached:
     tested = found before x relatives x contacted x accepts, found = tested x carriers.
     """
     nobody = 0.0 * found
-    if case.relatives is None:
-        return nobody, nobody, nobody
-    concerned = xr.Variable("true_class", [float(name in case.relatives.of) for name in case.classes])
+    cascade = case.relatives
+    if cascade is None:
+        return nobody, nobody, nobody, nobody
+    concerned = xr.Variable("true_class", [float(name in cascade.of) for name in case.classes])
     origin, existing = found * concerned, concerned
     tested, carriers, all_carriers = nobody, nobody, nobody
-    for place, generation in enumerate(case.relatives.generations, start=1):
+    for place, generation in enumerate(cascade.generations, start=1):
         node = f"relatives, generation {place}"
         reached = chance(draws, [generation.contacted], strategy, f"{node} contacted")
         reached = reached * chance(draws, [generation.accepts], strategy, f"{node} accept")
@@ -249,4 +258,9 @@ def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> t
         made = origin * number * reached
         origin, existing = made * carry, existing * number * carry
         tested, carriers, all_carriers = tested + made, carriers + origin, all_carriers + existing
-    return tested, carriers, all_carriers - carriers
+    known = (
+        chance(draws, [cascade.already_known], strategy, "relatives known before") if cascade.already_known else NOBODY
+    )
+    carriers, all_carriers = carriers * (1 - known), all_carriers * (1 - known)
+    acted_on = chance(draws, [cascade.acted_on] if cascade.acted_on else [], strategy, "relatives found, acted on")
+    return tested, carriers, carriers * acted_on, all_carriers - carriers * acted_on

@@ -68,12 +68,23 @@ def _together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
     sizes = [len(labels[dim]) if dim in labels else level.sizes[dim] for dim in level.dims]
     whole = np.zeros(sizes)
     for part in parts:
-        rows = [labels["region"].index(label) for label in part["region"].to_numpy()]
-        values = part.to_numpy()
-        for number, label in enumerate(part["resource"].to_numpy()):
-            whole[..., labels["resource"].index(label)][:, :, rows] += values[..., number]
+        place = {dim: _places(names, part[dim].to_numpy()) for dim, names in labels.items()}
+        # A block of the whole is added in one pass; labels that stand apart go one resource at a time.
+        if all(isinstance(where, slice) for where in place.values()):
+            whole[:, :, place["region"], :, place["resource"]] += part.to_numpy()
+        else:
+            rows, values = [labels["region"].index(label) for label in part["region"].to_numpy()], part.to_numpy()
+            for number, label in enumerate(part["resource"].to_numpy()):
+                whole[..., labels["resource"].index(label)][:, :, rows] += values[..., number]
     coords = {dim: level[dim] for dim in ("draw", "mix", "year") if dim in level.coords}
     return xr.DataArray(whole, dims=level.dims, coords={**coords, **labels, **_described(parts, labels["resource"])})
+
+
+def _places(names: list[str], wanted: np.ndarray) -> slice | None:
+    """Where ``wanted`` stands in ``names`` if it stands there together and in order."""
+    first = names.index(wanted[0])
+    found = slice(first, first + len(wanted))
+    return found if names[found] == list(wanted) else None
 
 
 def _described(parts: list[xr.DataArray], resources: list[str]) -> dict[str, tuple[str, list]]:

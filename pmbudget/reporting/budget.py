@@ -129,7 +129,9 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
     ledger = results.ledger.sum("region").sel(year=years).sum("year")
     change = ledger.sel(mix="new") - ledger.sel(mix="today")
     entries = [str(entry) for entry in change["entry"].to_numpy()]
-    named = {clause.name: words.label(clause.label) for clause in scenario.agreement.clauses}
+    named = {
+        clause.name: words.label(clause.label) for clause in (*scenario.standing.clauses, *scenario.agreement.clauses)
+    }
     named["resource_cost"] = words("transfers_columns.resource_cost")
     payers = _payers(change)
     rows = [

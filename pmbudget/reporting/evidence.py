@@ -61,9 +61,9 @@ def evidence_headline(scenario: Scenario, words: Words) -> Html:
 def grades_table(scenario: Scenario, words: Words) -> Html:
     """How many parameters have each grade, and how they come into the calculation."""
     parameters = [one for one in scenario.parameters.values() if not one.record.context]
-    figures = Counter(one.record.evidence for one in parameters)
-    spreads = Counter(one.record.evidence for one in parameters if one.spread_is_assumed)
-    pooled = Counter(one.record.evidence for one in parameters if one.is_learnt)
+    figures: Counter[str] = Counter(one.record.evidence for one in parameters)
+    spreads: Counter[str] = Counter(one.record.evidence for one in parameters if one.spread_is_assumed)
+    pooled: Counter[str] = Counter(one.record.evidence for one in parameters if one.is_learnt)
     body = [
         [
             words(f"evidence.{grade}"),

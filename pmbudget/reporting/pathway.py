@@ -23,11 +23,10 @@ FEW_ALIVE = 0.1
 def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """How many are found and treated by each strategy, and what share of diagnostics is staff."""
     case = scenario.case
-    matched = _matched(case)
     found, treated, staff = {}, {}, {}
     for name in (case.comparator, case.new):
         found[name] = outcomes["found"].sel(strategy=name)
-        treated[name] = outcomes["treated"].sel(strategy=name, management=matched).sum("management")
+        treated[name] = outcomes["treated"].sel(strategy=name, management=case.matched).sum("management")
         staff[name] = staff_share_of(case, outcomes["cost_once"].sel(strategy=name))
     gained = treated[case.new] - treated[case.comparator]
     label = {name: words.label(case.strategies[name].label) for name in found}
@@ -42,8 +41,9 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
             found_old=_percent(found[case.comparator], words),
             gained=words.span(interval_frame(gained).iloc[0], per=0.01, digits=1),
         ),
+        _relatives_sentence(scenario, outcomes, words),
         words(
-            "headline_staff",
+            "headline_staff" if case.strategies[case.comparator].tests else "headline_staff_new",
             new=label[case.new].lower(),
             comparator=label[case.comparator].lower(),
             staff_new=_percent(staff[case.new], words),
@@ -52,13 +52,26 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
     )
 
 
-def _matched(case: Case) -> list[str]:
-    return [one.matched for one in case.classes.values() if one.matched]
+def _relatives_sentence(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> str:
+    """What the new strategy leads to among relatives, per 100 patients; nothing where the case traces none."""
+    if scenario.case.relatives is None:
+        return ""
+    new = outcomes.sel(strategy=scenario.case.new)
+    tested, found = (
+        words.span(interval_frame(new[name]).iloc[0], per=0.01, digits=0)
+        for name in ("relatives_tested", "relatives_found")
+    )
+    return words("headline_relatives", tested=tested, found=found)
+
+
+def _per_patient_note(case: Case, words: Words) -> str:
+    """Who is counted in a figure per patient, where that is not the patient alone."""
+    return f" {words('relatives_note')}" if case.relatives and case.relatives.found else ""
 
 
 def _percent(values: xr.DataArray, words: Words) -> str:
     row = interval_frame(values).iloc[0]
-    return f"{words.span(row, per=0.01, digits=0)} %"
+    return words.span(row, per=0.01, digits=0) + (" %" if row["mean"] == row["mean"] else "")
 
 
 def _tenths(share: float, words: Words) -> str:
@@ -74,7 +87,7 @@ def tree_chart(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, word
     for axis, name in zip(axes, (case.comparator, case.new), strict=True):
         tree = pathway_tree(case, draws, outcomes.sel(strategy=name), words)
         _draw_tree(axis, words.label(case.strategies[name].label), tree, words)
-        shares.append(float(outcomes["treated"].sel(strategy=name, management=_matched(case)).sum("management").mean()))
+        shares.append(float(outcomes["treated"].sel(strategy=name, management=case.matched).sum("management").mean()))
     old, new = (words.percent(share) for share in shares)
     title = words("tree_title", old=old, new=new, action=words.label(case.action))
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
@@ -96,6 +109,10 @@ def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Wor
     found, in_time = outcomes["found"] * carriers, outcomes["in_time"] * carriers
     wrong, wrong_carriers = float(outcomes["mismatched"].mean()), float(outcomes["mismatched_carriers"].mean())
     with_, without = float(carriers.mean()), 1 - float(carriers.mean())
+    with_label, without_label = (words(key, finding=words.label(case.finding)) for key in ("tree_with", "tree_without"))
+    if float(found.mean()) == wrong == 0:
+        untested: Tree = {words("tree_steps.missed"): (1.0, {})}
+        return {with_label: (with_, untested), without_label: (without, {words("tree_steps.usual"): (1.0, {})})}
     reached = [in_time]
     for name in case.pathway.after_result.values():
         reached.append(reached[-1] * draws[name])
@@ -122,11 +139,7 @@ def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Wor
         words("tree_steps.usual"): (1 - (wrong - wrong_carriers) / without, {}),
         words("tree_steps.wrong"): ((wrong - wrong_carriers) / without, {}),
     }
-    finding = words.label(case.finding)
-    return {
-        words("tree_with", finding=finding): (with_, branches),
-        words("tree_without", finding=finding): (without, others),
-    }
+    return {with_label: (with_, branches), without_label: (without, others)}
 
 
 def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
@@ -166,7 +179,7 @@ def _depth(tree: Tree) -> int:
 
 
 def course_chart(scenario: Scenario, draws: xr.Dataset, words: Words) -> Picture:
-    """Share of patients in each state by strategy; mean, with the 95 % interval of survival.
+    """Share of patients, and of carriers among relatives, in each state by strategy; mean, with the 95 % interval of survival.
 
     The first five years, or as many as it takes until one in ten is alive.
     """
@@ -199,10 +212,11 @@ def course_chart(scenario: Scenario, draws: xr.Dataset, words: Words) -> Picture
         axis.set_xlabel(words("course_x"))
         axis.set_ylim(0, 100)
         axis.set_xlim(0, shown)
-    axes[0].set_ylabel(words("course_y"))
+    axes[0].set_ylabel(words("course_y_relatives" if case.relatives and case.relatives.found else "course_y"))
     axes[1].legend(loc="upper right", fontsize=10)
     new, old = (_tenths(alive[name], words) for name in (case.new, case.comparator))
-    title = words("course_title", years=words.number(check), new=new, old=old)
+    key = "course_same" if new == old else "course_title"
+    title = words(key, years=words.number(check), new=new, old=old)
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("course_alt"))
@@ -224,13 +238,14 @@ def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, wo
         rows.append([words(f"health_rows.{name}", rate=words.percent(float(draws["discount_rate_qaly"]))), *spans])
     label = [words.label(case.strategies[name].label) for name in (case.comparator, case.new)]
     caption = f"{words('health_caption', horizon=words.number(case.horizon_years))}. {words('interval_note')}"
+    caption += _per_patient_note(case, words)
     return table(caption, ["", *label, words("resources_difference")], rows)
 
 
 def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """What the tests answer, per 100 patients by strategy, with 95 % intervals; what no strategy has is left out."""
     case = scenario.case
-    matched = outcomes["treated"].sel(management=_matched(case)).sum("management")
+    matched = outcomes["treated"].sel(management=case.matched).sum("management")
     found = outcomes["found"] * outcomes["carriers"]
     lines = {
         "found": found,
@@ -284,7 +299,7 @@ def resource_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Ht
     rows.append(_cost_row(words("total"), by_year.sum("resource"), periods, words))
     header = [words("resource")]
     header += [words("year_since", years=str(a + 1) if b == a + 1 else f"{a + 1}–{b}") for a, b in periods]
-    caption = f"{words('resource_caption')}. {words('interval_note')}"
+    caption = f"{words('resource_caption')}. {words('interval_note')}{_per_patient_note(case, words)}"
     return table(caption, [*header, words("total")], rows, strong=sums)
 
 

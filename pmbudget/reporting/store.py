@@ -10,7 +10,9 @@ from ruamel.yaml import YAML
 from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.agreement import Negotiation
 from pmbudget.reporting.frames import budget_frame, key_figures, ledger_frame, outcomes_frame
+from pmbudget.reporting.reach import implementation_frame
 from pmbudget.road import Results
 
 
@@ -34,6 +36,26 @@ def store_outcomes(output_dir: str, results: Results) -> None:
     """Cost and QALY per patient by strategy; nothing where ``output_dir`` is empty."""
     if output_dir:
         outcomes_frame(results).to_parquet(Path(output_dir) / "outcomes.parquet")
+
+
+def store_agreement(output_dir: str, found: Negotiation | None) -> None:
+    """The designs of an agreement chapter and their scores, SEK; nothing where ``output_dir`` is empty or there is no agreement."""
+    if output_dir and found is not None:
+        factors = pd.Series(found.factors, name="factor", dtype=float)
+        found.scores.join(factors).reset_index().to_parquet(Path(output_dir) / "agreements.parquet")
+
+
+def store_implementation(output_dir: str, scenario: Scenario, results: Results) -> None:
+    """What was reached and what the limits held back, by mix, region and year; nothing where ``output_dir`` is empty."""
+    if output_dir:
+        implementation_frame(scenario, results).to_parquet(Path(output_dir) / "implementation.parquet")
+
+
+def store_information(output_dir: str, ranked: pd.DataFrame, studies: pd.DataFrame) -> None:
+    """Value of each parameter (``evppi.parquet``) and of each proposed study by size; nothing where ``output_dir`` is empty."""
+    if output_dir:
+        ranked.reset_index().to_parquet(Path(output_dir) / "evppi.parquet")
+        studies.to_parquet(Path(output_dir) / "studies.parquet")
 
 
 def _excel_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -85,8 +85,10 @@ class Words:
         return str(_phrases(self.language)["data_words"].get(text, text))
 
     def span(self, row: Any, *, per: float = 1.0, digits: int | None = None) -> str:
-        """``mean`` (``lower`` to ``upper``) of a row, divided by ``per``, all with the same number of decimals; 0 where all are."""
+        """``mean`` (``lower`` to ``upper``) of a row over ``per``, with as many decimals each; 0 where all are 0, a dash for none."""
         mean, low, high = (float(row[end]) / per for end in ("mean", "lower", "upper"))
+        if mean != mean:
+            return self("not_applicable")
         size = max(abs(mean), abs(low), abs(high))
         if size < 1e-9:
             return self.number(0)

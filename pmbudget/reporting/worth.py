@@ -235,21 +235,17 @@ def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """What testing leads to by strategy, with staff's share of the cost of diagnostics."""
     case, outcomes = scenario.case, results.outcomes
     treated = outcomes["treated"]
-    matched = [one.matched for one in case.classes.values() if one.matched]
     staff = staff_share_of(case, outcomes["cost_once"])
     names = [str(name) for name in outcomes["strategy"].to_numpy()]
     rows = [
         [words("found_row"), *(words.percent(float(outcomes["found"].sel(strategy=name))) for name in names)],
         [
             words("matched_row"),
-            *(words.percent(float(treated.sel(strategy=name, management=matched).sum())) for name in names),
+            *(words.percent(float(treated.sel(strategy=name, management=case.matched).sum())) for name in names),
         ],
         [
             words("mismatched_row"),
-            *(
-                f"{words.number(100 * float(treated.sel(strategy=name, management=case.mismatched)), 1)} %"
-                for name in names
-            ),
+            *(f"{words.number(100 * float(outcomes['mismatched'].sel(strategy=name)), 1)} %" for name in names),
         ],
         [words("staff_row"), *(words.percent(float(staff.sel(strategy=name))) for name in names)],
     ]

@@ -12,6 +12,7 @@ from pmbudget.batch.manifest import is_done
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON
 from pmbudget.batch.plan import Job, Settings, plan_batch
 from pmbudget.batch.run import SCRATCH, Children, execute_notebook, run_job, sweep
+from pmbudget.inputs.files import find_folder
 
 BODY = """
 import os
@@ -124,4 +125,15 @@ def test_an_override_of_the_evidence_runs_everything_anew():
 
 def test_without_names_the_world_without_agreement_comes_first_and_then_the_slowest():
     ramps = [run.scenario.definition.pace.ramp if run.scenario.definition.pace else None for run in plan_batch([]).runs]
-    assert ramps == [None, 8, 5, 3, 3, 2]
+    assert ramps == [None, 8, 5, 5, 3, 3, 2]
+
+
+def test_a_cases_own_scenarios_run_where_the_case_is_asked_for():
+    general = {run.scenario.name for run in plan_batch([]).runs}
+    own = {path.stem for path in (find_folder() / "scenarios" / "rare_disease_wgs").glob("*.yaml")}
+    asked = plan_batch([], cases=["rare_disease_wgs"]).runs
+    assert {run.case for run in asked} == {"rare_disease_wgs"}
+    assert {run.scenario.name for run in asked} == general | own
+    every = [run.case for run in plan_batch([], cases=["all"]).runs]
+    assert every.count("nsclc_panel") == len(general)
+    assert every.count("rare_disease_wgs") == len(asked)

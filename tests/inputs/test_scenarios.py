@@ -28,6 +28,15 @@ def test_what_a_scenario_states_goes_before_its_base(scenario, unplanned):
     assert (scenario.definition.pace.ramp, unplanned.definition.pace) == (5, None)
 
 
+def test_a_scenario_in_a_cases_folder_builds_on_the_general_ones(folder):
+    own = folder / "scenarios" / "nsclc_panel"
+    own.mkdir()
+    (own / "agreement_even.yaml").write_text(HEAD, "utf-8")
+    found = load_scenario("nsclc_panel/agreement_even", folder)
+    assert found.definition.label.en == "Trial"
+    assert found.definition.pace.ramp == 5
+
+
 def test_base_is_followed_through_two_steps(write):
     found = load_scenario("trial", write(HEAD))
     assert (found.definition.pace.ramp, found.years[-1]) == (5, 2035)

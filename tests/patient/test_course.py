@@ -324,6 +324,61 @@ def test_carriers_among_relatives_live_the_course_of_being_found_or_not():
     assert found["life_years"].sum("year_since_start").to_numpy() == pytest.approx(2 * YEARS)
 
 
+def cascade_of(**changed):
+    """Relatives of carriers, who are followed."""
+    given = {"of": ["carrier"], "generations": [GENERATION, GENERATION], "test_items": []}
+    return small_case(relatives=given | {"found": "protected", "unfound": "usual"} | changed)
+
+
+def test_carriers_known_before_are_tested_and_lead_on_but_do_not_count():
+    draws = table()
+    new, known = (
+        walk_pathway(draws, cascade_of(**more), "tested") for more in ({}, {"already_known": "share_uncertain"})
+    )
+    assert first(known.relatives_tested) == pytest.approx(first(new.relatives_tested))
+    for name in ("relatives_found", "relatives_acted_on", "relatives_left"):
+        assert first(getattr(known, name)) == pytest.approx(0.75 * first(getattr(new, name)))
+
+
+def test_of_the_relatives_found_a_share_come_to_treatment():
+    draws = table(rate_population=0.0)
+    all_, some, none = (
+        simulate(draws, cascade_of(**more), horizon=YEARS).isel(draw=0).sel(strategy="tested")["qaly"].sum()
+        for more in ({}, {"acted_on": "contacted"}, {"acted_on": "nothing"})
+    )
+    assert float(some - none) == pytest.approx(0.7 * float(all_ - none))
+    with pytest.raises(ValueError, match="acted_on leads to the management found"):
+        cascade_of(found=None, unfound=None, acted_on="half")
+
+
+def test_a_management_starts_in_its_own_state():
+    managements = {
+        "usual": {"label": NAME, "moves": [{"from": "well", "to": "ill", "rate": ["rate_event"]}], "items": []},
+        "protected": {"label": NAME, "starts_in": "ill", "items": []},
+    }
+    case, draws = small_case(managements=managements, relatives=None), table(rate_population=0.0)
+    assert first(usual_course(case, draws, "protected").years["ill", None]) == pytest.approx(np.ones(YEARS))
+    states = occupancy_by_strategy(draws, case, horizon=YEARS).isel(draw=0).sel(strategy="tested", cycle=0)
+    treated = simulate(draws, case, horizon=1)["treated"].sel(strategy="tested", management="protected").isel(draw=0)
+    assert float(states.sel(state="ill")) == pytest.approx(float(treated))
+    for state, said in (("dead", "managements.protected.starts_in: 'dead'"), ("wel", "did you mean well")):
+        wrong = {**managements, "protected": {"label": NAME, "starts_in": state, "items": []}}
+        with pytest.raises(ValueError, match=said):
+            small_case(managements=wrong)
+
+
+def test_the_drawn_states_hold_relatives_where_they_are_followed():
+    draws = table(rate_population=0.0, share_incidental=0.0)
+    case = cascade_of()
+    states = occupancy_by_strategy(draws, case, horizon=YEARS)
+    np.testing.assert_allclose(states.sum("state"), 1)
+    # Each patient brings so many persons along, whatever the strategy.
+    persons = 1 + 0.2 * (2 * 0.5 + (2 * 0.5) ** 2)
+    years = states.sel(state=["well", "ill"]).sum("state").integrate("cycle")
+    lived = simulate(draws, case, horizon=YEARS)["life_years"].sum("year_since_start")
+    np.testing.assert_allclose(persons * years, lived)
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "node"),
     [
@@ -355,6 +410,10 @@ def test_a_gain_at_the_start_counts_once():
     [
         ({"states": {"well": {"label": NAME, "utility": []}, "ill": {"label": NAME, "utility": []}}}, "is death"),
         ({"real_world": "half"}, "real_world is of survival curves"),
+        (
+            {"states": {"on_well": {"label": NAME, "utility": []}, "dead": {"label": NAME}}},
+            "'on_well' would read as a time",
+        ),
         ({"items_for_all": [{"resource": "care", "when": "on_progression"}]}, "items fall when on_progression"),
         ({"relatives": {"of": ["nobody"], "generations": [GENERATION], "test_items": []}}, "relatives.of: 'nobody'"),
     ],
@@ -362,6 +421,14 @@ def test_a_gain_at_the_start_counts_once():
 def test_a_case_that_does_not_hang_together_is_refused(changed, said):
     with pytest.raises(ValueError, match=said):
         small_case(**changed)
+
+
+def test_a_case_whose_cost_all_falls_at_the_start_has_a_flow_of_nothing():
+    managements = {name: {"label": NAME} for name in ("usual", "protected")}
+    found = simulate(table(), small_case(managements=managements), horizon=3)
+    assert found["cost"].sizes["year_since_start"] == 3
+    assert float(abs(found["cost"]).max()) == 0
+    assert float(found["activity_once"].sel(resource="test", strategy="tested").min()) > 0
 
 
 def test_draws_stay_apart():

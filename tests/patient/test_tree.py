@@ -34,6 +34,15 @@ def test_shares_above_one_name_the_draw(few, case, setting):
         class_shares(too_many, case)
 
 
+def test_a_prevalence_of_the_rest_is_of_those_whom_the_classes_before_leave(few, case):
+    first, second, *others = case.classes.values()
+    names = {"first": first, "second": second.model_copy(update={"of_rest": True}), "none": others[-1]}
+    shares = class_shares(few, case.model_copy(update={"classes": names}))
+    before, among = (few[one.prevalence].to_numpy() for one in (first, second))
+    np.testing.assert_allclose(shares.isel(true_class=1), (1 - before) * among)
+    np.testing.assert_allclose(shares.isel(true_class=2), (1 - before) * (1 - among))
+
+
 def test_managements_sum_to_one_in_every_draw_and_class(table, case):
     for strategy in case.strategies:
         managements = walk_pathway(table, case, strategy).managements

@@ -88,12 +88,12 @@ def test_a_coverage_outside_0_1_is_refused(low, high):
         starts(PERSONS, shares(low, high), comparator="old", new="broad")
 
 
-def test_twice_the_patients_cost_twice_as_much(scenario, few, funnel, monkeypatch):
+def test_twice_the_patients_cost_twice_as_much(unlimited, few, funnel, monkeypatch):
     monkeypatch.setattr(road, "counted", lambda expected, rng: expected)
     more = few.assign({funnel.incident: 2 * few[funnel.incident]})
     once, twice = (
         results.resource_cost.isel(resource=(results.resource_cost["kind"] != "transition").to_numpy())
-        for results in (evaluate_draws(scenario, draws) for draws in (few, more))
+        for results in (evaluate_draws(unlimited, draws) for draws in (few, more))
     )
     assert float(once.sum()) > 0
     xr.testing.assert_allclose(twice, 2 * once, rtol=1e-12)
@@ -143,7 +143,8 @@ def test_the_pool_is_so_many_years_of_new_patients_times_its_shares(few, funnel,
 def test_the_pool_loads_the_first_years_of_every_mix_alike(results):
     persons = results.patients.sum(["strategy", "region"]).mean("draw")
     assert float(persons.sel(mix="new", year=2026)) > 1.1 * float(persons.sel(mix="new", year=2030))
-    assert persons.sel(mix="today").to_numpy() == pytest.approx(persons.sel(mix="new").to_numpy())
+    # But for the few whom limits of supply hold back in the scenario.
+    assert persons.sel(mix="today").to_numpy() == pytest.approx(persons.sel(mix="new").to_numpy(), rel=0.01)
 
 
 def test_the_funnel_ends_in_those_who_come_to_the_decision(few, funnel, scenario):

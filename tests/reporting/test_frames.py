@@ -30,7 +30,7 @@ def test_regions_together_and_all_payers_add_up(results):
     grouped = frames.with_groups(results.budget)
     own = grouped.sel(payer=list(REGION_PAYERS)).sum("payer")
     np.testing.assert_allclose(grouped.sel(payer="regions_together"), own)
-    others = grouped.sel(payer=["university", "manufacturer"]).sum("payer")
+    others = grouped.sel(payer=["university", "patient", "manufacturer"]).sum("payer")
     np.testing.assert_allclose(grouped.sel(payer="others"), others, atol=1e-3)
     np.testing.assert_allclose(grouped.sel(payer="all"), own + grouped.sel(payer="state") + others)
 

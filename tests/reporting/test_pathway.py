@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.reporting import pathway
@@ -71,3 +72,36 @@ def test_every_part_of_the_chapter_can_be_made(few, outcomes, scenario, language
         pathway.cost_chart(scenario, outcomes, words),
     ]
     assert all(one.png.startswith(b"\x89PNG") and one.alt for one in pictures)
+
+
+@pytest.fixture(scope="module")
+def cascade(shipped):
+    return load_scenario("agreement_even", shipped, case="fh_cascade")
+
+
+@pytest.fixture(scope="module")
+def cascade_draws(cascade, crude_draws):
+    return crude_draws(cascade, n=20)
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_a_comparator_without_tests_is_told_as_such(cascade, cascade_draws, language):
+    words, case = Words(language), cascade.case
+    outcomes = simulate(cascade_draws, case, horizon=5)
+    tree = pathway.pathway_tree(case, cascade_draws, outcomes.sel(strategy=case.comparator), words)
+    carriers = float(outcomes["carriers"].mean())
+    usual = {words("tree_steps.missed"): carriers, words("tree_steps.usual"): 1 - carriers}
+    assert dict(ends(tree)) == pytest.approx(usual)
+    headline = str(pathway.pathway_headline(cascade, outcomes, words))
+    assert words.label(case.strategies[case.comparator].label).lower() in headline
+    assert "nan" not in headline
+    assert words("not_applicable") not in headline
+    tested = 100 * float(outcomes["relatives_tested"].sel(strategy=case.new).mean())
+    assert f" {words.number(tested)} (" in headline
+
+
+def test_carriers_among_relatives_are_said_to_be_counted(cascade, cascade_draws):
+    words, outcomes = Words("sv"), simulate(cascade_draws, cascade.case, horizon=5)
+    health = pathway.health_table(cascade, outcomes, cascade_draws, words)
+    assert words("relatives_note") in str(health)
+    assert words("not_applicable") in str(pathway.staff_table(cascade, cascade_draws, outcomes, words))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pmbudget.inputs import load_parameters
 from pmbudget.reporting.words import Words, _phrases
 
 SV, EN = Words("sv"), Words("en")
@@ -19,6 +20,7 @@ def test_nothing_is_written_as_minus_zero_or_nan():
 def test_a_span_has_the_same_decimals_throughout():
     assert SV.span({"mean": 5.04, "lower": 0.5, "upper": 10.7}) == "5,0 (0,5 till 10,7)"
     assert SV.span({"mean": 0.0, "lower": 0.0, "upper": 0.0}) == "0"
+    assert SV.span({"mean": np.nan, "lower": np.nan, "upper": np.nan}) == "–"
 
 
 @pytest.mark.parametrize(("value", "written"), [(19.44e6, "19,4"), (1.23e6, "1,2"), (-0.2e6, "−0,2"), (-1.0, "0,0")])
@@ -38,8 +40,9 @@ def test_a_share_of_draws_is_never_certain():
     assert SV.probability(0.42) == "42\u00a0%"
 
 
-def test_every_unit_of_the_parameter_files_has_a_swedish_word(scenario):
-    units = {parameter.unit for parameter in scenario.parameters.values()}
+@pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs"])
+def test_every_unit_of_the_parameter_files_has_a_swedish_word(shipped, case):
+    units = {parameter.unit for parameter in load_parameters(shipped, case).values()}
     assert units - set(_phrases("sv")["data_words"]) == set()
 
 

@@ -1,0 +1,135 @@
+"""Agreements scored side by side on one programme: who pays what, who takes part, what happens when the money ends."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pmbudget.appraisal.settled import Programme, mean, outcome
+from pmbudget.financing.incentive import share_not_borne
+from pmbudget.inputs.clauses import Clause
+from pmbudget.vocabulary import REGION_PAYERS, TAILS
+
+WORST = 0.05
+"""The tail whose mean is the conditional value at risk."""
+GRANT_BEHAVIOUR = ("fungibility", "persistence", "displacement")
+"""What is assumed of how regions answer to a grant, in financing.yaml."""
+
+
+def score_agreement(
+    programme: Programme,
+    designs: Mapping[str, Sequence[Clause]],
+    *,
+    epsilon: float = 0.0,
+    fungibility: float = 0.0,
+    persistence: float = 1.0,
+    displacement: float = 0.0,
+    wtp: float = 1_000_000.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Designs side by side on the same draws, against the unplanned world.
+
+    Parameters
+    ----------
+    programme : Programme
+        From :func:`programme_of`.
+    designs : mapping
+        Name to clauses, in the order in which they settle.
+    epsilon : float
+        SEK per inhabitant over the agreement's years that a region puts up with.
+    fungibility : float
+        Share of a grant that replaces own money: what is left of the marginal share as an incentive is 1 - fungibility.
+    persistence : float
+        Share of the tests that the agreement brought about that stays when its money ends.
+    displacement : float
+        Share of what the regions pay that is taken from other care.
+    wtp : float
+        SEK per QALY, for what is displaced.
+
+    Returns
+    -------
+    DataFrame
+        Index design. Over the agreement's years, SEK unless said: ``state``, ``regions`` and ``others`` (mean), ``state_lower``,
+        ``state_upper``, ``regions_lower``, ``regions_upper`` (95 % interval), ``state_cvar`` and ``regions_cvar`` (mean of the worst
+        twentieth), ``per_inhabitant`` and ``tax_oere`` (regions, a year, in hundredths of a krona of tax per 100 kronor of taxable
+        income), ``p_all`` (probability that no region pays more than ``epsilon`` per inhabitant), ``p_least`` and ``binding`` (the
+        region with the lowest such probability), ``worst`` (highest mean per inhabitant) and ``worst_region``, ``inequality``
+        (population-weighted standard deviation of the regions' means per inhabitant), ``marginal`` (share of one test more that its
+        region does not bear), ``early_movers`` (correlation of what a region receives per inhabitant with its use today), ``cliff``
+        (fall in what comes from outside the regions, from the last year, ``paid_last``, to the next), ``year_after`` (regions, net),
+        ``steering`` (what fungibility leaves of the marginal share), ``tests_lost`` (in the year after, where what was paid is not) and
+        ``displaced_qaly``.
+    """
+    rows = {}
+    for done, (name, clauses) in enumerate(designs.items(), start=1):
+        rows[name] = row = _score(programme, clauses, epsilon)
+        row["steering"] = (1 - fungibility) * row["marginal"]
+        ended = min(1.0, max(0.0, row["cliff"] / row["paid_last"])) if row["paid_last"] > 0 else 0.0
+        row["tests_lost"] = (1 - persistence) * ended * max(0.0, programme.more_after)
+        row["displaced_qaly"] = displacement * row["regions"] / wtp
+        if progress:
+            progress(done, len(designs))
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("design")
+
+
+def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> dict[str, Any]:
+    found, shown, people = outcome(programme, clauses), programme.shown, programme.people
+    by_region, state = found.by_region, found.by_state
+    regions = by_region.sum(axis=1)
+    per_head = by_region / people
+    takes_part = per_head <= epsilon
+    means = per_head.mean(axis=0)
+    weight = people / people.sum()
+    least, worst = int(takes_part.mean(axis=0).argmin()), int(means.argmax())
+    tax_base = float((programme.regions["tax_base"] * people).sum())
+    after, length = shown.stop, shown.stop - shown.start
+    kept = mean(found.regions)
+    received = programme.mean_added[programme.places] - kept
+    marginal = share_not_borne(programme.margin, clauses, REGION_PAYERS)[programme.places][:, shown]
+    row = {
+        "state": state.mean(),
+        "regions": regions.mean(),
+        "others": found.others[:, shown].sum(axis=-1).mean(),
+        **dict(zip(("state_lower", "state_upper"), np.quantile(state, TAILS), strict=True)),
+        **dict(zip(("regions_lower", "regions_upper"), np.quantile(regions, TAILS), strict=True)),
+        "state_cvar": cvar(state),
+        "regions_cvar": cvar(regions),
+        "per_inhabitant": regions.mean() / people.sum() / length,
+        "tax_oere": 1e4 * regions.mean() / length / tax_base,
+        "p_all": takes_part.all(axis=1).mean(),
+        "p_least": takes_part.mean(axis=0)[least],
+        "binding": programme.regions.index[least],
+        "worst": means[worst],
+        "worst_region": programme.regions.index[worst],
+        "inequality": np.sqrt((weight * (means - (weight * means).sum()) ** 2).sum()),
+        "marginal": float(np.nansum(np.nanmean(marginal, axis=1) * weight)),
+        "early_movers": _early_movers(programme, received[:, shown].sum(axis=-1) / people),
+        "paid_last": found.paid[after - 1],
+        "cliff": found.paid[after - 1] - found.paid[after] if after < len(found.paid) else np.nan,
+        "year_after": kept.sum(axis=0)[after] if after < len(found.paid) else np.nan,
+    }
+    return {name: value if isinstance(value, str) else float(value) for name, value in row.items()}
+
+
+def cvar(values: np.ndarray) -> float:
+    """The mean of the worst twentieth of the draws: conditional value at risk at 95 %."""
+    count = max(1, round(WORST * len(values)))
+    return float(np.partition(values, -count)[-count:].mean())
+
+
+def _early_movers(programme: Programme, per_head: np.ndarray) -> float:
+    """Correlation over regions of what is received per inhabitant with coverage today; 0 where nothing differs."""
+    if np.ptp(per_head) < 1e-9 or np.ptp(programme.use_today) < 1e-12:
+        return 0.0
+    return float(np.corrcoef(programme.use_today, per_head)[0, 1])
+
+
+def pareto(scores: pd.DataFrame, least: Sequence[str], most: Sequence[str] = ()) -> pd.Series:
+    """Whether each design is on the Pareto front: no other is as good in all the columns and better in one.
+
+    ``least`` are better when small, ``most`` when large.
+    """
+    values = np.column_stack([*(scores[name] for name in least), *(-scores[name] for name in most)])
+    beaten = [bool(((values <= row).all(axis=1) & (values < row).any(axis=1)).any()) for row in values]
+    return ~pd.Series(beaten, index=scores.index, name="pareto")

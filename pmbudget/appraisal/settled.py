@@ -1,0 +1,227 @@
+"""One evaluated programme on which any agreement settles: who carries what before it, and after.
+
+The programme is evaluated once and uptake is held; any number of designs settle on the same draws. A region's purchaser and its
+providers are one party here, so that cost is gathered over them before the first design and a design costs a few columns.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.financing.agreement import Transfer, transfers, with_standing
+from pmbudget.financing.books import Books, Terms
+from pmbudget.financing.incentive import Margin, margin_of
+from pmbudget.financing.ledger import books_of, terms_of
+from pmbudget.financing.measures import measures_of
+from pmbudget.inputs.clauses import Clause
+from pmbudget.vocabulary import REGION_PAYERS
+
+MARGIN_DRAWS = 10
+"""Draws behind the marginal share of a test: it is an expectation of rates, and every design would pay for more."""
+
+
+class Evaluated(Protocol):
+    """What is read of an evaluation: ``accounts``, ``facts``, ``coverage`` and ``patients`` as in :class:`pmbudget.road.Results`."""
+
+    @property
+    def accounts(self) -> xr.DataArray:
+        """Cost as it fell (account, draw, mix, region, year)."""
+
+    @property
+    def facts(self) -> xr.Dataset:
+        """What clauses count per draw."""
+
+    @property
+    def coverage(self) -> xr.DataArray:
+        """(draw, mix, region, year)."""
+
+    @property
+    def patients(self) -> xr.DataArray:
+        """(draw, mix, strategy, region, year)."""
+
+
+@dataclass(frozen=True)
+class Programme:
+    """One evaluated programme, ready for any agreement; arrays are SEK of the price year.
+
+    ``books`` hold the mix ``new`` with each region as one payer, and the standing rules settled, up to the year after the agreement's
+    last. Before any agreement, ``added`` (draw, place, year) is what each region, and what is national, costs more than in the unplanned
+    world, ``mean_added`` its mean, and ``added_state`` (draw, year) what the state pays more. ``places`` and ``shown`` are where the
+    regions and the agreement's years stand on their axes. ``health`` (region,) is the expected value of the health gained in those years
+    against the unplanned world, ``use_today`` (region,) the expected coverage today, ``coverage`` the expected national one in the
+    agreement's last year, and ``more_after`` how many more than in the unplanned world are tested in the year after it.
+    """
+
+    books: Books
+    margin: Margin
+    added: np.ndarray
+    added_state: np.ndarray
+    people: np.ndarray
+    places: slice
+    shown: slice
+    mean_added: np.ndarray
+    health: np.ndarray
+    use_today: np.ndarray
+    coverage: float
+    more_after: float
+
+    @property
+    def regions(self) -> pd.DataFrame:
+        """The regions, as given."""
+        return self.books.terms.regions
+
+    @property
+    def terms(self) -> Terms:
+        """What clauses refer to."""
+        return self.books.terms
+
+
+def programme_of(
+    results: Evaluated, *, regions: pd.DataFrame, start: int, new: str, standing: Sequence[Clause] = (), years: int = 5
+) -> Programme:
+    """An evaluated scenario as something to negotiate on.
+
+    Parameters
+    ----------
+    results : Results
+        As from :func:`pmbudget.road.evaluate`.
+    regions : DataFrame
+        With population and tax_base.
+    start : int
+        The agreement's first year.
+    new : str
+        The new strategy.
+    standing : sequence of clauses
+        What holds whatever is agreed.
+    years : int
+        How many years the parties count.
+    """
+    # A settlement never looks ahead, so that years beyond the one after the agreement are of no matter to it.
+    until = {"year": slice(None, start + years)}
+    accounts, facts = results.accounts.sel(until), results.facts.sel(until)
+    coverage, patients = results.coverage.sel(until), results.patients.sel(until)
+    places = [str(place) for place in accounts["region"].to_numpy()]
+    measures = measures_of(coverage, patients, facts, new=new, places=places)
+    index = facts["index"].transpose("draw", "year").to_numpy()[:, None, :]
+    terms = terms_of(accounts, regions=regions, start=start, index=index, measures=measures)
+    mixes = {mix: with_standing(standing, _gathered(books_of(accounts, mix, terms)))[1] for mix in ("new", "unplanned")}
+    own = slice(places.index(regions.index[0]), places.index(regions.index[-1]) + 1)
+    if places[own] != list(regions.index):
+        raise ValueError("the regions of the accounts stand in another order than regions; sort both by code")
+    region = {mix: _carried(books, REGION_PAYERS) for mix, books in mixes.items()}
+    state = {mix: _carried(books, ("state",)).sum(axis=1) for mix, books in mixes.items()}
+    turn = terms.turn
+    counted = np.flatnonzero((turn >= 1) & (turn <= years))
+    if not len(counted):
+        raise ValueError(f"start = {start} leaves no year of {accounts['year'].to_numpy().tolist()} to count; move it")
+    shown = slice(int(counted[0]), int(counted[-1]) + 1)
+    begun = patients.sel(strategy=new, drop=True).sel(region=list(regions.index))
+    more = (begun.sel(mix="new", drop=True) - begun.sel(mix="unplanned", drop=True)).isel(year=shown)
+    health = (more * facts["health_value"]).sum("year").mean("draw").to_numpy()
+    last = patients.sel(mix="new", drop=True).isel(year=shown.stop - 1)
+    reached = last.sel(strategy=new, drop=True).sum() / last.sum()
+    people = regions["population"].to_numpy(float)
+    added = region["new"] - region["unplanned"]
+    return Programme(
+        mixes["new"],
+        margin_of(mixes["new"], draws=MARGIN_DRAWS),
+        added,
+        state["new"] - state["unplanned"],
+        people,
+        own,
+        shown,
+        mean(added),
+        health,
+        measures["coverage_today"][:, own, 0].mean(axis=0),
+        float(reached),
+        _more_after(begun, shown.stop),
+    )
+
+
+def _more_after(begun: xr.DataArray, place: int) -> float:
+    if place >= begun.sizes["year"]:
+        return 0.0
+    after = begun.isel(year=place).sum("region").mean("draw")
+    return float(after.sel(mix="new") - after.sel(mix="unplanned"))
+
+
+def mean(values: np.ndarray) -> np.ndarray:
+    """The mean over draws, as a matrix product."""
+    return np.einsum("d,dry->ry", np.full(len(values), 1 / len(values)), values)
+
+
+def _gathered(books: Books) -> Books:
+    """Each region's purchaser and providers as one payer."""
+
+    def together(accounts: Any) -> dict[tuple[str, str], np.ndarray]:
+        found: dict[tuple[str, str], np.ndarray] = {}
+        for (payer, part), cost in accounts.items():
+            key = ("region" if payer in REGION_PAYERS else payer, part)
+            found[key] = found[key] + cost if key in found else cost
+        return found
+
+    return Books(together(books.accounts), together(books.today), books.terms)
+
+
+def _carried(books: Books, payers: Sequence[str]) -> np.ndarray:
+    """What the payers carry together (draw, region, year)."""
+    total = np.zeros(books.shape)
+    for (payer, _), cost in books.accounts.items():
+        if payer in payers:
+            total += cost
+    for moved in books.moved:
+        for payer, column in moved.items():
+            if payer in payers:
+                total += column
+    return total
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a design comes to on a programme, against the unplanned world; SEK of the price year.
+
+    ``regions`` (draw, region, year), ``state`` and ``others`` (draw, year): net cost after all clauses; what is national and stays with
+    no region is with the others. ``paid`` (year,) is what comes from outside by the clauses, on average. ``by_region`` (draw, region) and
+    ``by_state`` (draw,) are of the agreement's years together.
+    """
+
+    regions: np.ndarray
+    state: np.ndarray
+    others: np.ndarray
+    paid: np.ndarray
+    by_region: np.ndarray
+    by_state: np.ndarray
+
+
+def outcome(programme: Programme, clauses: Sequence[Clause]) -> Outcome:
+    """A design settled on a programme."""
+    return _summed(programme, transfers(clauses, programme.books))
+
+
+def _summed(programme: Programme, moved: Mapping[str, Transfer]) -> Outcome:
+    shape = programme.books.shape[1:]
+    regions, state = programme.added.copy(), programme.added_state.copy()
+    others = np.zeros_like(state)
+    # Sums over short axes as matrix products, which are several times faster: over regions, and over the agreement's years.
+    over_regions = np.tile(np.eye(shape[1]), (shape[0], 1))
+    counted = np.zeros(shape[1])
+    counted[programme.shown] = 1.0
+    for columns in moved.values():
+        for payer, column in columns.items():
+            if payer in REGION_PAYERS:
+                regions += column
+            else:
+                total = np.broadcast_to(column, (len(column), *shape)).reshape(len(column), -1) @ over_regions
+                if payer == "state":
+                    state += total
+                else:
+                    others += total
+    paid = (state - programme.added_state + others).mean(axis=0)
+    for place in np.flatnonzero(programme.books.national):
+        others += regions[:, place]
+    own = programme.places
+    return Outcome(regions[:, own], state, others, paid, (regions @ counted)[:, own], state @ counted)

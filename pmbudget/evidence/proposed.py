@@ -1,0 +1,44 @@
+"""The studies that a case proposes, as designs that simulate data."""
+
+from collections.abc import Sequence
+
+import xarray as xr
+
+from pmbudget.evidence.studies import (
+    BinomialStudy,
+    JointStudy,
+    NormalStudy,
+    RegisterStudy,
+    Study,
+    SurvivalStudy,
+    TwoArmBinomialStudy,
+)
+from pmbudget.inputs.research import Measure
+
+
+def designed(measures: Sequence[Measure], draws: xr.Dataset) -> Study:
+    """The study that a case's measures describe, with the expected values of what its design takes as known.
+
+    A share of rows that are missing or wrong stays as uncertain as its parameter.
+    """
+    parts = tuple(_designed(measure, draws) for measure in measures)
+    return parts[0] if len(parts) == 1 else JointStudy(parts)
+
+
+def _designed(measure: Measure, draws: xr.Dataset) -> Study:
+    def known(name: str | None, otherwise: float) -> float:
+        return otherwise if name is None else float(draws[name].mean())
+
+    match measure.design:
+        case "normal":
+            return NormalStudy(measure.parameter, known(measure.sd, 1.0), measure.log, measure.times)
+        case "binomial":
+            return BinomialStudy(measure.parameter)
+        case "two_arm_binomial":
+            return TwoArmBinomialStudy(measure.parameter, str(measure.treatment))
+        case "survival":
+            follow_up, accrual = float(measure.follow_up or 0), float(measure.accrual)
+            return SurvivalStudy(measure.parameter, follow_up, accrual, known(measure.shape, 1.0))
+        case _:
+            rates = {name: getattr(measure, name) for name in ("missing", "false_negative", "false_positive")}
+            return RegisterStudy(measure.parameter, **{name: rate for name, rate in rates.items() if rate is not None})

@@ -1,0 +1,52 @@
+"""In which parameters uncertainty lies."""
+
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.voi import draws_needed, evppi_by_group, evppi_by_parameter, parameter_table
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.road import Results
+
+TOGETHER = (2, 3, 5, 10)
+"""How many of the most valuable parameters are also looked at together."""
+
+
+def parameters_ranked(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float) -> pd.DataFrame:
+    """:func:`pmbudget.appraisal.evppi_by_parameter` of all that the patient's model holds, most valuable first; SEK per patient."""
+    return evppi_by_parameter(results.cost, results.qaly, learnable(scenario, table), wtp=wtp)
+
+
+def sets_ranked(
+    scenario: Scenario, results: Results, table: xr.Dataset, ranked: pd.DataFrame, *, wtp: float
+) -> pd.DataFrame:
+    """Sets of parameters: the most valuable ones together, and all of each grade of evidence.
+
+    Returns
+    -------
+    DataFrame
+        Index set (a number of parameters, or a grade); columns parameters (how many), evppi and se, SEK per patient, missing where there
+        are too few draws for so many.
+    """
+    known = learnable(scenario, table)
+    names = [str(name) for name in ranked.index]
+    groups: dict[Any, list[str]] = {number: names[:number] for number in TOGETHER if number < len(names)}
+    for name in names:
+        groups.setdefault(scenario.parameters[name].record.evidence, []).append(name)
+    enough = {name: group for name, group in groups.items() if draws_needed(len(group)) <= known.sizes["draw"]}
+    frame = evppi_by_group(results.cost, results.qaly, known, enough, wtp=wtp).reindex(list(groups))
+    frame.insert(0, "parameters", [len(group) for group in groups.values()])
+    return frame
+
+
+def most_valuable(scenario: Scenario, table: xr.Dataset, ranked: pd.DataFrame, *, number: int = 5) -> xr.DataArray:
+    """The most valuable parameters as one set (draw, parameter), no more than there are draws for."""
+    few = max(1, min(number, table.sizes["draw"] // draws_needed(0) - 1))
+    return learnable(scenario, table).sel(parameter=[str(name) for name in ranked.index[:few]])
+
+
+def learnable(scenario: Scenario, table: xr.Dataset) -> xr.DataArray:
+    """The parameters of the patient's model as (draw, parameter), without those that only describe research."""
+    research = scenario.case.research
+    return parameter_table(table, sorted(research.own_parameters) if research else ())

@@ -1,0 +1,170 @@
+"""Which study pays, how large, and whether it is worth waiting for."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.optimize import isotonic_regression
+
+from pmbudget.appraisal.evsi import evsi, expected_after
+from pmbudget.appraisal.research import adoption, best_size, enbs, population_affected
+from pmbudget.evidence.draws import generator
+from pmbudget.evidence.proposed import designed
+from pmbudget.evidence.studies import JointStudy, RegisterStudy, Study
+from pmbudget.information.national import (
+    discount_rate,
+    expected,
+    incremental_benefit,
+    national_use,
+    present_weights,
+    proposed,
+)
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.road import Results
+
+QUALITIES = ("as_is", "known", "complete", "clean")
+"""A register's data: as they are, with rates of error that are known, without gaps, without gaps and errors."""
+
+
+def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float, seed: int) -> pd.DataFrame:
+    """The proposed studies of a case by size, with what each is worth to Sweden less its price.
+
+    Returns
+    -------
+    DataFrame
+        One row per study and size: study, n, participants, ``years`` to the result, ``evsi`` and ``se`` (SEK per patient),
+        ``reached`` (discounted patients after the result), ``cost`` (SEK), ``enbs`` (SEK) and ``best`` (whether the size is the study's
+        optimum and pays).
+    """
+    patients, _ = national_use(scenario, results)
+    parts = []
+    for name, study in proposed(scenario).studies.items():
+        design = designed(study.measures, table)
+        worth = evsi(
+            results.cost,
+            results.qaly,
+            _studied(table, design),
+            design,
+            wtp=wtp,
+            n=list(study.sizes),
+            rng=generator(seed, name, 0),
+        )
+        # More participants never tell less: what falls between sizes is chance.
+        worth = worth.copy(data=isotonic_regression(worth.to_numpy()).x)
+        reached = population_affected(
+            patients, discount_rate=discount_rate(scenario), delay=expected(table, study.years)
+        )
+        fixed, each = expected(table, study.fixed_cost), expected(table, study.cost_per_participant)
+        net = enbs(worth, population=reached, fixed_cost=fixed, cost_per_participant=each, arms=study.arms)
+        participants = study.arms * np.array(study.sizes)
+        frame = pd.DataFrame(
+            {
+                "study": name,
+                "n": study.sizes,
+                "participants": participants,
+                "years": expected(table, study.years),
+                "evsi": worth.to_numpy(),
+                "se": worth["se"].to_numpy(),
+                "reached": reached,
+                "cost": fixed + each * participants,
+                "enbs": net.to_numpy(),
+            }
+        )
+        parts.append(frame.assign(best=frame["n"] == int(best_size(net)["n"])))
+    return pd.concat(parts, ignore_index=True)
+
+
+def data_quality(
+    scenario: Scenario, results: Results, table: xr.Dataset, studies: pd.DataFrame, *, wtp: float, seed: int
+) -> pd.DataFrame:
+    """What clean data are worth: each proposed study of a register, at its best size, with its data as they are and better.
+
+    Returns
+    -------
+    DataFrame
+        Index study, empty where none uses a register; ``n``, and EVSI in SEK per patient with data ``as_is``, with rates of error that are
+        ``known`` (at their expected values), with rows that are ``complete``, and ``clean`` (complete and right); ``worth`` is what
+        clean data add to the data as they are for Sweden, SEK. The same random numbers serve all.
+    """
+    rows = {}
+    for name, study in proposed(scenario).studies.items():
+        as_is = designed(study.measures, table)
+        if _improved(as_is, table, "clean") == as_is:
+            continue
+        chosen = studies[studies["study"] == name]
+        best = chosen.loc[chosen["enbs"].idxmax()]
+        found = {}
+        for quality in QUALITIES:
+            design = _improved(as_is, table, quality)
+            values, rng = _studied(table, design), generator(seed, name, 2)
+            worth = evsi(results.cost, results.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng)
+            found[quality] = float(worth[0])
+        rows[name] = {"n": int(best["n"]), **found, "worth": (found["clean"] - found["as_is"]) * best["reached"]}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["n", *QUALITIES, "worth"]).rename_axis("study")
+
+
+def _improved(study: Study, table: xr.Dataset, quality: str) -> Study:
+    """A study with better data, where it uses a register."""
+    if isinstance(study, JointStudy):
+        return replace(study, parts=tuple(_improved(part, table, quality) for part in study.parts))
+    if not isinstance(study, RegisterStudy) or quality == "as_is":
+        return study
+    if quality == "known":
+        rates = {name: getattr(study, name) for name in ("missing", "false_negative", "false_positive")}
+        fixed: dict[str, Any] = {
+            name: expected(table, rate) if isinstance(rate, str) else rate for name, rate in rates.items()
+        }
+        return replace(study, **fixed)
+    right: dict[str, Any] = {"false_negative": 0.0, "false_positive": 0.0} if quality == "clean" else {}
+    return replace(study, missing=0.0, **right)
+
+
+def choices(
+    scenario: Scenario, results: Results, table: xr.Dataset, studies: pd.DataFrame, *, wtp: float, seed: int
+) -> pd.DataFrame:
+    """Introduce now, introduce and study, study first, stay at today's use or withdraw; with the proposed study that is worth most.
+
+    Returns
+    -------
+    DataFrame
+        :func:`pmbudget.appraisal.adoption`, its values against today's use; ``attrs`` name the study, its size and the years it takes.
+    """
+    chosen = studies.loc[studies["enbs"].idxmax()]
+    study = proposed(scenario).studies[chosen["study"]]
+    design = designed(study.measures, table)
+    known = _studied(table, design)
+    values = {name: known.sel(parameter=name).to_numpy() for name in design.parameters}
+    size = int(chosen["n"])
+    summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
+    patients, use = national_use(scenario, results)
+    delay = expected(table, study.years)
+    frame = adoption(
+        expected_after(incremental_benefit(scenario, results, wtp), summary),
+        starts_per_year=patients,
+        use_per_year=use["new"],
+        today_per_year=use["today"],
+        discount_rate=discount_rate(scenario),
+        delay=delay,
+        research_cost=float(chosen["cost"]),
+        investment=_transition(scenario, results),
+        reversal_cost=expected(table, proposed(scenario).rollout.reversal_cost),
+    )
+    frame["value"] -= frame.loc["reject", "value"]
+    frame.attrs = {"study": str(chosen["study"]), "n": size, "years": delay, "pays": bool(chosen["enbs"] > 0)}
+    return frame
+
+
+def _studied(table: xr.Dataset, study: Study) -> xr.DataArray:
+    """What a study tells of as (draw, parameter), also what a scenario has fixed."""
+    names = list(study.parameters)
+    drawn = [table[name].broadcast_like(table["draw"]).to_numpy() for name in names]
+    return xr.DataArray(np.column_stack(drawn), dims=("draw", "parameter"), coords={"parameter": names})
+
+
+def _transition(scenario: Scenario, results: Results) -> float:
+    """Expected present value of the costs of change beyond today's, SEK."""
+    cost = results.resource_cost
+    change = cost.isel(resource=cost["kind"].to_numpy() == "transition").sum(["resource", "region"])
+    return float(((change.sel(mix="new") - change.sel(mix="today")).to_numpy() * present_weights(scenario)).sum())

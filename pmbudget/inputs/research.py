@@ -1,0 +1,103 @@
+"""What could be found out about a case, by which studies and at what price, as data."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pmbudget.inputs.files import Ref, Strict, references
+from pmbudget.inputs.parameters import Text
+
+NEEDS = {
+    "normal": {"sd"},
+    "binomial": set(),
+    "two_arm_binomial": {"treatment"},
+    "survival": {"follow_up"},
+    "register": set(),
+}
+MAY_HAVE = {
+    "normal": {"log", "times"},
+    "survival": {"accrual", "shape"},
+    "register": {"missing", "false_negative", "false_positive"},
+}
+
+
+class Measure(Strict):
+    """Something that a study observes: which parameter its data tell of, and how.
+
+    ``normal``: the mean of the parameter (``log``: of its logarithm; ``times`` another parameter), with ``sd`` between participants.
+    ``binomial``: a count. ``two_arm_binomial``: counts of an arm with ``parameter`` and one with ``treatment``. ``survival``: times to an
+    event with the parameter as median and a Weibull ``shape``, ``follow_up`` after ``accrual``. ``register``: a count in rows that may be
+    ``missing``, or wrong (``false_negative``, ``false_positive``).
+    """
+
+    design: Literal["normal", "binomial", "two_arm_binomial", "survival", "register"]
+    parameter: Ref
+    sd: Ref | None = None
+    log: bool = False
+    times: Ref | None = None
+    treatment: Ref | None = None
+    shape: Ref | None = None
+    follow_up: float | None = Field(default=None, gt=0)
+    accrual: float = Field(default=0, ge=0)
+    missing: Ref | None = None
+    false_negative: Ref | None = None
+    false_positive: Ref | None = None
+
+    @model_validator(mode="after")
+    def _own_keys(self) -> Self:
+        given = self.model_fields_set - {"design", "parameter"}
+        needed, possible = NEEDS[self.design], MAY_HAVE.get(self.design, set())
+        if missing := needed - given:
+            raise ValueError(f"a {self.design} study needs {', '.join(sorted(missing))}; add it")
+        if foreign := given - needed - possible:
+            raise ValueError(f"{', '.join(sorted(foreign))} does not go with a {self.design} study; remove it")
+        return self
+
+
+class ProposedStudy(Strict):
+    """A study that could be made: what it observes, which sizes are looked at, what it costs and when it answers."""
+
+    label: Text
+    measures: tuple[Measure, ...] = Field(min_length=1)
+    sizes: tuple[int, ...] = Field(min_length=1)
+    fixed_cost: Ref
+    cost_per_participant: Ref
+    years: Ref
+
+    @model_validator(mode="after")
+    def _sizes_rise(self) -> Self:
+        if list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 1:
+            raise ValueError(f"sizes {list(self.sizes)} do not rise from 1 or more; list them in order, each once")
+        return self
+
+    @property
+    def arms(self) -> int:
+        """Participants for each n."""
+        return 2 if any(measure.design == "two_arm_binomial" for measure in self.measures) else 1
+
+
+class RolloutStudy(Strict):
+    """The roll-out itself as a study of the share of patients on matched treatment: how that varies, and what following it costs."""
+
+    region_sd: Ref
+    period_sd: Ref
+    region_period_sd: Ref
+    cost_per_year: Ref
+    reversal_cost: Ref
+
+
+class Research(Strict):
+    """What could be found out."""
+
+    studies: dict[str, ProposedStudy] = Field(min_length=1)
+    rollout: RolloutStudy
+
+    @property
+    def own_parameters(self) -> set[str]:
+        """What describes studies and nothing else: prices, times, quality of registers, variation between regions."""
+        names = {name for _, name in references(self.rollout)}
+        for study in self.studies.values():
+            names |= {study.fixed_cost, study.cost_per_participant, study.years}
+            for measure in study.measures:
+                names |= {name for name in (measure.missing, measure.false_negative, measure.false_positive) if name}
+        return {str(name) for name in names}

@@ -1,0 +1,252 @@
+"""What a case's limits let through: from posts and hours to persons a month, and from those who wait to who starts what."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.inputs.capacity import Capacity, Limit, Organisation
+from pmbudget.inputs.cases import Case
+from pmbudget.patient.costing import Draws, product
+from pmbudget.patient.outcomes import DAYS_IN_YEAR, resource_coordinates
+from pmbudget.programme.capacity import MONTHS, by_year, queue, staff
+from pmbudget.programme.hubs import laboratories, laboratory_service
+
+MINUTES = 60
+HELD = "today"
+"""The mix whose use is held, and by that staffed."""
+
+
+def extra_use(draws: Draws, case: Case, outcomes: xr.Dataset, limit: Limit) -> xr.DataArray:
+    """What a patient uses of a limit more than what the comparator sets free (draw,), in the measure of its resources."""
+    use = outcomes["activity_once"].sel(resource=list(limit.resources)).sum("resource")
+    more = use.sel(strategy=case.new, drop=True)
+    return more - draws[limit.released] * use.sel(strategy=case.comparator, drop=True) if limit.released else more
+
+
+def output(draws: Draws, case: Case, limit: Limit) -> xr.DataArray:
+    """What one post or instrument yields a year, in the measure of the limit's resources."""
+    in_minutes = case.resources[limit.resources[0]].measure == "minutes"
+    return xr.DataArray(product(draws, limit.output)) * (MINUTES if in_minutes else 1)
+
+
+def share_of_region(draws: Draws, limit: Limit, regions: pd.DataFrame) -> xr.DataArray:
+    """Each region's share of the supply (…, region): by population, varied by the limit's deviation."""
+    codes = regions.index.to_numpy()
+    size = xr.DataArray(regions["population"].astype(float), dims="region", coords={"region": codes})
+    if limit.deviation is not None:
+        size = size * np.exp(draws[limit.deviation].sel(region=codes))
+    return size / size.sum("region")
+
+
+def persons_a_month(
+    draws: Draws, case: Case, regions: pd.DataFrame, outcomes: xr.Dataset, limit: Limit, units: xr.DataArray | float
+) -> xr.DataArray:
+    """Persons a month whom that many whole posts or instruments, spread over the regions as all are, can serve (…, region).
+
+    Infinite where a patient uses no more than the comparator sets free.
+    """
+    extra = extra_use(draws, case, outcomes, limit)
+    capable = units * output(draws, case, limit) / MONTHS * share_of_region(draws, limit, regions)
+    return (capable / extra.where(extra > 0, 1.0)).where(extra > 0, np.inf)
+
+
+def staffing(draws: Draws, limit: Limit, added: xr.DataArray) -> xr.DataArray:
+    """Supply in each month relative to the first (…, month); ``added`` (…, month) is hired on top of the usual, as a share of it."""
+    if limit.attrition is None or limit.hires is None:
+        return xr.ones_like(added)
+    usual = draws[limit.hires] / MONTHS
+    lag = draws[limit.lag] * MONTHS if limit.lag else 0.0
+    return staff(1.0, attrition=draws[limit.attrition], ordered=usual * (1 + added), lag=lag, ordered_before=usual)
+
+
+def monthly(yearly: xr.DataArray) -> xr.DataArray:
+    """A year's persons spread evenly over its months: (…, year) to (month, region, …), as the queue walks them."""
+    rows = yearly.transpose("year", "region", ..., missing_dims="ignore") / MONTHS
+    spread = rows.isel(year=np.repeat(np.arange(yearly.sizes["year"]), MONTHS))
+    return spread.rename(year="month").drop_vars("month")
+
+
+def courses(draws: Draws, capacity: Capacity, years: list[int], agreement_years: range) -> dict[str, xr.DataArray]:
+    """By limit, its supply in each month relative to the first (…, month), with what an agreement adds while it runs."""
+    running = xr.DataArray(np.repeat(np.isin(years, list(agreement_years)).astype(float), MONTHS), dims="month")
+    added = running * draws[capacity.added_hires] if len(agreement_years) else running
+    return {name: staffing(draws, limit, added) for name, limit in capacity.limits.items()}
+
+
+def queue_terms(
+    draws: Draws,
+    case: Case,
+    regions: pd.DataFrame,
+    outcomes: xr.Dataset,
+    wanted: xr.DataArray,
+    mix: str,
+    course: Mapping[str, xr.DataArray],
+    organisation: Organisation | None,
+) -> dict[str, Any]:
+    """What :func:`pmbudget.programme.capacity.queue` needs for one mix.
+
+    A limit lets through K(t) = S(t) / S(0) x (today's use + persons that the spare share of the supply can serve), persons a month.
+
+    Parameters
+    ----------
+    wanted : DataArray
+        (draw, mix, region, year): persons who would start the new strategy.
+    course : mapping of str to DataArray
+        Of :func:`courses`.
+    """
+    capacity = case.capacity
+    assert capacity is not None
+    held = monthly(wanted.sel(mix=HELD, drop=True))
+    hazard = DAYS_IN_YEAR / MONTHS / draws[capacity.patience] + draws[capacity.rate_lost]
+    spare = {name: draws[limit.supply] * draws[limit.spare] for name, limit in capacity.limits.items()}
+    return {
+        "demand": monthly(wanted.sel(mix=mix, drop=True)),
+        "limits": {
+            name: (held + persons_a_month(draws, case, regions, outcomes, limit, spare[name])) * course[name]
+            for name, limit in capacity.limits.items()
+        },
+        "hazard": hazard,
+        "share_lost": draws[capacity.rate_lost] / hazard,
+        "laboratory": laboratories(organisation or capacity.laboratories.today, regions),
+        "shared": [name for name, limit in capacity.limits.items() if limit.shared],
+    }
+
+
+def supplied(
+    draws: Draws,
+    case: Case,
+    regions: pd.DataFrame,
+    years: list[int],
+    *,
+    outcomes: xr.Dataset,
+    starts: xr.DataArray,
+    organisation: Organisation | None,
+    agreement_years: range,
+) -> tuple[xr.DataArray, xr.Dataset, xr.DataArray | None]:
+    """Starts after the limits of supply, what became of the rest, and what another organisation of the laboratories costs.
+
+    Today's use is held, so that the staff for it are there; in the other mixes what comes on top has to find room. Who does not get
+    through is treated by the comparator (``moved``) or lost, or waits.
+
+    Parameters
+    ----------
+    outcomes : Dataset
+        ``activity_once`` (draw, strategy, resource): what a patient uses.
+    starts : DataArray
+        (draw, mix, strategy, region, year), persons who would start were there no limit; only ``years`` are limited.
+    organisation : str, optional
+        Of the laboratories in the mix ``new``; today's if left out.
+    agreement_years : range
+        Years in which an agreement adds to hiring, in the mix ``new``.
+
+    Returns
+    -------
+    DataArray
+        Starts; in every draw, mix, region and year starts + lost + waiting = starts before + waiting at the end of the year before.
+    Dataset
+        (draw, mix, region, year): ``lost``, ``moved``, ``waiting`` (at the year's end), persons, and ``months_waited``, person-months;
+        (draw, mix, limit, region, year): ``bound``, share of the year's months in which a limit held back;
+        (draw, mix, limit, year): posts or instruments that demand ``needed`` beyond today's use, ``open`` to it, and ``supply``, all.
+    DataArray
+        (draw, mix, region, year, resource), SEK against today's organisation; None where nothing changes.
+    """
+    assert case.capacity is not None
+    wanted = starts.sel(strategy=case.new, year=years, drop=True)
+    late, cost = _reorganised(draws, case, regions, outcomes, wanted, organisation)
+    through, load = {}, {}
+    for mix in map(str, wanted["mix"].to_numpy()):
+        course = courses(draws, case.capacity, years, agreement_years if mix == "new" else range(0))
+        load[mix] = _load(draws, case, outcomes, wanted, mix, course)
+        if mix != HELD:
+            place = organisation if mix == "new" else None
+            terms = queue_terms(draws, case, regions, outcomes, wanted - late, mix, course, place)
+            through[mix] = by_year(queue(**terms), years, list(case.capacity.limits))
+    yearly = xr.concat(list(through.values()), dim="mix").assign_coords(mix=list(through))
+    yearly = yearly.drop_vars("started").reindex(mix=wanted["mix"].to_numpy(), fill_value=0.0)
+    yearly["moved"] = yearly["moved"] + late
+    still = yearly["waiting"] - yearly["waiting"].shift(year=1, fill_value=0.0)
+    change = xr.concat([yearly["moved"], -(yearly["moved"] + yearly["lost"] + still)], dim="strategy")
+    change = change.assign_coords(strategy=[case.comparator, case.new])
+    after = starts + change.reindex(year=starts["year"].to_numpy(), fill_value=0.0)
+    yearly = yearly.merge(xr.concat(list(load.values()), dim="mix").assign_coords(mix=list(load)))
+    return after.transpose(*starts.dims), yearly.transpose("draw", "mix", "limit", "region", "year"), cost
+
+
+def _load(
+    draws: Draws,
+    case: Case,
+    outcomes: xr.Dataset,
+    wanted: xr.DataArray,
+    mix: str,
+    course: Mapping[str, xr.DataArray],
+) -> xr.Dataset:
+    """Posts or instruments by limit and year in one mix: needed beyond today's use, open to it, and all there are."""
+    assert case.capacity is not None
+    more = (wanted.sel(mix=mix, drop=True) - wanted.sel(mix=HELD, drop=True)).sum("region")
+    parts = []
+    for name, limit in case.capacity.limits.items():
+        yearly = course[name].coarsen(month=MONTHS).mean().rename(month="year").assign_coords(year=more["year"])
+        supply = draws[limit.supply] * yearly
+        needed = more * extra_use(draws, case, outcomes, limit) / output(draws, case, limit)
+        part = xr.Dataset({"needed": needed, "open": supply * draws[limit.spare], "supply": supply})
+        parts.append(part.broadcast_like(more))
+    return xr.concat(parts, dim="limit").assign_coords(limit=list(case.capacity.limits))
+
+
+def _reorganised(
+    draws: Draws,
+    case: Case,
+    regions: pd.DataFrame,
+    outcomes: xr.Dataset,
+    wanted: xr.DataArray,
+    organisation: Organisation | None,
+) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """Persons whom another organisation's extra days lose to the comparator (draw, mix, region, year), and its cost against today's.
+
+    Who can wait ``patience`` days on average does not wait d more with probability 1 - exp(-d / patience). Days saved win nobody: the
+    turnaround of the pathway is today's.
+    """
+    capacity = case.capacity
+    assert capacity is not None
+    here = (wanted["mix"] == "new").astype(float)
+    if organisation is None or organisation == capacity.laboratories.today:
+        return xr.zeros_like(wanted), None
+    other, today = (
+        service(draws, case, regions, outcomes, wanted.sel(mix="new", drop=True), which)
+        for which in (organisation, capacity.laboratories.today)
+    )
+    days = (other["days"] - today["days"]).clip(min=0.0)
+    late = wanted * here * -np.expm1(-days / draws[capacity.patience])
+    name = capacity.laboratories.resource
+    cost = ((other["cost"] - today["cost"]) * here).expand_dims(resource=1)
+    cost = cost.assign_coords(resource_coordinates(case, [name]))
+    return late.transpose(*wanted.dims), cost.transpose("draw", "mix", "region", "year", "resource")
+
+
+def service(
+    draws: Draws,
+    case: Case,
+    regions: pd.DataFrame,
+    outcomes: xr.Dataset,
+    patients: xr.DataArray,
+    organisation: Organisation,
+) -> xr.Dataset:
+    """Cost and days (draw, region, year) of an organisation of the laboratories, for patients (draw, region, year)."""
+    assert case.capacity is not None
+    plan = case.capacity.laboratories
+    per_patient = outcomes["activity_once"].sel(strategy=case.new, resource=plan.samples, drop=True)
+    population = xr.DataArray(regions["population"], dims="region", coords={"region": regions.index.to_numpy()})
+    return laboratory_service(
+        patients * per_patient,
+        laboratories(organisation, regions),
+        other_samples=draws[plan.other_samples] * population / population.sum(),
+        fixed_cost=draws[plan.fixed_cost],
+        cost_run=draws[plan.cost_run],
+        batch=draws[plan.batch],
+        longest_wait=draws[plan.longest_wait],
+        transport_cost=draws[plan.transport_cost],
+        transport_days=draws[plan.transport_days],
+    )

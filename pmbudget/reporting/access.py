@@ -1,0 +1,148 @@
+"""Chapter 04, second half: where the test is made, who is over- and under-served, and how unequal that is."""
+
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.appraisal.equity import atkinson_weights, distributional_nmb, gini, health_lost_to_waiting, theil
+from pmbudget.inputs.capacity import Organisation
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.hubs import break_even_volume, laboratories
+from pmbudget.programme.supply import service
+from pmbudget.reporting.frames import increments, interval_frame
+from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.reach import courses, eligible, reached
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+from pmbudget.vocabulary import BLOCK
+
+
+def laboratories_table(
+    scenario: Scenario, results: Results, draws: xr.Dataset, outcomes: xr.Dataset, words: Words
+) -> Html:
+    """Three organisations in the scenario's last year: laboratories, cost and days per sample, cost for the country; break-even volume."""
+    if scenario.case.capacity is None:
+        return note(words("no_limits"))
+    plan, case, last = scenario.case.capacity.laboratories, scenario.case, scenario.years[-1]
+    few = min(BLOCK, results.cost.sizes["draw"])
+    rows_of = {"draw": slice(few)}
+    draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
+    people = results.patients.sel(mix="new", strategy=case.new, year=[last], drop=True).isel(rows_of)
+    found = {which: service(draws, case, scenario.regions, outcomes, people, which) for which in get_args(Organisation)}
+    today = found[plan.today]["cost"].sum(["region", "year"])
+    weight = people / people.sum(["region", "year"]).clip(min=1.0)
+    rows = []
+    for which, one in found.items():
+        per_sample, days = ((one[name] * weight).sum(["region", "year"]) for name in ("cost_per_sample", "days"))
+        slowest = one["days"].isel(year=0).max("region")
+        rows.append(
+            [
+                words(f"organisations.{which}"),
+                words.number(len(set(laboratories(which, scenario.regions).to_numpy()))),
+                words.span(interval_frame(per_sample).iloc[0], digits=0),
+                words.span(interval_frame(days).iloc[0], digits=1),
+                words.span(interval_frame(slowest).iloc[0], digits=1),
+                words.span_msek(interval_frame(one["cost"].sum(["region", "year"]) - today).iloc[0]),
+            ]
+        )
+    header = [
+        words(f"laboratories_columns.{key}") for key in ("organisation", "number", "cost", "days", "slowest", "total")
+    ]
+    caption = words("laboratories_caption", year=last, today=words(f"organisations.{plan.today}").lower())
+    return Html(
+        table(f"{caption}. {words('interval_note')}", header, rows) + _break_even(scenario, draws, found, words)
+    )
+
+
+def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Dataset], words: Words) -> Html:
+    """From how many samples a year a laboratory of one's own pays, against sending to the healthcare region's."""
+    assert scenario.case.capacity is not None
+    plan = scenario.case.capacity.laboratories
+    place = laboratories("healthcare_region", scenario.regions)
+    guests = place["region"].to_numpy()[place.to_numpy() != place["region"].to_numpy()]
+    away = found["healthcare_region"]["cost_per_sample"].sel(region=guests).mean(["region", "year"])
+    volume = break_even_volume(
+        hub_cost_per_sample=away,
+        fixed_cost=draws[plan.fixed_cost],
+        cost_run=draws[plan.cost_run],
+        batch=draws[plan.batch],
+        longest_wait=draws[plan.longest_wait],
+    )
+    never = float(np.isinf(volume).mean())
+    others = (
+        float(draws[plan.other_samples].mean()) * scenario.regions["population"] / scenario.regions["population"].sum()
+    )
+    enough = int((others >= float(volume.quantile(0.5))).sum())
+    return note(
+        words(
+            "break_even",
+            volume=words.number(float(volume.quantile(0.5)), -2),
+            never=words.probability(never),
+            enough=words.number(enough),
+        )
+    )
+
+
+def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
+    people = eligible(results).sum("year")
+    without = people * (1 - reached(scenario, results, ("year",)))
+    _, gain = increments(scenario, results)
+    lost = without.sel(mix="new", drop=True) * gain
+    rows = []
+    for code, name in scenario.regions["region"].items():
+        row = [name, words.number(float(people.sel(region=code).mean()))]
+        row += [words.number(float(without.sel(mix=mix, region=code).mean())) for mix in ("today", *courses(scenario))]
+        row.append(words.span(interval_frame(lost.sel(region=code)).iloc[0], digits=1))
+        rows.append(row)
+    row = [words("total"), words.number(float(people.sum("region").mean()))]
+    row += [words.number(float(without.sel(mix=mix).sum("region").mean())) for mix in ("today", *courses(scenario))]
+    row.append(words.span(interval_frame(lost.sum("region")).iloc[0], digits=1))
+    header = [words("region"), words("access_misuse_columns.eligible")]
+    header += [
+        words("access_misuse_columns.without", mix=words(f"mixes.{mix}")) for mix in ("today", *courses(scenario))
+    ]
+    header.append(words("access_misuse_columns.qaly"))
+    caption = words("access_misuse_caption", period=f"{scenario.years[0]}–{scenario.years[-1]}")
+    return table(f"{caption}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
+
+
+def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: float, aversion: float) -> Html:
+    """Inequality of access between regions in three worlds, health lost to waiting, and benefit weighted for who gains."""
+    case, people = scenario.case, eligible(results).sum("year")
+    share = reached(scenario, results, ("year",))
+    cost, qaly = increments(scenario, results)
+    worth = net_monetary_benefit(cost, qaly, wtp)
+    level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
+    rows = []
+    for mix in ("today", *courses(scenario)):
+        one = share.sel(mix=mix)
+        by_region = one.mean("draw")
+        row = [words(f"mixes.{mix}").capitalize()]
+        row += [words.percent(float(by_region.min())), words.percent(float(by_region.max()))]
+        row += [words.span(interval_frame(measure(one, people)).iloc[0], digits=3) for measure in (gini, theil)]
+        lost = xr.zeros_like(worth)
+        if results.supply is not None:
+            gone = results.supply.sel(mix=mix)[["moved", "lost"]].sum(["region", "year"])
+            lost = health_lost_to_waiting(
+                gone["moved"], gone["lost"], results.qaly, comparator=case.comparator, new=case.new
+            )
+        row.append(words.span(interval_frame(lost).iloc[0], digits=1))
+        more = (one - share.sel(mix="today")) * people * worth
+        plain, weighted = (
+            distributional_nmb(more, level, people.mean("draw"), aversion=each) for each in (0.0, aversion)
+        )
+        row += [words.span_msek(interval_frame(each).iloc[0]) for each in (plain, weighted)]
+        rows.append(row)
+    keys = ("mix", "lowest", "highest", "gini", "theil", "lost", "nmb", "weighted")
+    header = [words(f"equity_columns.{key}", aversion=words.number(aversion, 1)) for key in keys]
+    caption = words("equity_caption", period=f"{scenario.years[0]}–{scenario.years[-1]}", wtp=words.number(wtp))
+    weights = atkinson_weights(level, people.mean("draw"), aversion=aversion)
+    most = pd.Series(weights.to_numpy(), scenario.regions["region"].loc[list(weights["region"].to_numpy())])
+    return Html(
+        table(f"{caption}. {words('interval_note')}", header, rows)
+        + note(words("equity_note", region=most.idxmax(), weight=words.number(float(most.max()), 2)))
+    )

@@ -1,0 +1,356 @@
+"""Chapter 07: what uncertainty costs, where it lies, what to find out first, and whether to wait for it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pmbudget.appraisal.voi import evpi
+from pmbudget.information import proposed
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
+from pmbudget.reporting.frames import thresholds
+from pmbudget.reporting.markup import Html, lead, note, rate, table
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+
+WIDTH = 1.96
+"""Standard errors on each side of a 95 % interval."""
+RANKED = 12
+PALETTE = ("#00659b", "#d08700", "#3a7d44", "#8a4f9e", "#b00020", "#7f7f7f")
+
+
+def information_headline(
+    scenario: Scenario,
+    losses: pd.DataFrame,
+    ranked: pd.DataFrame,
+    studies: pd.DataFrame,
+    options: pd.DataFrame,
+    states: pd.DataFrame,
+    words: Words,
+    *,
+    wtp: float,
+) -> Html:
+    """The four answers: cost a year, parameters, study and whether to wait, information against implementation."""
+    year = losses.mean()
+    names = [_label(scenario, name, words) for name in ranked.index[:3]]
+    first = words(
+        "info_headline",
+        wtp=words.number(wtp),
+        yearly=words.span_msek(_around(year["information"], year["error"])),
+        patient=words.number(year["information"] / year["patients"], -2),
+        implementation=words.msek(year["implementation"]),
+    )
+    where = words("info_headline_parameters", first=names[0], second=names[1], third=names[2])
+    return lead(first, where, _study_sentence(scenario, studies, options, words), _states_sentence(states, words))
+
+
+def _study_sentence(scenario: Scenario, studies: pd.DataFrame, options: pd.DataFrame, words: Words) -> str:
+    best = studies.loc[studies["enbs"].idxmax()]
+    choice = words(f"info_option_said.{options.index[options['best']][0]}")
+    if best["enbs"] <= 0:
+        return words("info_headline_no_study", choice=choice)
+    return words(
+        "info_headline_study",
+        study=words("quoted", text=words.label(proposed(scenario).studies[best["study"]].label)),
+        participants=words.number(best["participants"]),
+        cost=words.msek(best["cost"]),
+        enbs=words.msek(best["enbs"]),
+        choice=choice,
+    )
+
+
+def _states_sentence(states: pd.DataFrame, words: Words) -> str:
+    row = states.loc["new"]
+    more = "implementation" if row["evpim"] > row["evpi"] else "information"
+    return words(f"info_headline_{more}", evpi=words.msek(row["evpi"]), evpim=words.msek(row["evpim"]))
+
+
+def information_frame(scenario: Scenario, words: Words, *, wtp: float) -> Html:
+    """At which threshold, for whom, over which years and at which rate it is counted."""
+    years = scenario.years
+    return note(
+        words(
+            "info_frame",
+            wtp=words.number(wtp),
+            first=years[0],
+            last=years[-1],
+            rate=rate(scenario, "discount_rate_cost", words),
+            year=scenario.parameters.price_year,
+        )
+    )
+
+
+def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, words: Words, *, wtp: float) -> Picture:
+    """What is lost by year for want of knowledge and by use, and EVPI per patient over the threshold."""
+    plt, _ = plot()
+    figure, (years, curve) = plt.subplots(1, 2, figsize=(11, 5))
+    information, use = (losses[name] / 1e6 for name in ("information", "implementation"))
+    years.bar(losses.index, information, color=COLOURS["new"], label=words("info_loss_information"))
+    years.bar(
+        losses.index, use, bottom=information, color=COLOURS["unplanned"], label=words("info_loss_implementation")
+    )
+    error = WIDTH * losses["error"] / 1e6
+    years.errorbar(losses.index, information, error, fmt="none", ecolor="black", elinewidth=1, capsize=3)
+    years.set_ylabel(words("msek"))
+    years.set_ylim(0, 1.3 * float((information + use).max()) or 1)
+    years.legend(loc="upper left")
+    numbered(years.yaxis, words, 0 if information.max() > 5 else 1)
+    years.set_xticks(losses.index[::3])
+    title = words("info_loss_title", first=words.msek(losses["information"].iloc[0]))
+    years.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
+    grid = np.linspace(0, 2 * max(thresholds(scenario).values()), 401)
+    values = np.asarray(evpi(results.cost, results.qaly, grid))
+    curve.plot(grid / 1e3, values / 1e3, color=COLOURS["new"], linewidth=2)
+    curve.axvline(wtp / 1e3, color="black", linestyle="--", linewidth=1)
+    curve.set_xlabel(words("info_evpi_x"))
+    curve.set_ylabel(words("info_evpi_y"))
+    curve.set_ylim(bottom=0)
+    numbered(curve.xaxis, words)
+    numbered(curve.yaxis, words, 0 if float(values.max()) > 5e3 else 1)
+    curve.set_xticks(np.linspace(0, grid[-1] / 1e3, 5))
+    at = words.number(float(evpi(results.cost, results.qaly, wtp)), -2)
+    title = words("info_evpi_title", wtp=words.number(wtp), value=at)
+    curve.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
+    figure.tight_layout()
+    return picture(figure, words("info_loss_alt"))
+
+
+def losses_table(losses: pd.DataFrame, words: Words) -> Html:
+    """What is lost by year."""
+    rows = [
+        [
+            str(year),
+            words.number(row["patients"]),
+            words.percent(row["use"]),
+            words.span_msek(_around(row["information"], row["error"])),
+            words.msek(row["implementation"]),
+        ]
+        for year, row in losses.iterrows()
+    ]
+    header = [
+        words("year"),
+        *(words(f"info_loss_columns.{key}") for key in ("patients", "use", "information", "use_loss")),
+    ]
+    return table(words("info_loss_caption"), header, rows)
+
+
+def ranking_chart(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> Picture:
+    """The most valuable parameters one by one, with intervals; assumptions are marked."""
+    plt, _ = plot()
+    shown = ranked.head(RANKED).iloc[::-1]
+    figure, axis = plt.subplots(figsize=(11, 0.45 * len(shown) + 1.8))
+    labels = []
+    for name in shown.index:
+        label = _label(scenario, name, words)
+        labels.append(wrapped(f"{label} *" if scenario.parameters[name].is_assumed else label, 52))
+    places = np.arange(len(shown))
+    axis.barh(places, shown["evppi"], color=COLOURS["new"], height=0.7)
+    low = np.minimum(WIDTH * shown["se"], shown["evppi"])
+    axis.errorbar(
+        shown["evppi"], places, xerr=[low, WIDTH * shown["se"]], fmt="none", ecolor="black", elinewidth=1, capsize=3
+    )
+    axis.set_yticks(places, labels, fontsize=10)
+    axis.set_xlabel(f"{words('info_ranking_x')}   (* {words('info_assumption')})")
+    axis.set_xlim(left=0)
+    numbered(axis.xaxis, words)
+    title = words("info_ranking_title", first=_label(scenario, ranked.index[0], words))
+    axis.set_title(wrapped(title, 90), loc="left", fontweight="bold", fontsize=12)
+    figure.tight_layout()
+    return picture(figure, words("info_ranking_alt"))
+
+
+def ranking_table(scenario: Scenario, losses: pd.DataFrame, ranked: pd.DataFrame, words: Words) -> Html:
+    """The most valuable parameters: per patient, per year, share of everything, grade of evidence."""
+    patients, everything = losses["patients"].mean(), losses["information"].mean()
+    rows = []
+    for name, row in ranked.head(RANKED).iterrows():
+        yearly = row["evppi"] * patients
+        rows.append(
+            [
+                _label(scenario, str(name), words),
+                words(f"evidence.{scenario.parameters[str(name)].record.evidence}"),
+                words.span(_around(row["evppi"], row["se"]), digits=0),
+                words.msek(yearly),
+                words.percent(yearly / everything) if everything else words("not_applicable"),
+            ]
+        )
+    header = [words(f"info_ranking_columns.{key}") for key in ("parameter", "evidence", "patient", "year", "share")]
+    return table(words("info_ranking_caption"), header, rows, text_columns=2)
+
+
+def sets_table(losses: pd.DataFrame, sets: pd.DataFrame, words: Words) -> Html:
+    """Sets of parameters, those with too few draws without a figure."""
+    everything = losses["information"].mean() / losses["patients"].mean()
+    rows = []
+    for name, row in sets.iterrows():
+        label = words("info_set_top", number=name) if isinstance(name, int) else words(f"info_set_grade.{name}")
+        known = row["evppi"] == row["evppi"]
+        rows.append(
+            [
+                label,
+                words.number(row["parameters"]),
+                words.span(_around(row["evppi"], row["se"]), digits=0) if known else words("info_too_few"),
+                words.percent(min(1.0, row["evppi"] / everything)) if known and everything else words("not_applicable"),
+            ]
+        )
+    header = [words(f"info_set_columns.{key}") for key in ("set", "number", "patient", "share")]
+    return table(words("info_set_caption"), header, rows)
+
+
+def fit_note(check: pd.DataFrame, words: Words) -> Html:
+    """Whether the regression behind the sets holds, in a sentence."""
+    worst = check.loc[check["p_lack_of_fit"].idxmin()]
+    holds = worst["p_lack_of_fit"] > 0.01 or worst["left"] < 0.01
+    return note(
+        words(
+            "info_fit_holds" if holds else "info_fit_fails",
+            explained=words.percent(worst["explained"]),
+            left=words.percent(worst["left"], 1),
+        )
+    )
+
+
+def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Picture:
+    """Expected net benefit of each proposed study over its size, the best size marked."""
+    plt, _ = plot()
+    figure, axis = plt.subplots(figsize=(11, 5))
+    for colour, (name, frame) in zip(PALETTE * 3, studies.groupby("study", sort=False), strict=False):
+        label = words.label(proposed(scenario).studies[str(name)].label)
+        axis.plot(
+            frame["participants"], frame["enbs"] / 1e6, "-o", color=colour, markersize=4, linewidth=2, label=label
+        )
+        best = frame[frame["best"]]
+        axis.plot(best["participants"], best["enbs"] / 1e6, "o", color=colour, markersize=11, markerfacecolor="none")
+    axis.axhline(0, color="black", linewidth=0.9)
+    axis.set_xscale("log")
+    axis.set_xlabel(words("info_study_x"))
+    axis.set_ylabel(words("info_study_y"))
+    numbered(axis.xaxis, words)
+    numbered(axis.yaxis, words, 0)
+    axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.16), ncol=2, frameon=False)
+    best = studies.loc[studies["enbs"].idxmax()]
+    label = words.label(proposed(scenario).studies[best["study"]].label)
+    title = words("info_study_title", study=label) if best["enbs"] > 0 else words("info_study_title_none")
+    axis.set_title(wrapped(title, 90), loc="left", fontweight="bold", fontsize=12)
+    figure.tight_layout()
+    return picture(figure, words("info_study_alt"))
+
+
+def studies_table(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Html:
+    """Each proposed study at its best size: participants, price, years, value per patient, patients reached, net benefit."""
+    rows = []
+    for name, frame in studies.groupby("study", sort=False):
+        row, study = frame.loc[frame["enbs"].idxmax()], proposed(scenario).studies[str(name)]
+        rows.append(
+            [
+                words.label(study.label),
+                words.number(row["participants"]),
+                words.msek(row["cost"]),
+                words.number(row["years"], 1),
+                words.span(_around(row["evsi"], row["se"]), digits=0),
+                words.number(row["reached"], -1),
+                words.msek(row["enbs"]),
+                words("info_pays" if row["enbs"] > 0 else "info_pays_not"),
+            ]
+        )
+    keys = ("study", "participants", "cost", "years", "evsi", "reached", "enbs", "verdict")
+    return table(words("info_study_caption"), [words(f"info_study_columns.{key}") for key in keys], rows)
+
+
+def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Html:
+    """Introduce now, with a study, after a study, or not: present value against today's use and what the result leads to."""
+    rows = [
+        [
+            words(f"info_option.{name}"),
+            words.msek(row["value"]),
+            *(words.percent(row[end]) for end in ("extend", "keep", "withdraw")),
+        ]
+        for name, row in options.iterrows()
+    ]
+    caption = words(
+        "info_option_caption",
+        study=words.label(proposed(scenario).studies[options.attrs["study"]].label).lower(),
+        participants=words.number(options.attrs["n"]),
+        years=words.number(options.attrs["years"], 1),
+    )
+    header = [words(f"info_option_columns.{key}") for key in ("option", "value", "extend", "keep", "withdraw")]
+    return table(caption, header, rows, strong=list(np.flatnonzero(options["best"])))
+
+
+def states_table(states: pd.DataFrame, words: Words) -> Html:
+    """The four states of information and implementation."""
+    keys = ("current", "implementation", "information", "perfect", "evpim", "evpi")
+    rows = [[words(f"info_state.{key}"), *(words.msek(states.loc[mix, key]) for mix in states.index)] for key in keys]
+    header = [words("info_state_header"), *(words(f"info_state_mix.{mix}") for mix in states.index)]
+    return table(words("info_state_caption"), header, rows, strong=[4, 5])
+
+
+def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
+    """Orders and paces of regions: how well each would tell the effect, what that is worth, and what all of it comes to."""
+    rows = [
+        [
+            words(f"info_rollout_order.{row['order'] if row['waves'] != 1 else 'together'}"),
+            words.number(row["waves"]) if row["waves"] else words("not_applicable"),
+            words.number(row["periods"]),
+            words("info_rollout_unknown") if row["error"] != row["error"] else words.number(100 * row["error"], 1),
+            words.span_msek(_around(row["evsi"], row["se"])),
+            words.msek(row["meanwhile"]),
+            words.msek(row["value"]),
+        ]
+        for _, row in rollouts.iterrows()
+    ]
+    keys = ("order", "waves", "periods", "error", "evsi", "meanwhile", "value")
+    return table(words("info_rollout_caption"), [words(f"info_rollout_columns.{key}") for key in keys], rows)
+
+
+def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
+    """Which order and pace gives most, by how much over the scenario's own, and which differences are chance."""
+    best, own = rollouts.iloc[0], rollouts[rollouts["order"] == "own"].iloc[0]
+    key = best["order"] if best["waves"] != 1 else "together"
+    name = words(f"info_rollout_order.{key}")
+    waves = words("info_rollout_waves", waves=words.number(best["waves"])) if best["waves"] > 1 else ""
+    return note(
+        words(
+            "info_rollout_note",
+            order=words("quoted", text=name) + waves,
+            more=words.msek(best["value"] - own["value"]),
+            chance=words.msek(WIDTH * rollouts["se"].max()),
+        )
+    )
+
+
+def quality_table(scenario: Scenario, quality: pd.DataFrame, words: Words) -> Html:
+    """What clean register data are worth, or that no proposed study uses a register."""
+    if quality.empty:
+        return note(words("info_quality_none"))
+    rows = [
+        [
+            words.label(proposed(scenario).studies[str(name)].label),
+            words.number(row["n"]),
+            *(words.number(row[key]) for key in ("as_is", "known", "complete", "clean")),
+            words.msek(row["worth"]),
+        ]
+        for name, row in quality.iterrows()
+    ]
+    keys = ("study", "n", "as_is", "known", "complete", "clean", "worth")
+    return table(words("info_quality_caption"), [words(f"info_quality_columns.{key}") for key in keys], rows)
+
+
+def burden_table(burden: pd.DataFrame, words: Words) -> Html:
+    """What uncertainty costs each payer with the agreement and without sharing."""
+    rows = [
+        [words(f"payers.{payer}"), *(words.msek(row[design]) for design in ("shared", "alone"))]
+        for payer, row in burden.iterrows()
+    ]
+    header = [words("payer"), *(words(f"info_burden.{design}") for design in ("shared", "alone"))]
+    return table(words("info_burden_caption"), header, rows)
+
+
+def _label(scenario: Scenario, name: str, words: Words) -> str:
+    return words.label(scenario.parameters[name].record.label)
+
+
+def _around(value: float, error: float) -> dict[str, Any]:
+    """A value that cannot be below 0 with its 95 % interval."""
+    return {"mean": value, "lower": max(0.0, value - WIDTH * error), "upper": value + WIDTH * error}

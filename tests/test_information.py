@@ -1,0 +1,215 @@
+"""What to find out first about a scenario: parts that add up, limits that hold, refusals."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from pmbudget import information
+from pmbudget.appraisal import evpi, fit_check, net_monetary_benefit
+from pmbudget.reporting import information as pages
+from pmbudget.reporting import store
+from pmbudget.reporting.words import Words
+from pmbudget.road import evaluate_draws
+
+WTP = 1_000_000.0
+
+
+@pytest.fixture(scope="module")
+def ranked(scenario, results, table):
+    return information.parameters_ranked(scenario, results, table, wtp=WTP)
+
+
+@pytest.fixture(scope="module")
+def studies(scenario, results, table):
+    return information.studies_valued(scenario, results, table, wtp=WTP, seed=1)
+
+
+@pytest.fixture(scope="module")
+def rollouts(scenario, results, table):
+    return information.rollouts_valued(scenario, results, table, wtp=WTP, seed=1)
+
+
+def test_the_yearly_loss_is_information_for_all_and_implementation_by_pace(scenario, results):
+    frame = information.yearly_loss(scenario, results, wtp=WTP)
+    assert frame.index.tolist() == scenario.years
+    patients = results.patients.sel(mix="new").sum(["strategy", "region"]).mean("draw")
+    np.testing.assert_allclose(frame["patients"], patients)
+    np.testing.assert_allclose(frame["information"], evpi(results.cost, results.qaly, WTP) * patients)
+    benefit = net_monetary_benefit(results.cost, results.qaly, WTP).mean("draw")
+    worse = [
+        name for name in (scenario.case.comparator, scenario.case.new) if benefit.sel(strategy=name) < benefit.max()
+    ]
+    wrong = frame["use"] if worse == [scenario.case.new] else 1 - frame["use"]
+    np.testing.assert_allclose(frame["implementation"], wrong * abs(float(benefit.diff("strategy")[0])) * patients)
+
+
+def test_four_states_add_up(scenario, results):
+    frame = information.four_states(scenario, results, wtp=WTP)
+    np.testing.assert_allclose(frame["evpi"] + frame["evpim"], frame["perfect"] - frame["current"])
+    np.testing.assert_allclose(frame.loc["today", "evpi"], frame.loc["new", "evpi"])
+
+
+def test_what_a_study_costs_and_what_regions_hold_is_no_parameter_to_learn(scenario, table, ranked):
+    research = scenario.case.research
+    study = next(iter(research.studies.values()))
+    assert not {study.fixed_cost, study.years, research.rollout.region_sd, "share_register_missed"} & set(ranked.index)
+    assert not {str(name) for name in table if "region" in table[name].dims} & set(ranked.index)
+    assert len(ranked) > 100
+
+
+def test_no_parameter_is_worth_more_than_everything(scenario, results, table, ranked):
+    everything = evpi(results.cost, results.qaly, WTP)
+    assert (ranked["evppi"] <= everything + 2 * ranked["se"]).all()
+    sets = information.sets_ranked(scenario, results, table, ranked, wtp=WTP)
+    found = sets.dropna()
+    assert (found["evppi"] <= everything + 2 * found["se"]).all()
+    # 500 draws are too few for all the assumptions together, and that is not a number.
+    assert np.isnan(sets.loc["assumption", "evppi"])
+
+
+def test_the_check_looks_at_no_more_than_there_are_draws_for(scenario, results, table, ranked):
+    few = information.most_valuable(scenario, table.isel(draw=slice(0, 60)), ranked)
+    assert few.sizes["parameter"] == 2
+    five = information.most_valuable(scenario, table, ranked)
+    assert fit_check(results.cost, results.qaly, five, wtp=WTP)["explained"].between(0, 1).all()
+
+
+def test_larger_studies_tell_no_less_and_the_best_is_the_highest(scenario, studies):
+    assert set(studies["study"]) == set(scenario.case.research.studies)
+    for _, frame in studies.groupby("study"):
+        assert (frame["evsi"].diff().dropna() >= -1e-9).all()
+        np.testing.assert_allclose(frame["enbs"], frame["evsi"] * frame["reached"] - frame["cost"])
+        best = frame[frame["best"]]
+        assert len(best) == (frame["enbs"].max() > 0)
+        assert (best["enbs"] == frame["enbs"].max()).all()
+
+
+def test_cleaner_register_data_are_worth_more(scenario, results, table, studies):
+    frame = information.data_quality(scenario, results, table, studies, wtp=WTP, seed=1)
+    assert len(frame) == 1
+    row = frame.iloc[0]
+    assert row["as_is"] < row["clean"]
+    assert row["known"] < row["clean"] * 1.05
+    reached = studies[studies["study"] == frame.index[0]]["reached"].iloc[0]
+    assert row["worth"] == pytest.approx((row["clean"] - row["as_is"]) * reached)
+
+
+def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies):
+    options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
+    assert options.loc["reject", "value"] == 0
+    np.testing.assert_allclose(options[["extend", "keep", "withdraw"]].sum(axis=1), 1)
+    assert options.attrs["study"] == studies.loc[studies["enbs"].idxmax(), "study"]
+    assert options["best"].sum() == 1
+
+
+def test_introducing_now_is_worth_its_patients_less_its_change(scenario, results, table, studies):
+    options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
+    patients, use = information.national_use(scenario, results)
+    benefit = net_monetary_benefit(results.cost, results.qaly, WTP).mean("draw")
+    gain = float(benefit.sel(strategy=scenario.case.new) - benefit.sel(strategy=scenario.case.comparator))
+    present = 1.03 ** -np.arange(len(scenario.years))
+    left = options.loc["approve", "value"] - gain * float(((use["new"] - use["today"]) * patients * present).sum())
+    change = [
+        name
+        for name in results.resource_cost["resource"].to_numpy()
+        if scenario.case.resources[name].kind == "transition"
+    ]
+    cost = results.resource_cost.sel(resource=change).sum(["region", "resource"])
+    paid = float(((cost.sel(mix="new") - cost.sel(mix="today")) * present).sum())
+    assert left == pytest.approx(-paid, rel=1e-6)
+
+
+def test_a_staggered_roll_out_teaches_more_than_all_at_once(rollouts):
+    by = rollouts.set_index(["order", "waves"])
+    together = by.loc[("largest", 1), "evsi"]
+    assert together == 0
+    assert np.isnan(by.loc[("largest", 1), "error"])
+    assert (by.query("waves > 1")["evsi"] > 0).all()
+    assert rollouts["value"].is_monotonic_decreasing
+    assert len(rollouts) == 10
+
+
+def test_burden_moves_between_payers_with_the_agreement(scenario, results):
+    burden = information.burden_by_payer(scenario, results, wtp=WTP)
+    assert burden.loc["state", "alone"] == 0
+    assert burden.loc["state", "shared"] > 0
+    assert burden.loc["regions_together", "shared"] < burden.loc["regions_together", "alone"]
+
+
+def test_the_same_seed_gives_the_same_studies(scenario, results, table, studies):
+    again = information.studies_valued(scenario, results, table, wtp=WTP, seed=1)
+    np.testing.assert_array_equal(again["evsi"], studies["evsi"])
+
+
+def test_a_case_that_proposes_nothing_is_told_what_to_add(scenario):
+    silent = replace(scenario, case=scenario.case.model_copy(update={"research": None}))
+    with pytest.raises(ValueError, match="proposes no studies; add research to its case.yaml"):
+        information.proposed(silent)
+    assert information.learnable(silent, xr.Dataset({"p": ("draw", [1.0, 1.0])}))["parameter"].size == 0
+
+
+def test_without_an_agreement_the_chapter_still_counts(unplanned, crude_draws):
+    table = crude_draws(unplanned, n=200)
+    results = evaluate_draws(unplanned, table)
+    assert (information.yearly_loss(unplanned, results, wtp=WTP)["information"] >= 0).all()
+    studies = information.studies_valued(unplanned, results, table, wtp=WTP, seed=1)
+    assert information.choices(unplanned, results, table, studies, wtp=WTP, seed=1)["best"].any()
+    assert information.burden_by_payer(unplanned, results, wtp=WTP).notna().all().all()
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_every_table_and_figure_of_the_chapter_can_be_made(
+    scenario, results, table, ranked, studies, rollouts, language
+):
+    words = Words(language)
+    losses = information.yearly_loss(scenario, results, wtp=WTP)
+    options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
+    states = information.four_states(scenario, results, wtp=WTP)
+    sets = information.sets_ranked(scenario, results, table, ranked, wtp=WTP)
+    check = fit_check(results.cost, results.qaly, information.most_valuable(scenario, table, ranked), wtp=WTP)
+    made = [
+        pages.information_headline(scenario, losses, ranked, studies, options, states, words, wtp=WTP),
+        pages.information_frame(scenario, words, wtp=WTP),
+        pages.losses_table(losses, words),
+        pages.ranking_table(scenario, losses, ranked, words),
+        pages.sets_table(losses, sets, words),
+        pages.fit_note(check, words),
+        pages.studies_table(scenario, studies, words),
+        pages.options_table(scenario, options, words),
+        pages.states_table(states, words),
+        pages.rollouts_table(rollouts, words),
+        pages.rollouts_note(rollouts, words),
+        pages.quality_table(
+            scenario, information.data_quality(scenario, results, table, studies, wtp=WTP, seed=1), words
+        ),
+        pages.burden_table(information.burden_by_payer(scenario, results, wtp=WTP), words),
+    ]
+    assert not [text for text in made if re.search(r"\bnan\b|[{}]", text)]
+    assert words("info_too_few") in made[4]
+    pictures = [
+        pages.losses_chart(scenario, results, losses, words, wtp=WTP),
+        pages.ranking_chart(scenario, ranked, words),
+        pages.studies_chart(scenario, studies, words),
+    ]
+    assert all(picture.png.startswith(b"\x89PNG") and picture.alt for picture in pictures)
+
+
+def test_a_chapter_without_a_study_that_pays_says_so(scenario, results, table, ranked, studies):
+    words, dear = Words("en"), studies.assign(enbs=-1.0, best=False)
+    options = information.choices(scenario, results, table, dear, wtp=WTP, seed=1)
+    losses = information.yearly_loss(scenario, results, wtp=WTP)
+    states = information.four_states(scenario, results, wtp=WTP)
+    text = pages.information_headline(scenario, losses, ranked, dear, options, states, words, wtp=WTP)
+    assert "None of the proposed studies is worth its cost" in text
+    assert words("info_pays_not") in pages.studies_table(scenario, dear, words)
+
+
+def test_the_tables_are_kept_beside_the_run(tmp_path, ranked, studies):
+    store.store_information(str(tmp_path), ranked, studies)
+    kept = pd.read_parquet(tmp_path / "evppi.parquet")
+    assert kept.columns.tolist() == ["parameter", "evppi", "se"]
+    assert len(pd.read_parquet(tmp_path / "studies.parquet")) == len(studies)
