@@ -45,12 +45,18 @@ def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed
 
 
 def _one_way(scenario: Scenario, seed: int) -> tuple[list[str], xr.Dataset]:
-    """The uncertain parameters, and a table with two rows for each (at its lower and upper end) and a last one at the means."""
+    """The uncertain parameters, and a table with two rows for each (at its lower and upper end) and a last one at the means.
+
+    An index has no mean: it stands at its commonest place.
+    """
     posterior = fit_evidence(scenario.parameters)
     table = draw_parameters(scenario.parameters, posterior, seed=seed)
     uncertain = [str(name) for name in table if table[name].dims == ("draw",)]
     rows = 2 * len(uncertain) + 1
     means = table.mean("draw")
+    for name in uncertain:
+        if scenario.parameters[name].is_index:
+            means[name] = np.bincount(table[name].to_numpy().astype(int)).argmax().astype(float)
     flat = xr.Dataset({name: means[name].expand_dims(draw=rows) for name in uncertain})
     ends = table[uncertain].quantile(TAILS, dim="draw")
     for place, name in enumerate(uncertain):
@@ -125,7 +131,7 @@ def threshold_map(
     wtp : float
         SEK per QALY.
     steps, few : int
-        Points along each axis, draws at each point.
+        Points along each axis (all places of an index), draws at each point.
 
     Returns
     -------
@@ -144,8 +150,12 @@ def threshold_map(
             raise ValueError(f"{name!r} is no parameter that one uncertain number stands for; choose two that are")
     few = min(few, benefit.sizes["draw"])
     ends = {name: table[name].quantile(TAILS).to_numpy() for name in names}
-    axes = {name: np.linspace(low, high, steps) for name, (low, high) in ends.items()}
-    rows = table.isel(draw=np.tile(np.arange(few), steps * steps))
+    axes = {
+        name: np.unique(table[name]) if scenario.parameters[name].is_index else np.linspace(low, high, steps)
+        for name, (low, high) in ends.items()
+    }
+    sizes = [len(axis) for axis in axes.values()]
+    rows = table.isel(draw=np.tile(np.arange(few), np.prod(sizes)))
     held = np.meshgrid(*axes.values(), indexing="ij")
     rows = rows.assign({name: ("draw", np.repeat(grid.ravel(), few)) for name, grid in zip(names, held, strict=True)})
     gains = []
@@ -153,7 +163,7 @@ def threshold_map(
         part = rows.isel(draw=slice(begin, begin + BLOCK))
         cost, qaly = present_values(simulate(part, scenario.case, horizon=scenario.case.horizon_years), part)
         gains.append(_increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
-    means = np.concatenate(gains).reshape(steps, steps, few).mean(axis=-1)
+    means = np.concatenate(gains).reshape(*sizes, few).mean(axis=-1)
     return xr.DataArray(means + float(benefit.mean() - benefit[:few].mean()), dims=names, coords=axes)
 
 

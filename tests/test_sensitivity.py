@@ -178,3 +178,14 @@ def test_the_budget_s_tornado_holds_the_programme_s_parameters_too(budget_bars, 
 def test_more_of_today_s_use_leaves_less_to_introduce(budget_bars, scenario):
     bar = budget_bars.loc[scenario.case.uptake.today]
     assert bar["high"] < bar["base"] < bar["low"]
+
+
+def test_an_index_is_never_between_two_places(scenario, results, without_pymc):
+    [index] = [name for name, one in scenario.parameters.items() if one.is_index]
+    names, rows = sensitivity._one_way(scenario, 1)
+    assert index in names
+    assert set(np.unique(rows[index])) <= {0.0, 1.0, 2.0}
+    other = next(name for name in names if name != index)
+    surface = sensitivity.threshold_map(scenario, results, (index, other), wtp=1e6, steps=3, few=4)
+    assert surface.sizes == {index: 3, other: 3}
+    assert not bool(surface.isnull().any())

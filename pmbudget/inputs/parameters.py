@@ -180,6 +180,11 @@ class Parameter:
         return self.is_assumed or self.record.interval_evidence == "assumption"
 
     @property
+    def is_index(self) -> bool:
+        """Whether the value is a place in a list, such as the family of a curve, so that nothing lies between two of them."""
+        return self.record.unit == "index"
+
+    @property
     def unit(self) -> str:
         """The unit that the model's value has: money is in SEK."""
         currency = currency_of(self.record.unit)
