@@ -1,7 +1,6 @@
 """What was believed before the data, and whether the data look as the fitted model says they should."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ import xarray as xr
 
 from pmbudget.evidence import accuracy, survival, uptake
 from pmbudget.evidence.blocks import LINKS, Block, flat, off_link
-from pmbudget.evidence.random_effects import DATA, NumPy, recorded_share
+from pmbudget.evidence.random_effects import DATA, NumPy, crude, recorded_share
 from pmbudget.vocabulary import TAILS
 
 ROWS = 4000
@@ -31,14 +30,14 @@ def before_data(block: Block, part: str | None, rng: np.random.Generator) -> np.
             weights = block.how.weights
             stated = [weights[one] for one in families] if isinstance(weights, dict) else None
             return rng.choice(len(families), size=ROWS, p=stated).astype(float)
-        if part is not None and part.endswith(".shape") and not part.startswith("gompertz"):
+        if part is not None and part.endswith((".shape", ".sdlog")) and not part.startswith("gompertz"):
             return rng.lognormal(0, survival.SHAPE_PRIOR, ROWS)
         return None
     if part == "ceiling":
         return rng.beta(*uptake.CEILING_PRIOR, ROWS)
     if part == "slope":
-        off = np.abs(rng.normal(0, uptake.SLOPE_SPREAD, ROWS)) * rng.standard_normal(ROWS)
-        return np.exp(rng.normal(*uptake.SLOPE_PRIOR, ROWS) + off)
+        apart = np.abs(rng.normal(0, uptake.SLOPE_SPREAD, ROWS)) * rng.standard_normal(ROWS)
+        return np.exp(rng.normal(*uptake.SLOPE_PRIOR, ROWS) + apart)
     return None
 
 
@@ -75,14 +74,7 @@ def observed(block: Block) -> dict[str, np.ndarray]:
     if block.model == "accuracy":
         tp, fp, fn, tn = (block.column(name) for name in ("tp", "fp", "fn", "tn"))
         return {"sensitivity": tp / np.maximum(tp + fn, 1), "specificity": tn / np.maximum(tn + fp, 1)}
-    data = DATA[block.model](block)
-    seen: Mapping[str, Any] = {
-        "proportion": data.get("numerator", 0) / data.get("denominator", 1),
-        "rate": data.get("events", 0) / data.get("exposure", 1),
-        "ratio": np.exp(data.get("log_estimate", 0)),
-        "cost": data.get("mean", np.array(0.0)),
-    }
-    return {"": np.asarray(seen[block.model])}
+    return {"": crude(block)[:, 0]}
 
 
 def predictive_check(blocks: Sequence[Block], fitted: xr.Dataset, rng: np.random.Generator) -> pd.DataFrame:

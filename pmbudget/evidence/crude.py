@@ -1,7 +1,6 @@
 """Each learnt parameter at a crude value without any uncertainty: to check files in a moment, never to report."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,7 @@ def crude_posterior(parameters: ParameterSet, rows: int = 4000) -> Posterior:
     """The weighted share, mean or median of the counted studies of every learnt parameter, ``rows`` times."""
     draws = {}
     for block in blocks_of(learnt(parameters)):
-        found: dict[str | None, Any] = (
-            {**CRUDE[block.model](block)} if block.model in CRUDE else {None: _central(block)}
-        )
+        found = CRUDE[block.model](block) if block.model in CRUDE else {"": _central(block)}
         for one in block.parameters:
             value = found[part_of(one)]
             if one.record.by == "region":
@@ -43,14 +40,14 @@ def _central(block: Block) -> float:
     return float(off_link(link, np.average(onto_link(link, random_effects.crude(block)[:, 0]), weights=weights)))
 
 
-def _accuracy(block: Block) -> dict[str | None, float]:
+def _accuracy(block: Block) -> dict[str, float]:
     tp, fp, fn, tn = (
         sum(weight * getattr(study, cell) for study, weight in block.counted) for cell in ("tp", "fp", "fn", "tn")
     )
     return {"sensitivity": (tp + 0.5) / (tp + fn + 1), "specificity": (tn + 0.5) / (tn + fp + 1)}
 
 
-def _survival(block: Block) -> dict[str | None, float]:
+def _survival(block: Block) -> dict[str, float]:
     rows = survival.evidence_rows(block)
     if "median" in rows:
         median = float(np.exp(np.log(rows["median"]["value"]).mean()))
@@ -58,7 +55,7 @@ def _survival(block: Block) -> dict[str | None, float]:
         median = float((rows["alive"]["at_month"] * np.log(0.5) / np.log(rows["alive"]["value"])).mean())
     else:
         median = float(np.median(rows["patient"]["month"]))
-    found: dict[str | None, float] = {"family": 0.0, "median": median}
+    found: dict[str, float] = {"family": 0.0, "median": median}
     for month in {one.learning.at_month for one in block.parameters} - {None}:
         found[f"alive at {month:g}"] = 0.5 ** (float(month) / median)  # type: ignore[arg-type]
     for family in block.how.families:
@@ -68,15 +65,15 @@ def _survival(block: Block) -> dict[str | None, float]:
     return found
 
 
-def _uptake(block: Block) -> dict[str | None, float]:
+def _uptake(block: Block) -> dict[str, float]:
     share = _share(block, "numerator", "denominator")
-    found: dict[str | None, float] = {"ceiling": max(0.9, share), "deviation": 0.0, "slope_deviation": 0.0}
+    found: dict[str, float] = {"ceiling": max(0.9, share), "deviation": 0.0, "slope_deviation": 0.0}
     found["slope"] = float(np.exp(uptake.SLOPE_PRIOR[0]))
     found |= {part: float(np.exp(mean)) for part, (mean, _) in uptake.BASS_PRIORS.items()}
     return found | {f"level at {one.learning.at_year:g}": share for one in block.parameters if one.learning.at_year}
 
 
-CRUDE: Mapping[str, Callable[[Block], dict[str | None, float]]] = {
+CRUDE: Mapping[str, Callable[[Block], dict[str, float]]] = {
     "accuracy": _accuracy,
     "survival": _survival,
     "uptake": _uptake,

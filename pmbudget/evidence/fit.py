@@ -107,7 +107,7 @@ def diagnosed(blocks: Sequence[Block], fitted: xr.Dataset) -> pd.DataFrame:
     """The worst r_hat, bulk and tail effective sample sizes of what each parameter is drawn from, and which variable
     has them.
     """
-    rows: dict[str, Any] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for block in blocks:
         held = models.variables(block, fitted)
         found = pd.DataFrame.from_dict({name: _worst(values) for name, values in held.items()}, orient="index")

@@ -42,7 +42,7 @@ def variables(block: Block, fitted: xr.Dataset) -> dict[str, xr.DataArray]:
         return {
             name.removeprefix(f"{block.name}."): fitted[name]
             for name in sorted(own)
-            if not name.endswith((".own", ".weight"))
+            if not name.endswith((".free", ".weight"))
         }
     held = {"mu": "mean", "tau": "spread", "rho": "correlation", "slope": "spectrum"}
     return {
@@ -71,22 +71,22 @@ def predicted(
     return xr.Dataset(draws, coords={"region": list(CODES)})
 
 
-def _parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[Any, np.ndarray]:
+def _parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]:
     if block.model == "survival":
         return survival.parts(block, fitted, rng)
     if block.model == "uptake":
         return uptake.parts(block, fitted, rng)
     if block.model == "accuracy":
         return accuracy.new_settings(block, fitted, rng, len(CODES))
-    return {None: random_effects.new_setting(block, fitted, rng, len(CODES))}
+    return {"": random_effects.new_setting(block, fitted, rng, len(CODES))}
 
 
-def part_of(parameter: Parameter) -> str | None:
-    """Which of its block's parts a parameter is; None where the model has one."""
+def part_of(parameter: Parameter) -> str:
+    """Which of its block's parts a parameter is; empty where the model has one."""
     how = parameter.learning
     if how.part == "alive":
         return f"alive at {how.at_month:g}"
-    return f"level at {how.at_year:g}" if how.part == "level" else how.part
+    return f"level at {how.at_year:g}" if how.part == "level" else how.part or ""
 
 
 def with_family_weights(blocks: Sequence[Block], fitted: xr.Dataset) -> xr.Dataset:

@@ -347,7 +347,7 @@ def _studies(stated: FromStudies, document: Document, name: str, path: Path, fau
         return ()
     mine = tuple(row for row in rows if row.quantity == stated.quantity)
     hindrance = stated.problem(mine)
-    if not mine and hindrance:
+    if hindrance and not mine:
         hindrance = hindrance[0], near(stated.quantity, {row.quantity for row in rows})
     if hindrance:
         line = document.line([name, "distribution", "quantity"])

@@ -13,13 +13,14 @@ from pmbudget.evidence.checks import before_data, predictive_check
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
+from pmbudget.inputs.files import Evidence
 from pmbudget.inputs.parameters import Parameter
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, lead, table
 from pmbudget.reporting.words import Words
 
-GRADES = ("published", "registry", "derived", "expert", "assumption")
+GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "assumption")
 
 
 def case_blocks(scenario: Scenario) -> list[Block]:

@@ -1,9 +1,9 @@
-"""The one fit of the suite, which holds every block: compiling costs more than sampling."""
+"""The two fits of the suite, which hold every block between them: compiling costs more than sampling."""
 
 import logging
 
 import pytest
-from study_builders import the_parameters, together
+from study_builders import the_parameters, the_uptake, together
 
 from pmbudget.evidence import fit_evidence
 
@@ -20,6 +20,12 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def posterior(parameters, cache):
-    """The one fit of the suite."""
+    """Everything but uptake."""
     logging.getLogger("pymc").setLevel(logging.ERROR)
     return fit_evidence(parameters, cache=cache, draws=600, progress=False)
+
+
+@pytest.fixture(scope="session")
+def spread(cache):
+    """Uptake over regions, whose long narrow posterior would slow the others down."""
+    return fit_evidence(together(*the_uptake()), cache=cache, draws=800, progress=False)

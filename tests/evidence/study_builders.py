@@ -71,7 +71,7 @@ def simulated_uptake():
     rng = np.random.default_rng(5)
     rows = []
     for unit in ("01", "03", "04", "05", "06"):
-        level, slope = 0.3 * rng.standard_normal(), 0.4 * np.exp(0.1 * rng.standard_normal())
+        level, slope = 0.6 * rng.standard_normal(), 0.4 * np.exp(0.3 * rng.standard_normal())
         for year in range(2016, 2024):
             share = 0.9 * special.expit(level + slope * (year - 2019.5))
             rows.append({"unit": unit, "when": year, "denominator": 200, "numerator": int(rng.binomial(200, share))})
@@ -90,7 +90,6 @@ def the_parameters():
     rates = [{"events": k, "exposure": t / 1000} for k, t in zip(INFECTIONS, DAYS, strict=True)]
     ratios = [{"estimate": e, "se": s} for e, s in ((0.6, 0.15), (0.75, 0.2), (0.5, 0.25), (0.66, 0.1))]
     times = {"model": "survival", "quantity": "times", "families": ["weibull", "exponential"], "weights": "stacking"}
-    uptake = {"model": "uptake", "quantity": "regions"}
     followed = {"false_negative": 0.0, "false_positive": 0.0}
     return (
         parameter("many", counts(*many())),
@@ -112,6 +111,12 @@ def the_parameters():
         parameter("family", simulated_times(), part="family", **times),
         parameter("shape", simulated_times(), part="weibull.shape", **times),
         parameter("at_two_years", simulated_times(), part="alive", at_month=24, **times),
+    )
+
+
+def the_uptake():
+    uptake = {"model": "uptake", "quantity": "regions"}
+    return (
         parameter("slope", simulated_uptake(), part="slope", **uptake),
         parameter("level", simulated_uptake(), part="level", at_year=2020, **uptake),
         parameter("deviation", simulated_uptake(), part="deviation", by="region", **uptake),

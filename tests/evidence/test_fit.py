@@ -116,7 +116,7 @@ def test_the_gate_lets_a_sound_fit_through(one):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (mixed() + np.arange(4)[:, None], "mean, spread.*r_hat 2"),
+        (mixed() + np.arange(4)[:, None], "mean, spread.*r_hat 1.5"),
         (np.repeat(mixed()[:, :50], 20, axis=1), "bulk ESS"),
         (np.ones((4, 1000)), "r_hat nan"),
     ],
