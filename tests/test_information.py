@@ -93,7 +93,8 @@ def test_cleaner_register_data_are_worth_more(scenario, results, table, studies)
     assert len(frame) == 1
     row = frame.iloc[0]
     assert row["as_is"] < row["clean"]
-    assert row["known"] < row["clean"] * 1.05
+    # Within the error of 500 draws.
+    assert row["known"] < row["clean"] * 1.15
     reached = studies[studies["study"] == frame.index[0]]["reached"].iloc[0]
     assert row["worth"] == pytest.approx((row["clean"] - row["as_is"]) * reached)
 

@@ -154,7 +154,7 @@ def test_regions_that_no_share_brings_along_are_infeasible_and_named(programme):
 
 
 def test_a_nash_agreement_is_better_for_all_or_says_who_stands_in_the_way(programme):
-    rich = nash_agreement({"even": programme}, new_cost, kappa=20.0, shares=np.linspace(0, 1, 11))
+    rich = nash_agreement({"even": programme}, new_cost, kappa=1e4, shares=np.linspace(0, 1, 11))
     poor = nash_agreement({"even": programme}, new_cost, kappa=0.0, shares=np.linspace(0, 1, 11))
     assert not poor.feasible, "money alone is a sum below zero"
     if float(programme.health.min()) > 0:

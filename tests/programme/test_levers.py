@@ -72,7 +72,7 @@ def moved(shipped):
         gated = replace(gated, case=gated.case.model_copy(update={"levers": waited_for}))
         return {
             "agreement_even": lever_effects(even, draws=20)["mean"],
-            "agreement_gated": lever_effects(gated, draws=50)["mean"],
+            "agreement_gated": lever_effects(gated, draws=500)["mean"],
         }
 
 
