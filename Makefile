@@ -4,7 +4,7 @@ PYTHON := $(shell for p in python3 python3.12 python3.13 python3.14 python; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help run test check bench lab clean
+.PHONY: help run test check bench calibrate lab clean
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-7s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ check: $(READY)  ## style, types, architecture, parameter files and notebooks
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py
 	$(BIN)/pmbudget check
+
+calibrate: $(READY)  ## coverage of the intervals that the evidence blocks give
+	$(BIN)/python benchmarks/calibration.py
 
 bench: $(READY)  ## speed and memory beside plain references
 	$(BIN)/python benchmarks/capacity.py
