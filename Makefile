@@ -7,7 +7,7 @@ READY := .venv/.ready
 .PHONY: help run test check bench calibrate lab clean
 
 help:  ## what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' Makefile
 
 run: $(READY)  ## run every scenario: reports and comparison in outputs/batch
 	$(BIN)/pmbudget run
@@ -31,6 +31,9 @@ bench: $(READY)  ## speed and memory beside plain references
 	$(BIN)/python benchmarks/national_budget.py
 	$(BIN)/python benchmarks/agreements.py
 	$(BIN)/python benchmarks/value_of_information.py
+
+calibrate: $(READY)  ## coverage of the intervals of every kind of evidence
+	$(BIN)/python benchmarks/calibration.py
 
 lab: $(READY)  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

@@ -78,8 +78,8 @@ def plan_batch(
     Parameters
     ----------
     names : sequence of str
-        Scenarios; none means all files in ``parameters/scenarios`` and, of the cases asked for, those in the folder of the case's name
-        there, no agreement first and then the slowest pace.
+        Scenarios; none means all files in ``parameters/scenarios`` that are not ``on_request`` and, of the cases asked for, those in the
+        folder of the case's name there, no agreement first and then the slowest pace.
     cases : sequence of str
         Cases; none means each scenario's own, "all" every case there is.
 
@@ -97,6 +97,7 @@ def plan_batch(
         wanted += [(f"{case}/{each}", case) for case in asked for each in _files(root / "scenarios" / case)]
     scenarios = [one for each, case in wanted for one in expand(load_scenario(each, overrides=overrides, case=case))]
     if not names:
+        scenarios = [one for one in scenarios if not one.definition.on_request]
         scenarios.sort(key=lambda each: (each.definition.pace is not None, -_ramp(each)))
     jobs: dict[str, Job] = {}
     runs = []

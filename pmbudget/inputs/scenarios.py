@@ -108,6 +108,7 @@ class ScenarioFile(Strict):
     pace: AgreedPace | None = None
     levers: tuple[str, ...] = ()
     laboratories: Organisation | None = None
+    on_request: bool = False
     overrides: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     evidence: Evidence

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pmbudget import sensitivity
-from pmbudget.evidence.draws import crude_posterior
+from pmbudget.evidence.crude import crude_posterior
 from pmbudget.patient import simulate
 from pmbudget.reporting import access, implementation, store, supply
 from pmbudget.reporting.reach import aimed, eligible, implementation_frame, reached
