@@ -22,15 +22,15 @@ check: $(READY)  ## style, types, architecture, parameter files and notebooks
 	$(BIN)/python -m pytest tests/test_architecture.py
 	$(BIN)/pmbudget check
 
+calibrate: $(READY)  ## coverage of the intervals that the evidence blocks give
+	$(BIN)/python benchmarks/calibration.py
+
 bench: $(READY)  ## speed and memory beside plain references
 	$(BIN)/python benchmarks/capacity.py
 	$(BIN)/python benchmarks/markov.py
 	$(BIN)/python benchmarks/national_budget.py
 	$(BIN)/python benchmarks/agreements.py
 	$(BIN)/python benchmarks/value_of_information.py
-
-calibrate: $(READY)  ## coverage of the intervals of every kind of evidence
-	$(BIN)/python benchmarks/calibration.py
 
 lab: $(READY)  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

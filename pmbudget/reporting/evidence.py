@@ -79,6 +79,11 @@ def grades_table(scenario: Scenario, words: Words) -> Html:
     return table(words("grades_caption"), [words(f"grades_columns.{key}") for key in keys], body)
 
 
+def _counts_as(parameter: Parameter) -> Evidence:
+    """The grade of a parameter, an amount whose price year was assumed being an assumption."""
+    return "assumption" if parameter.is_assumed else parameter.record.evidence
+
+
 def findings_table(scenario: Scenario, words: Words) -> Html:
     """What in the evidence a reader would not expect."""
     body = [
