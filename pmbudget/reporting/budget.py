@@ -16,10 +16,10 @@ from pmbudget.reporting.frames import (
     region_frame,
     with_groups,
 )
-from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
+from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
-from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
+from pmbudget.vocabulary import REFERENCES, TAILS
 
 
 def budget_headline(
@@ -208,9 +208,7 @@ def _payers(values: xr.DataArray) -> list[str]:
 
 
 def _columns(values: xr.DataArray) -> list[str]:
-    """Payers across a page: those of the regions one by one, others together."""
-    wanted = ("state", *REGION_PAYERS, "regions_together", "others", "all")
-    return [payer for payer in wanted if payer in values["payer"].to_numpy()]
+    return [payer for payer in PAYER_COLUMNS if payer in values["payer"].to_numpy()]
 
 
 def fan_chart(scenario: Scenario, results: Results, words: Words, *, reference: str = "today") -> Picture:

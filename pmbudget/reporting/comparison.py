@@ -7,7 +7,7 @@ import pandas as pd
 
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import THRESHOLDS
-from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, lead, table
+from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import REFERENCES
@@ -86,7 +86,7 @@ def _reference_tables(runs: Sequence[RunSummary], reference: str, words: Words) 
     budgets = [_indexed(run, "net_budget") for run in runs]
     per_inhabitant = [_indexed(run, "net_budget_per_inhabitant") for run in runs]
     periods = list(dict.fromkeys(budgets[0].index.get_level_values("period")))
-    payers = [payer for payer in PAYER_ROWS if payer in budgets[0].index.get_level_values("payer")]
+    payers = [payer for payer in PAYER_COLUMNS if payer in budgets[0].index.get_level_values("payer")]
     title, tables = words(f"reference_titles.{reference}"), []
     for period in periods:
         rows = [

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.words import Words
+from pmbudget.vocabulary import REGION_PAYERS
 
 PAYER_ROWS = (
     *("state", "region", "clinic", "diagnostic_unit", "regions_together"),
@@ -12,6 +13,8 @@ PAYER_ROWS = (
     "all",
 )
 
+PAYER_COLUMNS = ("state", *REGION_PAYERS, "regions_together", "others", "all")
+"""Payers across a page: those of the regions one by one, others together."""
 
 TOTALS = ("regions_together", "all")
 
