@@ -27,6 +27,8 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
         most=words.msek(budgets[most].loc["all", "mean"]),
         most_scenario=words("quoted", text=words.label(runs[most].scenario)),
     )
+    if len(runs) == 1:
+        first = words("headline_budget", period=period, today=words.span_msek(budgets[0].loc["all"]))
     each = [
         words(
             "index_each",
