@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pmbudget.appraisal.negotiation import score_agreement
-from pmbudget.evidence.draws import crude_posterior, draw_parameters
+from pmbudget.evidence.crude import crude_posterior
+from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.clauses import Grant, Match, NationalSplit, Needs, PerformancePot, StopLoss, Taper
 from pmbudget.inputs.parameters import Text

@@ -1,6 +1,7 @@
 """The house: which room may import which, and what no room may know."""
 
 import ast
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -173,3 +174,9 @@ def test_a_planted_case_name_is_found(copied):
 def test_importing_does_not_load_pymc(module):
     code = f"import {module}, sys; assert 'pymc' not in sys.modules and 'arviz' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE.parent / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_every_benchmark_finds_what_it_measures(path):
+    spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
