@@ -10,7 +10,8 @@ from pmbudget.patient.costing import Draws
 
 
 def measures_of(
-    coverage: xr.DataArray,
+    reached: xr.DataArray,
+    eligible: xr.DataArray,
     patients: xr.DataArray,
     facts: xr.Dataset,
     *,
@@ -21,10 +22,10 @@ def measures_of(
 
     Parameters
     ----------
-    coverage : DataArray
-        (draw, mix, region, year): share of the eligible who get the new strategy.
+    reached, eligible : DataArray
+        (draw, mix, region, year), share of the eligible who get the new strategy, and (draw, region, year), persons.
     patients : DataArray
-        (draw, mix, strategy, region, year), persons.
+        (draw, mix, fate, region, year), persons.
     facts : Dataset
         Per draw, and per year where it says so: ``acted_on``, the share of those tested whose result is acted on; ``rebate_ratio`` and
         ``years_per_krona`` of drugs in the benefit; ``health_value``, SEK per patient moved to the new strategy; ``benefit``, the
@@ -40,8 +41,8 @@ def measures_of(
         padded = values.reindex(region=list(places), fill_value=0.0)
         return padded.transpose("draw", "region", "year").to_numpy()
 
-    years = coverage["year"]
-    begun = patients.sel(strategy=new, drop=True)
+    years = reached["year"]
+    begun = patients.sel(fate=new, drop=True)
     tested = column(begun.sel(mix="new", drop=True))
     more = tested - column(begun.sel(mix="today", drop=True))
     each = {name: _per_draw(facts[name], years) for name in facts.data_vars}
@@ -49,9 +50,9 @@ def measures_of(
     each.setdefault("known", (benefit > 0).mean(axis=0, keepdims=True))
     each.setdefault("expected_benefit", benefit.mean(axis=0, keepdims=True))
     return {
-        "coverage": column(coverage.sel(mix="new", drop=True)),
-        "coverage_today": column(coverage.sel(mix="today", drop=True)),
-        "eligible": column(patients.sel(mix="new", drop=True).sum("strategy")),
+        "coverage": column(reached.sel(mix="new", drop=True)),
+        "coverage_today": column(reached.sel(mix="today", drop=True)),
+        "eligible": column(eligible),
         "tested": tested,
         "acted_on": tested * each["acted_on"],
         "health_value": more.sum(axis=1, keepdims=True) * each["health_value"],
