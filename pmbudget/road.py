@@ -173,9 +173,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
     """
     case, regions = scenario.case, scenario.regions
     draws = levered(draws, case.levers, scenario.definition.levers)
-    followed = simulate(
-        draws, case, horizon=case.horizon_years, beside=case.losses if scenario.limits else {}
-    )
+    followed = simulate(draws, case, horizon=case.horizon_years, beside=case.losses if scenario.limits else {})
     outcomes = followed.sel(strategy=list(case.strategies))
     cost, qaly = present_values(outcomes, draws)
     first = scenario.years[0]

@@ -113,7 +113,9 @@ class Case(Strict):
             if one.moves and self.has_curves:
                 raise ValueError(f"management {name} has moves and the reference has curves; use one kind in a case")
             if one.starts_in not in (None, CURVE_STATES[1]) and self.has_curves:
-                raise ValueError(f"management {name} starts in {one.starts_in}; between curves it may be {CURVE_STATES[1]}")
+                raise ValueError(
+                    f"management {name} starts in {one.starts_in}; between curves it may be {CURVE_STATES[1]}"
+                )
             if one.overall and not self.has_curves:
                 raise ValueError(f"management {name} has curves and the reference has none; use one kind in a case")
         if self.has_curves and (tuple(self.states) != CURVE_STATES or self.cycles_per_year != 12):
@@ -176,7 +178,9 @@ class Case(Strict):
         if self.capacity:
             yield from [(key, name, self.resources) for key, name in self.capacity.resources()]
             losses = self.capacity.losses.items()
-            yield from [(f"capacity.losses.{name}.management", one.management, self.managements) for name, one in losses]
+            yield from [
+                (f"capacity.losses.{name}.management", one.management, self.managements) for name, one in losses
+            ]
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

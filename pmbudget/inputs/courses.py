@@ -94,7 +94,8 @@ class Management(Strict):
 
     The course is two survival curves, or moves between states; without its own a management has that of the reference, times the hazard
     ratios (on the curves, or on every move's rate). Those under it start in the state ``starts_in``, the first if none is named; between
-    curves that may be ``progressed``, so that nobody is free from progression. ``qaly_gain`` and ``qaly_loss`` are products of parameters, once, in the first year.
+    curves that may be ``progressed``, so that nobody is free from progression. ``qaly_gain`` and ``qaly_loss`` are products of
+    parameters, once, in the first year.
     """
 
     label: Text

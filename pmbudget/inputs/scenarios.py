@@ -158,6 +158,10 @@ class Scenario:
         stated = self.definition.limits == "stated"
         return [name for name, limit in limits.items() if stated or not self.parameters[limit.spare].is_assumed]
 
+    def with_stated_limits(self) -> "Scenario":
+        """The same with every limit of supply that the case states, those that rest on a guess too."""
+        return replace(self, definition=self.definition.model_copy(update={"limits": "stated"}))
+
     def with_levers(self, *names: str) -> "Scenario":
         """The same with these levers of the case on, and no others."""
         return replace(self, definition=self.definition.model_copy(update={"levers": names}))

@@ -37,7 +37,7 @@ def simulate(
         Per patient of each true class, on a dim ``subgroup``, instead of per patient of the mixture; shares of carriers are then missing
         for a class with nothing to find.
     beside : mapping of str to str, optional
-        Further labels of ``strategy``: patients who reach the management named without any test, such as those who are lost while they wait.
+        Further labels of ``strategy``: patients who reach the management named without any test, such as those lost while they wait.
 
     Returns
     -------

@@ -126,7 +126,10 @@ def cost_by_start(outcomes: xr.Dataset, price_factor: xr.DataArray, rate: xr.Dat
         last = factor.sizes["year"] - 1
         for elapsed in range(running.sizes["year_since_start"]):
             places = [np.minimum(np.arange(last + 1) + elapsed + step, last) for step in (0, 1)]
-            met = sum(factor.isel(resource=moves).isel(year=place).assign_coords(year=factor["year"]) for place in places) / 2
+            met = (
+                sum(factor.isel(resource=moves).isel(year=place).assign_coords(year=factor["year"]) for place in places)
+                / 2
+            )
             total = total + (running.isel(year_since_start=elapsed, drop=True) * met).sum("resource")
     return total.transpose("draw", "mix", "strategy", "year")
 

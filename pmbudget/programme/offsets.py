@@ -41,7 +41,7 @@ def in_cash(cost: xr.DataArray, cashable: xr.DataArray) -> tuple[xr.DataArray, x
     freed = (less * (1 - cashable.isel(chosen))).transpose(*part.dims)
     paid = cost.transpose(*part.dims).copy(deep=True)
     paid[chosen] = part - freed
-    return paid, freed.sum("region", skipna=False)
+    return paid, freed.sum("region", skipna=False).reset_coords(drop=True)
 
 
 def offsets(change: xr.DataArray, freed: xr.DataArray) -> xr.Dataset:
