@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal import ratio as judged
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -139,16 +140,15 @@ def increments(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.D
 def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
     """Incremental cost and QALY with intervals, the verdict on them, and probabilities at the norms' thresholds.
 
-    The verdict (``reference`` of measure ``icer``) is ``icer``, ``dominant``, ``dominated`` or ``southwest`` (cheaper and less health);
-    its mean is a ratio of means, or missing.
+    The verdict (``reference`` of measure ``icer``) is one of :func:`pmbudget.appraisal.ratio`; its mean is a ratio of means, or missing.
     """
     cost, qaly = increments(scenario, results)
     rows: list[dict[str, Any]] = [
         {"measure": "incremental_cost", "unit": "SEK", **interval_frame(cost).iloc[0].to_dict()},
         {"measure": "incremental_qaly", "unit": "QALY", **interval_frame(qaly).iloc[0].to_dict()},
     ]
-    verdict, ratio = judged(float(cost.mean()), float(qaly.mean()))
-    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": ratio})
+    verdict, icer = judged(float(cost.mean()), float(qaly.mean()))
+    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": icer})
     for name, wtp in thresholds(scenario).items():
         rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
         probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)
@@ -158,13 +158,6 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
         rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
     return pd.DataFrame(rows)
-
-
-def judged(cost: float, qaly: float) -> tuple[str, float]:
-    """What an incremental cost and QALY gain amount to, and the ratio where it means something: never a negative one."""
-    if qaly > 0:
-        return ("icer", cost / qaly) if cost > 0 else ("dominant", np.nan)
-    return ("southwest", cost / qaly) if cost < 0 and qaly < 0 else ("dominated", np.nan)
 
 
 def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
