@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.arrays import Threshold, by_strategy, thresholds
-from pmbudget.vocabulary import CREDIBLE_INTERVAL
+from pmbudget.vocabulary import CREDIBLE_INTERVAL, matched
 
 SAME = 1e-12
 """Costs or effects that differ by less than this, relative to their size, are equal: the rest is rounding and no ground for a ratio."""
@@ -60,7 +60,14 @@ def _threshold(wtp: Threshold) -> Any:
 
 
 def net_monetary_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -> xr.DataArray:
-    """Wtp x QALY - cost, over the dims of both and ``wtp`` when that is an array. SEK."""
+    """Wtp x QALY - cost, over the dims of both and ``wtp`` when that is an array. SEK.
+
+    Raises
+    ------
+    ValueError
+        A label that one has and the other lacks, or a negative threshold.
+    """
+    cost, qaly = matched(cost=cost, qaly=qaly)
     return qaly * _threshold(wtp) - cost
 
 
@@ -70,8 +77,9 @@ def net_health_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -
     Raises
     ------
     ValueError
-        A threshold is 0, at which no health is displaced.
+        A threshold is 0, at which no health is displaced, or a label that one has and the other lacks.
     """
+    cost, qaly = matched(cost=cost, qaly=qaly)
     if not (thresholds(wtp) > 0).all():
         raise ValueError(f"wtp = {wtp} must be above 0 for a net health benefit; use net_monetary_benefit")
     return qaly - cost / _threshold(wtp)
@@ -157,6 +165,7 @@ def credible_ellipse(
         (2, point): QALYs, cost; a closed line. Its radius is a quantile of the draws' Mahalanobis distances, whose square tends to
         -2 ln(1 - level) where the draws are normal. Draws on a line, or all equal, give a line or a point.
     """
+    cost, qaly = matched(cost=cost, qaly=qaly)
     both = np.stack([np.asarray(qaly, float), np.asarray(cost, float)])
     middle, spread = both.mean(axis=1, keepdims=True), both.std(axis=1, keepdims=True)
     scale = np.where(spread > 0, spread, 1.0)
@@ -194,8 +203,9 @@ def price_threshold(benefit: xr.DataArray, price: Any, quantity: Any, probabilit
     Raises
     ------
     ValueError
-        A probability is not above 0 and below 1, or the new strategy uses no more of what is priced in some draw.
+        A probability is not above 0 and below 1, the new strategy uses no more of what is priced in some draw, or labels that differ.
     """
+    benefit, price, quantity = matched(benefit=benefit, price=price, quantity=quantity)
     wanted = np.atleast_1d(np.asarray(probability, float))
     if not ((wanted > 0) & (wanted < 1)).all():
         raise ValueError(f"probability = {probability} must lie between 0 and 1")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from pmbudget.vocabulary import NATIONAL, matched
+
 
 def budget_impact(
     outcomes: xr.Dataset,
@@ -42,25 +44,37 @@ def budget_impact(
     Raises
     ------
     ValueError
-        ``mid_year`` outside 0-1, or strategies that differ between outcomes and starts.
+        ``mid_year`` outside 0-1; a strategy, draw, mix, year or resource that one has and another lacks; a region of
+        ``programme_cost`` that is neither one of ``starts`` nor "00". What is in another order is aligned.
     """
     if not 0 <= mid_year <= 1:
         raise ValueError(f"mid_year = {mid_year} must lie between 0 and 1")
-    if set(outcomes["strategy"].to_numpy()) != set(starts["strategy"].to_numpy()):
-        raise ValueError(f"outcomes know {outcomes['strategy'].to_numpy()} and starts {starts['strategy'].to_numpy()}")
+    outcomes, starts = matched(outcomes=outcomes, starts=starts)
     if "in_budget" in outcomes.coords:
         outcomes = outcomes.isel(resource=outcomes["in_budget"].to_numpy())
     beside = [programme_cost] if isinstance(programme_cost, xr.DataArray) else list(programme_cost or ())
     years = (beside[0] if beside else starts)["year"].to_numpy()
     level = _convolved(outcomes, starts, years, mid_year)
     if price_factor is not None:
+        level, price_factor = matched(**{"the budget": level, "price_factor": price_factor})
         level = level * price_factor
-    return _together(level, beside) if beside else level
+    return _together(level, [_beside(level, part) for part in beside]) if beside else level
+
+
+def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
+    """What falls beside the patients, in the budget's order of draws, mixes and years; regions and resources may be others."""
+    known = [*level["region"].to_numpy(), NATIONAL]
+    if strange := [str(label) for label in part["region"].to_numpy() if label not in known]:
+        raise ValueError(
+            f"programme_cost has region {', '.join(strange)}, which starts lacks; give one of {', '.join(map(str, known))}"
+        )
+    _, aligned = matched(**{"the budget": level.isel(region=0, resource=0, drop=True), "programme_cost": part})
+    return aligned.transpose(*level.dims)
 
 
 def _together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
     """The sum of what patients cost and what falls beside them, over all regions and resources that any of them has."""
-    parts = [level, *(part.transpose(*level.dims) for part in beside)]
+    parts = [level, *beside]
     labels = {
         dim: list(dict.fromkeys(label for part in (*parts[1:], level) for label in part[dim].to_numpy()))
         for dim in ("region", "resource")
@@ -99,6 +113,7 @@ def _described(parts: list[xr.DataArray], resources: list[str]) -> dict[str, tup
 
 def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr.DataArray:
     """Full-time posts that ``minutes`` a year fill: minutes / (60 x productive hours a year)."""
+    minutes, productive_hours = matched(minutes=minutes, productive_hours=productive_hours)
     return minutes / (60 * productive_hours)
 
 
@@ -110,7 +125,7 @@ def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mi
     curve[:, :, :-2] += (1 - mid_year) * flows
     curve[:, :, 1:-1] += mid_year * flows
     curve[:, :, 0] += once
-    begun = starts.sel(strategy=outcomes["strategy"].to_numpy()).transpose("draw", "mix", "region", "strategy", "year")
+    begun = starts.transpose("draw", "mix", "region", "strategy", "year")
     elapsed = years[None, :] - begun["year"].to_numpy()[:, None]
     place = np.where((elapsed >= 0) & (elapsed < curve.shape[2] - 1), elapsed, curve.shape[2] - 1)
     draws, mixes, regions, strategies, cohorts = begun.shape

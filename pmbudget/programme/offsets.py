@@ -4,6 +4,7 @@ import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws
+from pmbudget.vocabulary import matched
 
 
 def cashable_share(draws: Draws, case: Case, by_resource: xr.DataArray) -> xr.DataArray:
@@ -29,5 +30,6 @@ def offsets(change: xr.DataArray, cashable: xr.DataArray) -> xr.Dataset:
     Dataset
         ``spent`` (0 or more), ``saved`` (0 or less), ``freed`` (0 or less); they sum to ``change``.
     """
+    change, cashable = matched(change=change, cashable=cashable)
     less = change.clip(max=0)
     return xr.Dataset({"spent": change.clip(min=0), "saved": less * cashable, "freed": less * (1 - cashable)})
