@@ -8,15 +8,14 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.draws import draw_parameters
-from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws, item_use, stacked
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import class_shares, walk_pathway
-from pmbudget.road import discounted
+from pmbudget.programme.levers import levered
+from pmbudget.road import discounted, scenario_draws
 from pmbudget.vocabulary import BLOCK, PERSPECTIVES
 
 ATTRIBUTIONS = ("full", "marginal", "none")
@@ -97,12 +96,12 @@ class Breakdown:
 
 def broken_down(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> Breakdown:
     """The parts of what :func:`pmbudget.road.evaluate` sums up per patient, from the same draws."""
-    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=draws, seed=seed)
-    return broken_down_draws(scenario, table)
+    return broken_down_draws(scenario, scenario_draws(scenario, draws=draws, seed=seed))
 
 
 def broken_down_draws(scenario: Scenario, table: xr.Dataset) -> Breakdown:
     """As :func:`broken_down`, on draws that are there already."""
+    table = levered(table, scenario.case.levers, scenario.definition.levers)
     parts = [
         _block(scenario.case, table.isel(draw=slice(begin, begin + BLOCK)))
         for begin in range(0, table.sizes["draw"], BLOCK)

@@ -109,11 +109,20 @@ def evaluate(
     progress : callable, optional
         Called with draws done and draws in all.
     """
+    table = scenario_draws(scenario, draws=draws, seed=seed)
+    return evaluate_draws(scenario, table, seed=seed, block=block, progress=progress)
+
+
+def scenario_draws(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> xr.Dataset:
+    """A scenario's parameters (draw): its evidence fitted, all parameters drawn and its levers pulled.
+
+    Whoever simulates a scenario begins here; draws that were made elsewhere have their levers pulled by :func:`evaluate_draws`,
+    :func:`pmbudget.breakdown.broken_down_draws` and all of :mod:`pmbudget.sensitivity`.
+    """
     if draws < 2:
         raise ValueError(f"draws = {draws} must be 2 or more")
-    posterior = fit_evidence(scenario.parameters)
-    table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
-    return evaluate_draws(scenario, table, seed=seed, block=block, progress=progress)
+    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=draws, seed=seed)
+    return levered(table, scenario.case.levers, scenario.definition.levers)
 
 
 def evaluate_draws(
@@ -128,7 +137,7 @@ def evaluate_draws(
     if block % BLOCK or block <= 0:
         raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
     n = table.sizes["draw"]
-    belief = _believed(scenario, table)
+    belief = believed(scenario, table)
     parts = []
     for begin in range(0, n, block):
         part = table.isel(draw=slice(begin, begin + block))
@@ -287,7 +296,7 @@ def _noise(years: list[int], size: int, rngs: Rngs | None) -> np.ndarray:
     return np.concatenate([rng.standard_normal((BLOCK, len(years)))[:part] for rng, part in rngs("follow-up")])
 
 
-def _believed(scenario: Scenario, table: xr.Dataset | ReadDraws) -> Belief | None:
+def believed(scenario: Scenario, table: xr.Dataset | ReadDraws) -> Belief | None:
     """What the first block of draws says of the new strategy's worth: the same for every block, whatever its size."""
     case, plan = scenario.case, scenario.definition.pace
     if plan is None or plan.gate is None:

@@ -8,6 +8,8 @@ from pmbudget.breakdown import ATTRIBUTIONS, broken_down_draws
 from pmbudget.patient import simulate
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import walk_pathway
+from pmbudget.programme.levers import levered
+from pmbudget.road import evaluate_draws
 from pmbudget.vocabulary import PERSPECTIVES
 
 
@@ -116,3 +118,24 @@ def test_blocks_do_not_move_the_parts(parts, scenario, table):
     found = broken_down_draws(scenario, more)
     np.testing.assert_allclose(found.qaly.isel(draw=slice(500)), parts.qaly, rtol=1e-12)
     np.testing.assert_allclose(found.qaly.isel(draw=slice(500, None)), parts.qaly.isel(draw=slice(20)), rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def shared(scenario):
+    return scenario.with_levers("shared_it")
+
+
+def test_with_a_lever_on_the_parts_still_add_up_to_the_whole_walk(shared, table, parts):
+    whole, pieces = evaluate_draws(shared, table), broken_down_draws(shared, table)
+    cost, qaly = pieces.value()
+    np.testing.assert_allclose(cost, whole.cost, rtol=1e-12)
+    np.testing.assert_allclose(qaly, whole.qaly, rtol=1e-12)
+    assert float(abs(qaly - parts.value()[1]).max()) > 1e-6
+
+
+def test_a_lever_is_pulled_once_however_the_draws_came(shared, table):
+    case, few = shared.case, table.isel(draw=slice(20))
+    pulled = levered(few, case.levers, shared.definition.levers)
+    xr.testing.assert_identical(evaluate_draws(shared, pulled).qaly, evaluate_draws(shared, few).qaly)
+    with pytest.raises(ValueError, match="shared_it are pulled already"):
+        evaluate_draws(shared.with_levers("consent"), pulled)

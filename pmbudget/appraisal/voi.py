@@ -273,8 +273,8 @@ def strategy_rows(cost: Any, qaly: Any) -> tuple[np.ndarray, np.ndarray, xr.Data
     costs, effects = by_strategy(cost, qaly)
     if min(costs.sizes.get(dim, 0) for dim in ("draw", "strategy")) < 2:
         raise ValueError(f"cost has {dict(costs.sizes)}; give two or more draws of two or more strategies")
-    rows = (np.ascontiguousarray(each.transpose("strategy", "draw"), float) for each in (costs, effects))
-    return *rows, costs
+    first, second = (np.ascontiguousarray(each.transpose("strategy", "draw"), float) for each in (costs, effects))
+    return first, second, costs
 
 
 def set_of(parameters: Any, of: xr.DataArray) -> np.ndarray:
