@@ -7,6 +7,9 @@ import xarray as xr
 
 from pmbudget.vocabulary import matched
 
+PRINTED = 1e-6
+"""How far probabilities may sum from 1: what single precision, or a table printed to eight digits, leaves. They are then made to."""
+
 STATES = ("progression_free", "progressed", "dead")
 
 

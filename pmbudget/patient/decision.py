@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pmbudget.patient.cohort import PRINTED
 from pmbudget.vocabulary import matched
 
-TOLERANCE = 1e-9
 KEYS = {"cost", "effect", "branches"}
 
 
@@ -56,7 +56,7 @@ def decision_tree(tree: Mapping[str, Any], parameters: Any = None) -> xr.Dataset
 def branch_probabilities(
     branches: Mapping[str, Any], figure: "_Figures", strategy: str, path: tuple[str, ...]
 ) -> dict[str, xr.DataArray]:
-    """The probability of each branch of a node, the complement worked out; checked."""
+    """The probability of each branch of a node, the complement worked out; checked, and made to sum to 1 within print precision."""
     where = f"strategy {strategy!r}, node {' > '.join(path) or 'root'}"
     stated = {label: figure(p, where) for label, (p, _) in branches.items() if not _is_else(p)}
     rest = [label for label, (p, _) in branches.items() if _is_else(p)]
@@ -64,17 +64,18 @@ def branch_probabilities(
         raise ValueError(f"{where}: {', '.join(rest)} are all else; state the probability of all but one")
     total = sum(stated.values(), start=xr.DataArray(0.0))
     for label, p in stated.items():
-        _refuse(~((p >= -TOLERANCE) & (p <= 1 + TOLERANCE)), p, f"{where}: the probability of {label!r} is outside 0-1")
+        _refuse(~((p >= -PRINTED) & (p <= 1 + PRINTED)), p, f"{where}: the probability of {label!r} is outside 0-1")
     if rest:
-        _refuse(total > 1 + TOLERANCE, total, f"{where}: the stated branches sum to more than 1")
-        stated[rest[0]] = 1 - total
+        _refuse(total > 1 + PRINTED, total, f"{where}: the stated branches sum to more than 1")
+        stated[rest[0]] = (1 - total).clip(min=0)
+        total = total.clip(min=1)
     else:
         _refuse(
-            ~(abs(total - 1) <= TOLERANCE),
+            ~(abs(total - 1) <= PRINTED),
             total,
             f"{where}: the branches do not sum to 1 (write else for the complement)",
         )
-    return {label: stated[label] for label in branches}
+    return {label: stated[label].clip(min=0) / total for label in branches}
 
 
 def _expected(
@@ -123,7 +124,7 @@ class _Figures:
 def _refuse(wrong: xr.DataArray, values: xr.DataArray, problem: str) -> None:
     if bool(wrong.any()):
         if wrong.ndim == 0:
-            raise ValueError(f"{problem}: {float(values):g}")
+            raise ValueError(f"{problem}: {float(values):.10g}")
         place = tuple(np.argwhere(wrong.to_numpy())[0])
         named = ", ".join(f"{dim} {at}" for dim, at in zip(wrong.dims, place, strict=True))
-        raise ValueError(f"{problem} in {named}: {float(values.to_numpy()[place]):g}")
+        raise ValueError(f"{problem} in {named}: {float(values.to_numpy()[place]):.10g}")

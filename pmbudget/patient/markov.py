@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pmbudget.patient.cohort import cycle_weights, discount_factors
+from pmbudget.patient.cohort import PRINTED, cycle_weights, discount_factors
 from pmbudget.vocabulary import matched
 
-TOLERANCE = 1e-9
+ROUNDING = 1e-12
+"""What double precision leaves of a sum, which is not worth a division."""
 
 
 def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
@@ -34,7 +35,8 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
     Raises
     ------
     ValueError
-        Rows that do not sum to 1, probabilities outside 0-1, a number of states or cycles that does not fit: the place is named.
+        Rows that do not sum to 1, probabilities outside 0-1, a number of states or cycles that does not fit: the place and the sum are
+        named. What single precision or eight printed digits leave is made to sum to 1.
 
     Examples
     --------
@@ -58,7 +60,7 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
         raise ValueError(
             f"start has {begin.sizes['state']} states and transition goes from {states} to {moves.sizes['to']}; they must be as many"
         )
-    _check_rows(moves)
+    moves = _checked_rows(moves)
     # States and cycles first, draws last: each step is a few long, contiguous products.
     leading = dict(begin.sizes) | {dim: size for dim, size in moves.sizes.items() if dim not in ("cycle", "from", "to")}
     leading.pop("state")
@@ -294,14 +296,20 @@ def _same_size(values: xr.DataArray, states: int, name: str, *dims: str) -> None
             )
 
 
-def _check_rows(moves: xr.DataArray) -> None:
-    """Every probability in 0-1 and every row summing to 1, or the first place where not."""
-    values = moves.variable.transpose(..., "to")
-    outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE) | values.isnull()
-    off = abs(values.sum("to", skipna=False) - 1) > TOLERANCE
+def _checked_rows(moves: xr.DataArray) -> xr.DataArray:
+    """The transition with every probability in 0-1 and every row summing to 1, or the first place where not."""
+    values = moves.variable.transpose(..., "to").astype(float, copy=False)
+    sums = values.sum("to", skipna=False)
+    outside = (values < -PRINTED) | (values > 1 + PRINTED) | values.isnull()
+    off = abs(sums - 1) > PRINTED
     for wrong, said in ((outside, "a probability outside 0-1"), (off, "a row that does not sum to 1")):
         if bool(wrong.any()):
             place = dict(zip(wrong.dims, np.argwhere(wrong.to_numpy())[0], strict=True))
             named = {dim: moves[dim].to_numpy()[at] if dim in moves.coords else int(at) for dim, at in place.items()}
             where = ", ".join(f"{dim} {at}" for dim, at in named.items())
-            raise ValueError(f"transition has {said} at {where}; correct it")
+            value = float((values if said.startswith("a probability") else sums).isel(place))
+            raise ValueError(f"transition has {said} at {where}: {value:.10g}; correct it")
+    if bool((values < 0).any()) or bool((abs(sums - 1) > ROUNDING).any()):
+        kept = values.clip(min=0)
+        moves = moves.transpose(*values.dims).copy(data=(kept / kept.sum("to")).to_numpy())
+    return moves

@@ -10,6 +10,7 @@ from scipy import special
 
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.pathways import Test, TestOffered
+from pmbudget.patient.cohort import PRINTED
 from pmbudget.patient.costing import Draws, product, stacked
 
 NOBODY, EVERYBODY = xr.Variable((), 0.0), xr.Variable((), 1.0)
@@ -84,15 +85,16 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
             prevalence = product(draws, [one.prevalence])
             stated[name] = prevalence * (1 - total) if one.of_rest else prevalence
             total = total + stated[name]
-    over = np.atleast_1d(total.to_numpy()) > 1
+    sums = np.atleast_1d(total.to_numpy())
+    over = sums > 1 + PRINTED
     if over.mean() > IMPOSSIBLE:
         draw = int(np.flatnonzero(over)[0])
         raise ValueError(
-            f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}; correct the prevalences"
+            f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}: {sums[draw]:.10g}; correct the prevalences"
         )
     scale = 1 / total.clip(min=1.0)
     shares = {name: share * scale for name, share in stated.items()}
-    return stacked([shares.get(name, 1 - total * scale) for name in case.classes], "true_class")
+    return stacked([shares.get(name, (1 - total * scale).clip(min=0)) for name in case.classes], "true_class")
 
 
 def chance(draws: Draws, names: Iterable[str], strategy: str, node: str) -> xr.Variable:
@@ -106,14 +108,14 @@ def chance(draws: Draws, names: Iterable[str], strategy: str, node: str) -> xr.V
     names = list(names)
     found = product(draws, names)
     values = np.atleast_1d(found.to_numpy())
-    wrong = ~((values >= 0) & (values <= 1))
+    wrong = ~((values >= -PRINTED) & (values <= 1 + PRINTED))
     if wrong.any():
         draw = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"strategy {strategy!r}, node {node!r}: probability {values[draw]:g} in draw {draw}; "
+            f"strategy {strategy!r}, node {node!r}: probability {values[draw]:.10g} in draw {draw}; "
             f"correct {' x '.join(names)}, which must lie between 0 and 1"
         )
-    return found
+    return found.clip(0, 1)
 
 
 def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:

@@ -262,3 +262,12 @@ def test_only_those_it_is_made_on_wait_for_a_confirmation(reflex, case, setting,
     # Half of the first answers are in time; those who are tested again wait for the second.
     expected = 0.8 * ((1 - offered) * 0.5 + offered * late) + 0.2 * 0.8 * 0.5
     assert labelled(path.in_time, case)["ros1"] == pytest.approx(expected)
+
+
+def test_a_probability_within_single_precision_of_one_is_one(few, case, setting):
+    sure = setting(few, [case.strategies["panel"].tests[0].offered], 1.0 + 6e-8)
+    path = walk_pathway(sure, case, "panel")
+    assert float(path.managements.min()) >= 0
+    assert path.managements.sum("management").to_numpy() == pytest.approx(1)
+    with pytest.raises(ValueError, match="probability 1.00001 in draw 0"):
+        walk_pathway(setting(few, [case.strategies["panel"].tests[0].offered], 1.00001), case, "panel")
