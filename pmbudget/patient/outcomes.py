@@ -11,6 +11,7 @@ from pmbudget.inputs.items import CareItem, Item
 from pmbudget.patient.costing import Draws, item_use, product, stacked
 from pmbudget.patient.course import course, occupancy
 from pmbudget.patient.curves import baseline
+from pmbudget.patient.exposure import position
 from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
 
 DAYS_IN_YEAR = 365.25
@@ -34,7 +35,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
     -------
     Dataset
         ``cost`` and ``activity`` (draw, strategy, year_since_start, resource) and ``cost_once``, ``activity_once``
-        (draw, strategy, resource): SEK and the resource's measure per patient, undiscounted; ``qaly`` and ``life_years``
+        (draw, strategy, resource): SEK and the resource's measure per patient, undiscounted; ``position`` (as ``cost``), where in its
+        year a flow falls on average, from 0 to 1, weighted by cost; ``qaly`` and ``life_years``
         (draw, strategy, year_since_start). Carriers among relatives, where the case follows them, are in all of these, per patient, from
         the patient's own start.
 
@@ -69,6 +71,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
         crossings.append(followed.crossings)
         years = {key: _over_classes(value, treated) for key, value in followed.years.items()}
         entries = {name: _over_classes(value, treated) for name, value in followed.entries.items()}
+        late = {key: _over_classes(value, treated) for key, value in followed.late.items()}
         started = treated.sum("true_class")
         for state, utility in utilities.items():
             life_years = life_years + years[state, None]
@@ -80,10 +83,10 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
             if item.when == "start":
                 once[item.resource].append(_used(draws, case, item, started))
             elif item.runs:
-                number = years[item.when, item.until_month] * _times_a_year(item)
-                flows[item.resource].append(_used(draws, case, item, number))
+                key, often = (item.when, item.until_month), _times_a_year(item)
+                flows[item.resource].append(_used(draws, case, item, years[key] * often, late[key] * often))
             else:
-                flows[item.resource].append(_used(draws, case, item, entries[item.when]))
+                flows[item.resource].append(_used(draws, case, item, entries[item.when], late[item.when]))
     for each, number in _diagnostic_use(case, paths, shares):
         once[each.resource].append(_used(draws, case, each, number))
     for names, number in _incidental_qaly(case, paths, shares):
@@ -93,11 +96,12 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
     found, in_time = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") for name in ("found", "in_time")
     )
-    running = _by_resource(case, flows, xr.Variable(("measure", "year_since_start"), np.zeros((2, horizon))))
+    running = _by_resource(case, flows, xr.Variable(("measure", "year_since_start"), np.zeros((3, horizon))))
     at_start = _by_resource(case, once, xr.Variable("measure", np.zeros(2)))
     variables = {
         "activity": running.isel(measure=0),
         "cost": running.isel(measure=1),
+        "position": position(running.isel(measure=1), running.isel(measure=2)),
         "activity_once": at_start.isel(measure=0),
         "cost_once": at_start.isel(measure=1),
         "qaly": qaly,
@@ -193,10 +197,10 @@ def _over_classes(value: xr.Variable, treated: xr.Variable) -> xr.Variable:
     return xr.dot(xr.DataArray(value), xr.DataArray(treated), dim="true_class").variable
 
 
-def _used(draws: Draws, case: Case, item: Item, number: xr.Variable) -> xr.Variable:
-    """What an item used ``number`` times comes to: (measure, …), the resource's measure and SEK."""
+def _used(draws: Draws, case: Case, item: Item, number: xr.Variable, late: xr.Variable | None = None) -> xr.Variable:
+    """What an item used ``number`` times comes to: (measure, …), the resource's measure, SEK and, of a flow, SEK times position."""
     quantity, cost = item_use(draws, case, item)
-    return stacked([number * quantity, number * cost], "measure")
+    return stacked([number * quantity, number * cost, *([] if late is None else [late * cost])], "measure")
 
 
 def _times_a_year(item: CareItem) -> float:

@@ -13,7 +13,7 @@ def budget_impact(
     starts: xr.DataArray,
     programme_cost: xr.DataArray | Sequence[xr.DataArray] | None = None,
     *,
-    mid_year: float = 0.5,
+    mid_year: float | None = None,
     price_factor: xr.DataArray | None = None,
 ) -> xr.DataArray:
     """Resource cost of each mix, undiscounted, by calendar year.
@@ -23,15 +23,19 @@ def budget_impact(
     Parameters
     ----------
     outcomes : Dataset
-        ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
+        ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource; none if left out), SEK per
+        patient; and ``position`` (as ``cost``), where in its year since start a flow falls on average, as from
+        :func:`pmbudget.patient.simulate` or :func:`pmbudget.patient.yearly`.
     starts : DataArray
         (draw, mix, strategy, region, year), persons; may begin before the first year shown, for those under treatment already.
     programme_cost : DataArray or sequence of them, optional
         (draw, mix, region, year, resource), SEK at its own prices; the years of the first are the years shown. Without one all years of
         ``starts`` are shown. What is of the same region and resource, among them or in ``outcomes``, is added up.
-    mid_year : float
-        Share of the flow of year-since-start a that falls in calendar year t + a + 1 for those who start in t; 0.5 when starts are even
-        over the year. ``cost_once`` falls wholly in the year of the start.
+    mid_year : float, optional
+        Share of the flow of year-since-start a that falls in calendar year t + a + 1 for those who start in t. Left out, it is the
+        ``position`` of each flow (0.5 without one): who starts at u of a year, evenly between 0 and 1, has a flow at position x in the
+        next calendar year where u + x is 1 or more, which is the share x. 0 where all start on the first day. ``cost_once`` falls
+        wholly in the year of the start.
     price_factor : DataArray, optional
         Over any of (draw, mix, year, resource): prices of the calendar year relative to those in ``outcomes``.
 
@@ -47,7 +51,7 @@ def budget_impact(
         ``mid_year`` outside 0-1; a strategy, draw, mix, year or resource that one has and another lacks; a region of
         ``programme_cost`` that is neither one of ``starts`` nor "00". What is in another order is aligned.
     """
-    if not 0 <= mid_year <= 1:
+    if mid_year is not None and not 0 <= mid_year <= 1:
         raise ValueError(f"mid_year = {mid_year} must lie between 0 and 1")
     outcomes, starts = matched(outcomes=outcomes, starts=starts)
     if "in_budget" in outcomes.coords:
@@ -117,14 +121,18 @@ def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr
     return minutes / (60 * productive_hours)
 
 
-def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mid_year: float) -> xr.DataArray:
-    flows = outcomes["cost"].transpose("draw", "strategy", "year_since_start", "resource").to_numpy()
-    once = outcomes["cost_once"].transpose("draw", "strategy", "resource").to_numpy()
+def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mid_year: float | None) -> xr.DataArray:
+    order = ("draw", "strategy", "year_since_start", "resource")
+    flows = outcomes["cost"].transpose(*order).to_numpy()
+    late: np.ndarray | float = 0.5 if mid_year is None else mid_year
+    if mid_year is None and "position" in outcomes:
+        late = outcomes["position"].transpose(*order).to_numpy()
     # By calendar years since the year of the start; the last, empty place is where years outside the curve point.
     curve = np.zeros((*flows.shape[:2], flows.shape[2] + 2, flows.shape[3]))
-    curve[:, :, :-2] += (1 - mid_year) * flows
-    curve[:, :, 1:-1] += mid_year * flows
-    curve[:, :, 0] += once
+    curve[:, :, :-2] += (1 - late) * flows
+    curve[:, :, 1:-1] += late * flows
+    if "cost_once" in outcomes:
+        curve[:, :, 0] += outcomes["cost_once"].transpose("draw", "strategy", "resource").to_numpy()
     begun = starts.transpose("draw", "mix", "region", "strategy", "year")
     elapsed = years[None, :] - begun["year"].to_numpy()[:, None]
     place = np.where((elapsed >= 0) & (elapsed < curve.shape[2] - 1), elapsed, curve.shape[2] - 1)

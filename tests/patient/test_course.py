@@ -9,6 +9,7 @@ from pmbudget.patient import markov_trace, simulate
 from pmbudget.patient.course import course
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.patient.tree import walk_pathway
+from pmbudget.programme import budget_impact
 
 NAME = {"sv": "x", "en": "x"}
 VALUES = {
@@ -445,3 +446,57 @@ def test_a_course_equals_the_public_trace():
     trace = markov_trace([1, 0, 0], [[1 - p, p, 0], [0, 1, 0], [0, 0, 1]], YEARS)
     found = occupancy_by_strategy(draws, small_case(), horizon=YEARS).sel(strategy="untested").isel(draw=0)
     np.testing.assert_allclose(found, trace, rtol=1e-12)
+
+
+def timed_case(cycles_per_year, **item):
+    """All are untreated; one item, on a resource of its own."""
+    usual = {
+        "label": NAME,
+        "moves": [{"from": "well", "to": "ill", "rate": ["rate_event"]}],
+        "items": [{"resource": "care", "price": ["cost"], **item}],
+    }
+    managements = {"usual": usual, "protected": {"label": NAME, "hazard_ratios": ["half"], "items": []}}
+    return small_case(managements=managements, cycles_per_year=cycles_per_year)
+
+
+def position_of(case, **values):
+    found = simulate(table(**values), case, horizon=YEARS)["position"]
+    return found.sel(strategy="untested", resource="care").isel(draw=0).to_numpy()
+
+
+def test_what_runs_stands_where_those_who_have_it_are(cycles=12):
+    found = position_of(timed_case(cycles, when="well", every_days=365.25), rate_event=3.0, rate_population=0.0)
+    alive = np.exp(-3 * np.arange(cycles + 1) / cycles)
+    within = (alive[:-1] + alive[1:]) / 2
+    assert found[0] == pytest.approx(np.average((np.arange(cycles) + 0.5) / cycles, weights=within))
+    assert found[0] < 0.35
+
+
+def test_what_ends_within_a_cycle_stands_in_the_middle_of_what_is_counted():
+    found = position_of(timed_case(1, when="well", until_month=6, every_days=365.25))
+    assert found[0] == pytest.approx(0.25)
+
+
+def test_what_is_used_on_entering_a_state_has_a_place_of_its_own(cycles=4):
+    found = position_of(timed_case(cycles, when="on_ill"), rate_event=2.0, rate_population=0.0)
+    left = -np.diff(np.exp(-2 * np.arange(cycles + 1) / cycles))
+    assert found[0] == pytest.approx(np.average((np.arange(cycles) + 0.5) / cycles, weights=left))
+
+
+def test_what_nobody_uses_stands_in_the_middle():
+    assert position_of(timed_case(1, when="on_ill"), rate_event=0.0) == pytest.approx(0.5)
+
+
+def test_half_of_the_flows_late_in_the_year_are_the_next_year_s_cash():
+    case = timed_case(12, when="on_ill")
+    outcomes = simulate(table(), case, horizon=3)
+    persons = xr.DataArray(
+        np.ones((3, 1, 2, 1, 1)),
+        {"mix": ["new"], "strategy": ["untested", "tested"], "region": ["01"], "year": [2027]},
+        ("draw", "mix", "strategy", "region", "year"),
+    )
+    shown = xr.concat([persons, 0 * persons.assign_coords(year=[2028])], dim="year")
+    found = budget_impact(outcomes, shown).isel(draw=0, mix=0, region=0).sel(resource="care").to_numpy()
+    flow, at = (outcomes[name].isel(draw=0).sel(resource="care") for name in ("cost", "position"))
+    first, second = (float((flow * (1 - at)).sum("strategy")[year]) for year in (0, 1))
+    assert found == pytest.approx([first, second + float((flow * at).sum("strategy")[0])])
