@@ -464,7 +464,8 @@ def position_of(case, **values):
     return found.sel(strategy="untested", resource="care").isel(draw=0).to_numpy()
 
 
-def test_what_runs_stands_where_those_who_have_it_are(cycles=12):
+def test_what_runs_stands_where_those_who_have_it_are():
+    cycles = 12
     found = position_of(timed_case(cycles, when="well", every_days=365.25), rate_event=3.0, rate_population=0.0)
     alive = np.exp(-3 * np.arange(cycles + 1) / cycles)
     within = (alive[:-1] + alive[1:]) / 2
@@ -477,7 +478,8 @@ def test_what_ends_within_a_cycle_stands_in_the_middle_of_what_is_counted():
     assert found[0] == pytest.approx(0.25)
 
 
-def test_what_is_used_on_entering_a_state_has_a_place_of_its_own(cycles=4):
+def test_what_is_used_on_entering_a_state_has_a_place_of_its_own():
+    cycles = 4
     found = position_of(timed_case(cycles, when="on_ill"), rate_event=2.0, rate_population=0.0)
     left = -np.diff(np.exp(-2 * np.arange(cycles + 1) / cycles))
     assert found[0] == pytest.approx(np.average((np.arange(cycles) + 0.5) / cycles, weights=left))
