@@ -51,7 +51,7 @@ class Results:
     saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one; ``known`` (draw,
     year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year, payer, entry);
     ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the
-    invariants.
+    invariants, and ``crossings``: the share of curve points where progression-free survival was lowered to overall survival.
     """
 
     cost: xr.DataArray
@@ -369,5 +369,7 @@ def _joined(parts: list[Results]) -> Results:
         whole[name] = xr.concat(found, dim="draw") if found else None
     names = parts[0].checks
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
+    # A share of all curve points, and no error: its mean over the draws, whatever the blocks.
+    whole["checks"]["crossings"] = float(np.average([part.checks["crossings"] for part in parts], weights=sizes))
     assert set(whole) == {field.name for field in fields(Results)}
     return Results(**whole)
