@@ -12,6 +12,7 @@ from pmbudget.patient.costing import Draws, item_use, product, stacked
 from pmbudget.patient.course import course, occupancy
 from pmbudget.patient.curves import baseline
 from pmbudget.patient.exposure import position
+from pmbudget.patient.last_months import last_months, years_beyond
 from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
 
 DAYS_IN_YEAR = 365.25
@@ -65,6 +66,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
     first_year = xr.Variable("year_since_start", (np.arange(horizon) == 0).astype(float))
     utilities = {name: product(draws, one.utility) for name, one in case.states.items() if one.utility is not None}
     shared, crossings = baseline(draws, case, mixture, horizon), []
+    longer = baseline(draws, case, mixture, horizon + years_beyond(case)) if case.before_death else None
     for place, (management, plan) in enumerate(case.managements.items()):
         treated = weights.isel(management=place)
         followed = course(draws, case, management, shared, horizon)
@@ -76,6 +78,9 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
         for state, utility in utilities.items():
             life_years = life_years + years[state, None]
             qaly = qaly + years[state, None] * utility
+        for names, near in last_months(draws, case, management, longer, horizon) if case.before_death else ():
+            for state, lived in near.items():
+                qaly = qaly + _over_classes(lived, treated) * (product(draws, names) - utilities[state])
         for sign, once_qaly in ((1, plan.qaly_gain), (-1, plan.qaly_loss)):
             for names in once_qaly:
                 qaly = qaly + sign * started * product(draws, names) * first_year

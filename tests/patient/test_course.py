@@ -502,3 +502,69 @@ def test_half_of_the_flows_late_in_the_year_are_the_next_year_s_cash():
     flow, at = (outcomes[name].isel(draw=0).sel(resource="care") for name in ("cost", "position"))
     first, second = (float((flow * (1 - at)).sum("strategy")[year]) for year in (0, 1))
     assert found == pytest.approx([first, second + float((flow * at).sum("strategy")[0])])
+
+
+def qalys(case, **values):
+    found = simulate(table(**values), case, horizon=YEARS)
+    return found["qaly"].sel(strategy="untested").isel(draw=0).to_numpy()
+
+
+def trapezoid(points):
+    return (points[1:] + points[:-1]) / 2
+
+
+def test_utility_before_death_of_a_cohort_that_dies_at_one_rate():
+    # A twelfth of a year is a cycle: within three months of death are those who die in the next three cycles.
+    last = {"before_death": [{"within_months": 3, "utility": ["half"]}], "cycles_per_year": 12}
+    rates = {"rate_event": 0.0, "rate_population": 0.4}
+    alive = np.exp(-0.4 * np.arange(12 * YEARS + 4) / 12)
+    near = alive[:-3] - alive[3:]
+    lived = trapezoid(alive[: 12 * YEARS + 1]).reshape(YEARS, 12).sum(axis=1) / 12
+    close = trapezoid(near).reshape(YEARS, 12).sum(axis=1) / 12
+    assert qalys(small_case(cycles_per_year=12), **rates) == pytest.approx(0.9 * lived)
+    assert qalys(small_case(**last), **rates) == pytest.approx(0.9 * lived - (0.9 - 0.5) * close)
+
+
+def test_who_is_near_death_is_in_the_state_died_from():
+    states = {
+        "well": {"label": NAME, "utility": ["utility"], "mortality_ratios": ["nothing"]},
+        "ill": {"label": NAME, "utility": ["utility_event"]},
+        "dead": {"label": NAME},
+    }
+    last = {"before_death": [{"within_months": 12, "utility": ["nothing"]}], "states": states}
+    rates = {"rate_event": 0.1, "rate_population": 0.3}
+    case = small_case(states=states)
+    trace = occupancy_by_strategy(table(**rates), case, horizon=YEARS + 1).sel(strategy="untested").isel(draw=0)
+    deaths = np.diff(trace.sel(state="dead"))
+    near = np.minimum(deaths, trace.sel(state="ill").to_numpy()[:-1])
+    # Those who fall ill and die within the same year are still well when it begins.
+    from_well = deaths - near
+    lost = 0.6 * trapezoid(near) + 0.9 * trapezoid(from_well)
+    assert qalys(small_case(**last), **rates) == pytest.approx(qalys(case, **rates) - lost)
+
+
+def test_of_several_times_before_death_the_shortest_holds():
+    rates = {"rate_event": 0.0, "rate_population": 0.4}
+    one, three = ({"within_months": months, "utility": [name]} for months, name in ((12, "nothing"), (36, "half")))
+    alive = np.exp(-0.4 * np.arange(YEARS + 4))
+    within = [alive[:-3] - np.roll(alive, -k)[:-3] for k in (1, 3)]
+    expected = 0.9 * trapezoid(alive[:-3]) - 0.9 * trapezoid(within[0]) - 0.4 * trapezoid(within[1] - within[0])
+    assert qalys(small_case(before_death=[one, three]), **rates) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="put the shortest time first"):
+        small_case(before_death=[three, one])
+
+
+def test_with_a_cycle_of_a_year_three_months_are_a_quarter_of_the_year_s_deaths():
+    rates = {"rate_event": 0.0, "rate_population": 0.4}
+    last = small_case(before_death=[{"within_months": 3, "utility": ["nothing"]}])
+    alive = np.exp(-0.4 * np.arange(YEARS + 2))
+    expected = 0.9 * trapezoid(alive[:-1]) - 0.9 * trapezoid(0.25 * (alive[:-1] - alive[1:]))
+    assert qalys(last, **rates) == pytest.approx(expected)
+
+
+def test_life_years_and_costs_are_as_without_a_utility_before_death():
+    with_it = small_case(before_death=[{"within_months": 6, "utility": ["nothing"]}])
+    plain, other = (simulate(table(rate_population=0.2), case, horizon=YEARS) for case in (small_case(), with_it))
+    for name in ("life_years", "cost", "activity", "position"):
+        xr.testing.assert_identical(plain[name], other[name])
+    assert (other["qaly"] < plain["qaly"]).all()
