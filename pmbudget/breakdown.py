@@ -8,16 +8,18 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.draws import draw_parameters
-from pmbudget.evidence.fit import fit_evidence
+from pmbudget.financing.books import Terms
+from pmbudget.financing.ledger import post, settled
+from pmbudget.financing.measures import facts_of
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws, item_use, stacked
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import class_shares, walk_pathway
-from pmbudget.road import discounted
-from pmbudget.vocabulary import BLOCK, PERSPECTIVES
+from pmbudget.programme.levers import levered
+from pmbudget.road import discounted, present_values, scenario_draws
+from pmbudget.vocabulary import BLOCK, PAYERS, PERSPECTIVES
 
 ATTRIBUTIONS = ("full", "marginal", "none")
 """How much of the tests' cost is laid on the strategies: all; cash alone, without annuities and overhead already paid for; nothing, where
@@ -34,20 +36,25 @@ class Breakdown:
 
     ``cost`` (draw, strategy, subgroup, resource; ``unit`` and ``in_budget`` coordinates), SEK, and ``qaly`` (draw, strategy, subgroup)
     per patient of each true class; ``share`` (draw, subgroup) of patients; ``tests`` (draw, strategy, resource) what the tests cost per
-    patient of the mixture, repeats and relatives included, new samples and conferences not. Undiscounted: ``health`` (draw, strategy)
-    QALYs per patient, and ``population_health`` (draw), those of the general population from the same age, missing where the case does
-    not say how well it lives.
+    patient of the mixture, repeats and relatives included, new samples and conferences not; ``moved`` (draw, strategy, payer) what the
+    standing rules move per patient, SEK, positive is paid: the state's part of rebates, patients' fees. Undiscounted: ``health``
+    (draw, strategy) QALYs per patient, and ``population_health`` (draw), those of the general population from the same age, missing
+    where the case does not say how well it lives.
     """
 
     cost: xr.DataArray
     qaly: xr.DataArray
     share: xr.DataArray
     tests: xr.DataArray
+    moved: xr.DataArray
     health: xr.DataArray
     population_health: xr.DataArray
 
     def value(self, perspective: str = "societal", attribution: str = "full") -> tuple[xr.DataArray, xr.DataArray]:
         """Cost to the payers of a perspective, and QALYs, per patient (draw, strategy).
+
+        What the payers' units use, and what the standing rules move to and from them, as in the budget: a region forgoes the state's part
+        of rebates on benefit drugs, and what one payer of the perspective pays another cancels.
 
         Parameters
         ----------
@@ -73,6 +80,8 @@ class Breakdown:
         left_out = {"full": np.zeros_like(cash), "marginal": ~cash, "none": np.ones_like(cash)}[attribution]
         cost = (self.cost.isel(resource=seen).sum("resource") * self.share).sum("subgroup")
         cost = cost - self.tests.isel(resource=seen & left_out).sum("resource")
+        inside = np.isin(self.moved["payer"].to_numpy(), PERSPECTIVES[perspective])
+        cost = cost + self.moved.isel(payer=inside).sum("payer")
         return cost, (self.qaly * self.share).sum("subgroup")
 
     def benefit(self, case: Case, wtp: float) -> xr.DataArray:
@@ -86,31 +95,36 @@ class Breakdown:
         return xr.Dataset({"absolute": lost, "proportional": lost / self.population_health})
 
     def without_cost(self) -> list[str]:
-        """Perspectives that hold a payer more than the one before and count no more cost."""
-        seen = {
-            name: frozenset(self.cost["resource"].to_numpy()[np.isin(self.cost["unit"].to_numpy(), payers)])
-            for name, payers in PERSPECTIVES.items()
-        }
-        names = list(seen)
-        return [wide for narrow, wide in itertools.pairwise(names) if seen[narrow] == seen[wide]]
+        """Perspectives that hold a payer more than the one before and come to the same cost: no results of their own."""
+        costs = {name: self.value(name)[0] for name in PERSPECTIVES}
+        return [
+            wide
+            for narrow, wide in itertools.pairwise(PERSPECTIVES)
+            if np.allclose(costs[narrow], costs[wide], rtol=1e-9, atol=1e-6)
+        ]
+
+    def perspectives(self) -> list[str]:
+        """Perspectives with a result of their own, from the narrowest to the widest."""
+        same = self.without_cost()
+        return [name for name in PERSPECTIVES if name not in same]
 
 
 def broken_down(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> Breakdown:
     """The parts of what :func:`pmbudget.road.evaluate` sums up per patient, from the same draws."""
-    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=draws, seed=seed)
-    return broken_down_draws(scenario, table)
+    return broken_down_draws(scenario, scenario_draws(scenario, draws=draws, seed=seed))
 
 
 def broken_down_draws(scenario: Scenario, table: xr.Dataset) -> Breakdown:
     """As :func:`broken_down`, on draws that are there already."""
+    table = levered(table, scenario.case.levers, scenario.definition.levers)
     parts = [
-        _block(scenario.case, table.isel(draw=slice(begin, begin + BLOCK)))
-        for begin in range(0, table.sizes["draw"], BLOCK)
+        _block(scenario, table.isel(draw=slice(begin, begin + BLOCK))) for begin in range(0, table.sizes["draw"], BLOCK)
     ]
     return Breakdown(**{name: xr.concat([part[name] for part in parts], dim="draw") for name in parts[0]})
 
 
-def _block(case: Case, draws: xr.Dataset) -> Mapping[str, xr.DataArray]:
+def _block(scenario: Scenario, draws: xr.Dataset) -> Mapping[str, xr.DataArray]:
+    case = scenario.case
     outcomes = simulate(draws, case, horizon=case.horizon_years, by_class=True)
     share = _labelled(class_shares(draws, case), draws, "true_class", list(case.classes))
     share = share.rename(true_class="subgroup")
@@ -119,10 +133,40 @@ def _block(case: Case, draws: xr.Dataset) -> Mapping[str, xr.DataArray]:
         "cost": discounted(outcomes["cost"], draws["discount_rate_cost"]) + outcomes["cost_once"],
         "qaly": discounted(outcomes["qaly"], draws["discount_rate_qaly"]),
         "share": share,
+        "moved": _moved_by_rules(scenario, draws, outcomes, share),
         "tests": _cost_of_tests(case, draws, list(outcomes["resource"].to_numpy())),
         "health": whole.transpose("draw", "strategy"),
         "population_health": _population_health(case, draws),
     }
+
+
+def _moved_by_rules(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, share: xr.DataArray) -> xr.DataArray:
+    """What the standing rules of the first year shown move per patient (draw, strategy, payer), SEK discounted, positive is paid.
+
+    The ledger of a programme of one patient: strategies stand where the ledger has regions.
+    """
+    first, strategies = scenario.years[0], list(scenario.case.strategies)
+    used = ("cost", "cost_once", "activity", "activity_once", "qaly", "treated")
+    whole = (outcomes[list(used)] * share).sum("subgroup")
+    cost, qaly = present_values(whole, draws)
+    facts = facts_of(draws, scenario.case, whole, cost, qaly, years=[first], price_year=scenario.parameters.price_year)
+    spent = discounted(whole["cost"], draws["discount_rate_cost"]) + whole["cost_once"]
+    programme = spent.rename(strategy="region").expand_dims(mix=["today"], year=[first])
+    accounts = post(programme, delegated=draws["share_drug_cost_delegated"].to_numpy())
+    measures = {name: facts[name].to_numpy()[:, None, None] for name in ("rebate_ratio", "years_per_krona")}
+    terms = Terms(
+        first, np.array([first]), tuple(strategies), scenario.regions, facts["index"].to_numpy()[:, None, :], measures
+    )
+    moved = settled(accounts, (), terms, standing=scenario.standing.clauses)["today"]
+    columns = {payer: np.zeros((draws.sizes["draw"], len(strategies))) for payer in PAYERS}
+    for transfer in moved.values():
+        for payer, column in transfer.items():
+            columns[payer] = columns[payer] + np.asarray(column)[..., 0]
+    return xr.DataArray(
+        np.stack(list(columns.values()), axis=-1),
+        {"strategy": strategies, "payer": list(columns)},
+        ("draw", "strategy", "payer"),
+    )
 
 
 def _population_health(case: Case, draws: xr.Dataset) -> xr.DataArray:

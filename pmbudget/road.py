@@ -59,7 +59,8 @@ class Results:
     the reference class, 1 without one; ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace.
 
     Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost`` (mix, region, year, resource), cash; ``outcomes``
-    per patient (strategy, …). ``checks`` holds the largest errors of the invariants.
+    per patient (strategy, …). ``checks`` holds the largest errors of the
+    invariants, and ``crossings``: the share of curve points where progression-free survival was lowered to overall survival.
     """
 
     cost: xr.DataArray
@@ -126,11 +127,20 @@ def evaluate(
     progress : callable, optional
         Called with draws done and draws in all.
     """
+    table = scenario_draws(scenario, draws=draws, seed=seed)
+    return evaluate_draws(scenario, table, seed=seed, block=block, progress=progress)
+
+
+def scenario_draws(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> xr.Dataset:
+    """A scenario's parameters (draw): its evidence fitted, all parameters drawn and its levers pulled.
+
+    Whoever simulates a scenario begins here; draws that were made elsewhere have their levers pulled by :func:`evaluate_draws`,
+    :func:`pmbudget.breakdown.broken_down_draws` and all of :mod:`pmbudget.sensitivity`.
+    """
     if draws < 2:
         raise ValueError(f"draws = {draws} must be 2 or more")
-    posterior = fit_evidence(scenario.parameters)
-    table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
-    return evaluate_draws(scenario, table, seed=seed, block=block, progress=progress)
+    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=draws, seed=seed)
+    return levered(table, scenario.case.levers, scenario.definition.levers)
 
 
 def evaluate_draws(
@@ -145,7 +155,7 @@ def evaluate_draws(
     if block % BLOCK or block <= 0:
         raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
     n = table.sizes["draw"]
-    belief = _believed(scenario, table)
+    belief = believed(scenario, table)
     parts = []
     for begin in range(0, n, block):
         part = table.isel(draw=slice(begin, begin + block))
@@ -339,7 +349,7 @@ def _noise(years: list[int], size: int, rngs: Rngs | None) -> np.ndarray:
     return np.concatenate([rng.standard_normal((BLOCK, len(years)))[:part] for rng, part in rngs("follow-up")])
 
 
-def _believed(scenario: Scenario, table: xr.Dataset | ReadDraws) -> Belief | None:
+def believed(scenario: Scenario, table: xr.Dataset | ReadDraws) -> Belief | None:
     """What the first block of draws says of the new strategy's worth: the same for every block, whatever its size."""
     case, plan = scenario.case, scenario.definition.pace
     if plan is None or plan.gate is None:
@@ -412,5 +422,7 @@ def _joined(parts: list[Results]) -> Results:
         whole[name] = xr.concat(found, dim="draw") if found else None
     names = parts[0].checks
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
+    # A share of all curve points, and no error: its mean over the draws, whatever the blocks.
+    whole["checks"]["crossings"] = float(np.average([part.checks["crossings"] for part in parts], weights=sizes))
     assert set(whole) == {field.name for field in fields(Results)}
     return Results(**whole)

@@ -9,11 +9,12 @@ from pmbudget.evidence.draws import ReadDraws, draw_parameters, redrawn
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
 from pmbudget.programme.capacity import shadow_prices
 from pmbudget.programme.levers import levered
 from pmbudget.programme.supply import courses, persons_a_month, queue_terms
-from pmbudget.road import Results, agreement_years, evaluate_draws, present_values, walk
+from pmbudget.road import Results, agreement_years, believed, evaluate_draws, present_values, walk
 from pmbudget.vocabulary import BLOCK, REFERENCES, REGION_PAYERS, TAILS
 
 
@@ -29,7 +30,7 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
         INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
     names, table = _one_way(scenario, seed)
-    rows = levered(table, scenario.case.levers, scenario.definition.levers)
+    rows = _with_levers(scenario, table)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
     return _bars(scenario, names, _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
 
@@ -37,10 +38,12 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
 def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed: int = 1) -> pd.DataFrame:
     """One-way sensitivity of the net budget impact of all payers over ``years`` against ``reference``.
 
-    As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted.
+    As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted. A gate begins
+    with the same belief as in :func:`pmbudget.road.evaluate`: what all draws say, not the rows of the tornado.
     """
     names, rows = _one_way(scenario, seed)
-    net = walk(scenario, rows).net_budget(reference)
+    drawn = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=BLOCK, seed=seed)
+    net = walk(scenario, rows, belief=believed(scenario, drawn)).net_budget(reference)
     return _bars(scenario, names, net.sel(year=years).sum(["region", "year", "payer"]).to_numpy())
 
 
@@ -98,11 +101,16 @@ def importance(scenario: Scenario, results: Results, *, wtp: float, seed: int = 
     """
     benefit = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp))
     table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=benefit.sizes["draw"], seed=seed)
-    watched = ReadDraws(table.isel(draw=slice(2)))
-    simulate(watched, scenario.case, horizon=scenario.case.horizon_years)
-    names = [str(name) for name in table if name in watched.read and table[name].dims == ("draw",)]
+    names = patient_parameters(scenario, table)
     shares = variance_share(benefit, table[names].to_dataarray("parameter"))
     return shares.assign(is_assumed=[scenario.parameters[name].spread_is_assumed for name in shares.index])
+
+
+def patient_parameters(scenario: Scenario, table: xr.Dataset) -> list[str]:
+    """The uncertain parameters of ``table`` that the scenario's model of the patient reads, its levers' sizes among them."""
+    watched = ReadDraws(table.isel(draw=slice(2)))
+    simulate(_with_levers(scenario, watched), scenario.case, horizon=scenario.case.horizon_years)
+    return [str(name) for name in table if name in watched.read and table[name].dims == ("draw",)]
 
 
 def threshold_map(
@@ -160,11 +168,16 @@ def threshold_map(
     rows = rows.assign({name: ("draw", np.repeat(grid.ravel(), few)) for name, grid in zip(names, held, strict=True)})
     gains = []
     for begin in range(0, rows.sizes["draw"], BLOCK):
-        part = rows.isel(draw=slice(begin, begin + BLOCK))
+        part = _with_levers(scenario, rows.isel(draw=slice(begin, begin + BLOCK)))
         cost, qaly = present_values(simulate(part, scenario.case, horizon=scenario.case.horizon_years), part)
         gains.append(_increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
     means = np.concatenate(gains).reshape(*sizes, few).mean(axis=-1)
     return xr.DataArray(means + float(benefit.mean() - benefit[:few].mean()), dims=names, coords=axes)
+
+
+def _with_levers[Table: Draws](scenario: Scenario, table: Table) -> Table:
+    """Parameters as they were drawn, or held for the question asked, with the scenario's levers pulled on them."""
+    return levered(table, scenario.case.levers, scenario.definition.levers)
 
 
 def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:
@@ -314,7 +327,7 @@ def limit_values(scenario: Scenario, results: Results, *, wtp: float, seed: int 
     assert case.capacity is not None
     few = min(results.cost.sizes["draw"], BLOCK)
     drawn = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=few, seed=seed)
-    draws = levered(drawn, case.levers, scenario.definition.levers)
+    draws = _with_levers(scenario, drawn)
     first = {"draw": slice(few)}
     course = courses(draws, case.capacity, years, agreement_years(scenario))
     outcomes = simulate(draws, case, horizon=1)

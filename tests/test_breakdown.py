@@ -8,6 +8,8 @@ from pmbudget.breakdown import ATTRIBUTIONS, broken_down_draws
 from pmbudget.patient import simulate
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import walk_pathway
+from pmbudget.programme.levers import levered
+from pmbudget.road import evaluate_draws
 from pmbudget.vocabulary import PERSPECTIVES
 
 
@@ -43,11 +45,35 @@ def test_shares_of_the_classes_sum_to_all_patients(parts):
     np.testing.assert_allclose(parts.share.sum("subgroup"), 1, rtol=1e-12)
 
 
-def test_wider_perspectives_never_cost_less_and_add_nothing_where_nobody_else_pays(parts):
-    costs = [parts.value(name)[0] for name in PERSPECTIVES]
-    assert parts.without_cost() == ["region_and_state", "health_care", "societal"]
-    for cost in costs:
-        np.testing.assert_array_equal(cost, costs[0])
+def test_what_a_rule_moves_between_the_payers_of_a_perspective_cancels(parts):
+    np.testing.assert_allclose(parts.moved.sum("payer"), 0, atol=1e-6)
+    np.testing.assert_allclose(parts.value("health_care")[0], parts.value("societal")[0], rtol=1e-12)
+    assert parts.without_cost() == ["societal"]
+    assert parts.perspectives() == ["region", "region_and_state", "health_care"]
+
+
+def test_a_region_forgoes_the_state_s_part_of_rebates_as_in_the_budget(parts, table, scenario):
+    case = scenario.case
+    [drugs] = [name for name, one in case.resources.items() if one.channel == "benefit"]
+    spent = (parts.cost.sel(resource=drugs, drop=True) * parts.share).sum("subgroup")
+    share = table[case.resources[drugs].rebate]
+    forgone = 0.4 * spent * share / (1 - share)
+    np.testing.assert_allclose(parts.moved.sel(payer="state"), -forgone, rtol=1e-9)
+    fees = parts.moved.sel(payer="patient")
+    narrow, wide = parts.value("region")[0], parts.value("societal")[0]
+    np.testing.assert_allclose(narrow - wide, forgone - fees, rtol=1e-6)
+    both = parts.value("region_and_state")[0]
+    np.testing.assert_allclose(narrow - both, -parts.moved.sel(payer="state"), rtol=1e-6)
+    new, old = ({"strategy": name} for name in (case.new, case.comparator))
+    assert float((narrow.sel(new) - narrow.sel(old)).mean()) > float((wide.sel(new) - wide.sel(old)).mean())
+
+
+def test_without_rules_and_other_payers_all_perspectives_are_one(parts):
+    alone = replace(parts, moved=0 * parts.moved)
+    assert alone.without_cost() == ["region_and_state", "health_care", "societal"]
+    assert alone.perspectives() == ["region"]
+    for name in PERSPECTIVES:
+        np.testing.assert_array_equal(alone.value(name)[0], alone.value("region")[0])
 
 
 @pytest.fixture
@@ -58,7 +84,7 @@ def with_production_loss(parts):
 
 
 def test_a_cost_that_falls_on_employers_counts_for_society_alone(parts, with_production_loss):
-    assert with_production_loss.without_cost() == ["region_and_state", "health_care"]
+    assert with_production_loss.without_cost() == []
     lost = (parts.cost.sel(resource="post_progression_care", drop=True) * parts.share).sum("subgroup")
     narrow, wide = (with_production_loss.value(name)[0] for name in ("health_care", "societal"))
     np.testing.assert_allclose(wide - narrow, lost, rtol=1e-9)
@@ -116,3 +142,24 @@ def test_blocks_do_not_move_the_parts(parts, scenario, table):
     found = broken_down_draws(scenario, more)
     np.testing.assert_allclose(found.qaly.isel(draw=slice(500)), parts.qaly, rtol=1e-12)
     np.testing.assert_allclose(found.qaly.isel(draw=slice(500, None)), parts.qaly.isel(draw=slice(20)), rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def shared(scenario):
+    return scenario.with_levers("shared_it")
+
+
+def test_with_a_lever_on_the_parts_still_add_up_to_the_whole_walk(shared, table, parts):
+    whole, pieces = evaluate_draws(shared, table), broken_down_draws(shared, table)
+    cost, qaly = pieces.value()
+    np.testing.assert_allclose(cost, whole.cost, rtol=1e-12)
+    np.testing.assert_allclose(qaly, whole.qaly, rtol=1e-12)
+    assert float(abs(qaly - parts.value()[1]).max()) > 1e-6
+
+
+def test_a_lever_is_pulled_once_however_the_draws_came(shared, table):
+    case, few = shared.case, table.isel(draw=slice(20))
+    pulled = levered(few, case.levers, shared.definition.levers)
+    xr.testing.assert_identical(evaluate_draws(shared, pulled).qaly, evaluate_draws(shared, few).qaly)
+    with pytest.raises(ValueError, match="shared_it are pulled already"):
+        evaluate_draws(shared.with_levers("consent"), pulled)

@@ -10,6 +10,9 @@ import xarray as xr
 
 from pmbudget import information
 from pmbudget.appraisal import evpi, fit_check, net_monetary_benefit
+from pmbudget.information.rollouts import _matched
+from pmbudget.patient import simulate
+from pmbudget.programme.levers import levered
 from pmbudget.reporting import information as pages
 from pmbudget.reporting import store
 from pmbudget.reporting.words import Words
@@ -214,3 +217,14 @@ def test_the_tables_are_kept_beside_the_run(tmp_path, ranked, studies):
     kept = pd.read_parquet(tmp_path / "evppi.parquet")
     assert kept.columns.tolist() == ["parameter", "evppi", "se"]
     assert len(pd.read_parquet(tmp_path / "studies.parquet")) == len(studies)
+
+
+def test_what_a_roll_out_would_observe_is_with_the_scenario_s_levers_on(scenario, table):
+    shared, few = scenario.with_levers("shared_it"), table.isel(draw=slice(50))
+    case = shared.case
+    treated = simulate(levered(few, case.levers, ["shared_it"]), case, horizon=1)["treated"]
+    matched = treated.sel(management=sorted(case.matched)).sum("management")
+    expected = matched.sel(strategy=case.new) - matched.sel(strategy=case.comparator)
+    effect, _ = _matched(shared, few)
+    np.testing.assert_allclose(effect, expected, rtol=1e-12)
+    assert abs(effect - _matched(scenario, few)[0]).max() > 1e-6

@@ -96,7 +96,7 @@ def test_evaluate_is_drawing_and_walking(scenario, table, results, without_pymc)
 def test_transfers_and_budgets_balance(results):
     assert results.checks["transfers"] < 1e-9
     assert results.checks["budget"] < 1e-9
-    assert 0 <= results.checks["crossings"] < 1
+    assert 0 < results.checks["crossings"] < 1
 
 
 @pytest.mark.parametrize("reference", ["today", "unplanned"])
@@ -247,3 +247,10 @@ def test_over_use_levers_and_money_borne_elsewhere_keep_the_books_balanced(scena
     assert found.checks["transfers"] < 1e-9
     assert found.checks["budget"] < 1e-9
     xr.testing.assert_allclose(found.by_resource.sum("resource"), found.resource_total)
+
+
+def test_crossings_are_a_share_of_all_draws_whatever_the_blocks(scenario, crude_draws):
+    draws = crude_draws(scenario, 1000).isel(draw=slice(600))
+    found = [evaluate_draws(scenario, draws, block=block).checks["crossings"] for block in (500, 1000)]
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+    assert found[0] > 0

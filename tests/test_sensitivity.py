@@ -7,9 +7,18 @@ from pmbudget import sensitivity
 from pmbudget.appraisal import net_monetary_benefit
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import draw_parameters
+from pmbudget.information.parameters import learnable
+from pmbudget.inputs import load_scenario
 from pmbudget.inputs.prices import currency_of
-from pmbudget.road import evaluate_draws, walk
-from pmbudget.sensitivity import assumption_shares, budget_tornado, importance, threshold_map, tornado
+from pmbudget.road import believed, evaluate_draws, walk
+from pmbudget.sensitivity import (
+    assumption_shares,
+    budget_tornado,
+    importance,
+    patient_parameters,
+    threshold_map,
+    tornado,
+)
 
 WTP = 1_000_000
 
@@ -196,3 +205,49 @@ def test_an_index_is_never_between_two_places(scenario, results, without_pymc, m
     surface = threshold_map(scenario, results, (index, other), wtp=WTP, steps=3, few=4)
     assert surface.sizes == {index: 2, other: 3}
     assert not bool(surface.isnull().any())
+
+
+@pytest.fixture(scope="module")
+def shared(scenario):
+    """The scenario with a lever on that moves the patient's pathway."""
+    return scenario.with_levers("shared_it")
+
+
+@pytest.fixture(scope="module")
+def shared_results(shared, table):
+    return evaluate_draws(shared, table.isel(draw=slice(200)))
+
+
+def test_importance_is_of_the_model_with_its_levers_on(shared, shared_results, without_pymc):
+    sizes = {effect.size for effect in shared.case.levers["shared_it"].effects}
+    assert sizes & set(importance(shared, shared_results, wtp=WTP).index)
+    assert not sizes & set(importance(shared.with_levers(), shared_results, wtp=WTP).index)
+
+
+def test_the_map_is_of_the_model_with_its_levers_on(shared, shared_results, without_pymc, table):
+    axes = ("cost_panel", "prevalence_egfr")
+    surface = threshold_map(shared, shared_results, axes, wtp=WTP, steps=2, few=5)
+    held = {name: ("draw", np.full(5, float(surface[name][0]))) for name in axes}
+    here = gain(evaluate_draws(shared, table.isel(draw=slice(5)).assign(held)))
+    there = gain(shared_results)
+    assert float(surface[0, 0]) == pytest.approx(here.mean() + there.mean() - there[:5].mean())
+
+
+def test_a_gate_believes_the_same_in_a_tornado_as_in_the_scenario(shipped, crude_draws, without_pymc, monkeypatch):
+    gated, told = load_scenario("agreement_gated", shipped), []
+    monkeypatch.setattr(
+        sensitivity, "walk", lambda one, rows, belief=None: told.append(belief) or walk(one, rows, belief=belief)
+    )
+    budget_tornado(gated, reference="today", years=gated.years)
+    assert told == [believed(gated, crude_draws(gated, 4000))]
+
+
+def test_parameters_that_the_patient_s_model_does_not_read_are_nothing_to_learn(scenario, table):
+    read = patient_parameters(scenario, table)
+    assert "cost_panel" in read
+    assert not {scenario.case.uptake.today, *(one.fixed_cost for one in scenario.case.research.studies.values())} & set(
+        read
+    )
+    assert list(learnable(scenario, table)["parameter"].to_numpy()) == [
+        name for name in read if np.ptp(table[name].to_numpy()) > 0
+    ]

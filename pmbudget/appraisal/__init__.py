@@ -8,6 +8,7 @@ from pmbudget.appraisal.cea import (
     net_health_benefit,
     net_monetary_benefit,
     price_threshold,
+    ratio,
 )
 from pmbudget.appraisal.equity import gini, theil
 from pmbudget.appraisal.evsi import evsi
@@ -61,6 +62,7 @@ __all__ = [
     "parameter_table",
     "population_affected",
     "price_threshold",
+    "ratio",
     "rollout_value",
     "theil",
     "uncertainty_burden",

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pmbudget.vocabulary import matched
+
 Threshold = float | np.ndarray | list[float]
 
 
@@ -21,14 +23,12 @@ def by_strategy(cost: Any, qaly: Any) -> tuple[xr.DataArray, xr.DataArray]:
     ValueError
         A dim is missing or too many, the two differ in strategies or draws, or a value is no number.
     """
-    found = {name: _labelled(name, values) for name, values in (("cost", cost), ("qaly", qaly))}
-    first, second = found["cost"], found["qaly"]
-    names = [list(values["strategy"].to_numpy()) for values in (first, second)]
-    if sorted(map(str, names[0])) != sorted(map(str, names[1])):
-        raise ValueError(f"cost has the strategies {names[0]} and qaly {names[1]}; give both the same")
-    second = second.sel(strategy=names[0])
-    if first.sizes != second.sizes:
-        raise ValueError(f"cost has {dict(first.sizes)} and qaly {dict(second.sizes)}; give both the same draws")
+    first, second = _labelled("cost", cost), _labelled("qaly", qaly)
+    if first.dims != second.dims:
+        raise ValueError(
+            f"cost has the dims {first.dims} and qaly {second.dims}; give both the same draws and strategies"
+        )
+    first, second = matched(cost=first, qaly=second)
     return first, second
 
 

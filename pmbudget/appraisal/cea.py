@@ -7,10 +7,51 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.arrays import Threshold, by_strategy, thresholds
-from pmbudget.vocabulary import CREDIBLE_INTERVAL
+from pmbudget.vocabulary import CREDIBLE_INTERVAL, matched
 
 SAME = 1e-12
-"""Effects that differ by less than this, relative to the largest, are equal: the rest is rounding and no ground for a ratio."""
+"""Costs or effects that differ by less than this, relative to their size, are equal: the rest is rounding and no ground for a ratio."""
+SIZE = (1e6, 1.0)
+"""Of which size a patient's cost (SEK) and QALYs are, so that a millionth of a krona or of a millionth of a QALY is rounding."""
+
+
+def ratio(cost: float, effect: float, *, size: tuple[float, float] = SIZE) -> tuple[str, float]:
+    """What an incremental cost and effect amount to, and their ratio where it means something: never a negative one.
+
+    Parameters
+    ----------
+    cost, effect : float
+        Means of the new strategy less the comparator: SEK, and QALYs, tests or whatever is bought.
+    size : tuple
+        The size of the costs and effects of which these are differences; a difference below 1e-12 of it is rounding.
+
+    Returns
+    -------
+    tuple
+        The verdict and cost / effect, NaN where no ratio is meant. ``icer``: more effect at a higher cost. ``dominant``: more effect at
+        no higher cost, or the same at a lower. ``dominated``: less effect at no lower cost, or the same at a higher. ``southwest``: less
+        effect at a lower cost, the ratio being what is saved for each unit lost. ``equal``: the same in both.
+
+    Raises
+    ------
+    ValueError
+        Either is no number.
+
+    Examples
+    --------
+    >>> ratio(100, 2), ratio(-100, 0), ratio(-100, -2)
+    (('icer', 50.0), ('dominant', nan), ('southwest', 50.0))
+    """
+    if not (np.isfinite(cost) and np.isfinite(effect)):
+        raise ValueError(
+            f"cost = {cost:g} and effect = {effect:g} must be numbers; look for what they are computed from"
+        )
+    signs = tuple(int(np.sign(x)) if abs(x) > SAME * of else 0 for x, of in zip((cost, effect), size, strict=True))
+    if signs in ((1, 1), (-1, -1)):
+        return ("icer" if signs == (1, 1) else "southwest"), cost / effect
+    if signs == (0, 0):
+        return "equal", np.nan
+    return ("dominant" if signs[0] <= 0 <= signs[1] else "dominated"), np.nan
 
 
 def _threshold(wtp: Threshold) -> Any:
@@ -19,7 +60,14 @@ def _threshold(wtp: Threshold) -> Any:
 
 
 def net_monetary_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -> xr.DataArray:
-    """Wtp x QALY - cost, over the dims of both and ``wtp`` when that is an array. SEK."""
+    """Wtp x QALY - cost, over the dims of both and ``wtp`` when that is an array. SEK.
+
+    Raises
+    ------
+    ValueError
+        A label that one has and the other lacks, or a negative threshold.
+    """
+    cost, qaly = matched(cost=cost, qaly=qaly)
     return qaly * _threshold(wtp) - cost
 
 
@@ -29,8 +77,9 @@ def net_health_benefit(cost: xr.DataArray, qaly: xr.DataArray, wtp: Threshold) -
     Raises
     ------
     ValueError
-        A threshold is 0, at which no health is displaced.
+        A threshold is 0, at which no health is displaced, or a label that one has and the other lacks.
     """
+    cost, qaly = matched(cost=cost, qaly=qaly)
     if not (thresholds(wtp) > 0).all():
         raise ValueError(f"wtp = {wtp} must be above 0 for a net health benefit; use net_monetary_benefit")
     return qaly - cost / _threshold(wtp)
@@ -68,13 +117,20 @@ def icer_table(cost: Any, qaly: Any) -> pd.DataFrame:
     frame = pd.DataFrame({name: values.to_series() for name, values in means.items()})
     frame.index.name = "strategy"
     frame = frame.sort_values(["cost", "qaly"], ascending=[True, False], kind="stable")
-    least = SAME * float(frame.qaly.abs().max())
+    size = float(frame.cost.abs().max()), float(frame.qaly.abs().max())
+
+    def step(first: Any, second: Any) -> tuple[str, float]:
+        return ratio(*(frame.loc[second] - frame.loc[first])[["cost", "qaly"]], size=size)
+
     frontier: list[Any] = []
     status = dict.fromkeys(frame.index, "dominated")
     for name in frame.index:
-        if frontier and frame.qaly[name] - frame.qaly[frontier[-1]] <= least:
+        # Of two whose costs differ by rounding alone the second may be the better.
+        while frontier and step(frontier[-1], name)[0] == "dominant":
+            frontier.pop()
+        if frontier and step(frontier[-1], name)[0] != "icer":
             continue
-        while len(frontier) > 1 and _icer(frame, frontier[-2], frontier[-1]) >= _icer(frame, frontier[-1], name):
+        while len(frontier) > 1 and step(frontier[-2], frontier[-1])[1] >= step(frontier[-1], name)[1]:
             status[frontier.pop()] = "extendedly dominated"
         frontier.append(name)
     for name in frontier:
@@ -85,10 +141,6 @@ def icer_table(cost: Any, qaly: Any) -> pd.DataFrame:
     frame["icer"] = frame["incremental_cost"] / frame["incremental_qaly"]
     frame["status"] = pd.Series(status)
     return frame
-
-
-def _icer(frame: pd.DataFrame, first: Any, second: Any) -> float:
-    return (frame.cost[second] - frame.cost[first]) / (frame.qaly[second] - frame.qaly[first])
 
 
 def efficiency_frontier(cost: Any, qaly: Any) -> pd.DataFrame:
@@ -113,6 +165,7 @@ def credible_ellipse(
         (2, point): QALYs, cost; a closed line. Its radius is a quantile of the draws' Mahalanobis distances, whose square tends to
         -2 ln(1 - level) where the draws are normal. Draws on a line, or all equal, give a line or a point.
     """
+    cost, qaly = matched(cost=cost, qaly=qaly)
     both = np.stack([np.asarray(qaly, float), np.asarray(cost, float)])
     middle, spread = both.mean(axis=1, keepdims=True), both.std(axis=1, keepdims=True)
     scale = np.where(spread > 0, spread, 1.0)
@@ -150,8 +203,9 @@ def price_threshold(benefit: xr.DataArray, price: Any, quantity: Any, probabilit
     Raises
     ------
     ValueError
-        A probability is not above 0 and below 1, or the new strategy uses no more of what is priced in some draw.
+        A probability is not above 0 and below 1, the new strategy uses no more of what is priced in some draw, or labels that differ.
     """
+    benefit, price, quantity = matched(benefit=benefit, price=price, quantity=quantity)
     wanted = np.atleast_1d(np.asarray(probability, float))
     if not ((wanted > 0) & (wanted < 1)).all():
         raise ValueError(f"probability = {probability} must lie between 0 and 1")

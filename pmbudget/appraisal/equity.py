@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pmbudget.vocabulary import matched
+
 
 def _values_and_weights(x: Any, weights: Any, dim: str) -> tuple[xr.DataArray, xr.DataArray]:
     labelled = isinstance(x, xr.DataArray)
@@ -21,7 +23,7 @@ def _values_and_weights(x: Any, weights: Any, dim: str) -> tuple[xr.DataArray, x
             )
     if not float(sizes.sum(dim).min()) > 0:
         raise ValueError("weights sum to 0; give a size above 0 to at least one group")
-    values, sizes = xr.broadcast(values, sizes)
+    values, sizes = xr.broadcast(*matched(x=values, weights=sizes))
     return values, sizes / sizes.sum(dim)
 
 
@@ -47,7 +49,7 @@ def gini(x: Any, weights: Any = None, *, dim: str = "region") -> xr.DataArray:
     Raises
     ------
     ValueError
-        A negative or missing value or weight, or weights that sum to 0.
+        A negative or missing value or weight, weights that sum to 0, or a group that one has and the other lacks.
 
     Examples
     --------
@@ -97,6 +99,7 @@ def atkinson_weights(x: Any, weights: Any = None, *, aversion: Any, dim: str = "
         raise ValueError(f"aversion = {float(averse.min()):.3g} must be 0 or more")
     if float(values.min()) == 0 and float(averse.max()) > 0:
         raise ValueError("a group stands at 0 and would weigh infinitely much; give a level above 0 to every group")
+    values, share, averse = matched(x=values, weights=share, aversion=averse)
     relative = (values / (values * share).sum(dim)) ** -averse
     return relative / (relative * share).sum(dim)
 
@@ -117,11 +120,15 @@ def distributional_nmb(
     aversion : float or DataArray
         Atkinson's inequality aversion; 0 gives the plain sum.
     """
+    if not isinstance(level, xr.DataArray):
+        level = xr.DataArray(np.asarray(level, float), {dim: nmb[dim]} if dim in nmb.coords else None, (dim,))
+    nmb, level = matched(nmb=nmb, level=level)
     return (nmb * atkinson_weights(level, weights, aversion=aversion, dim=dim)).sum(dim)
 
 
 def access(served: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
-    """Share of the eligible who were served, 0 where nobody was eligible; both in persons."""
+    """Share of the eligible who were served, 0 where nobody was eligible; both in persons, by the same labels."""
+    served, eligible = matched(served=served, eligible=eligible)
     return (served / eligible.where(eligible > 0, 1.0)).where(eligible > 0, 0.0)
 
 

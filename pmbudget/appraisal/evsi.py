@@ -7,7 +7,7 @@ import xarray as xr
 
 from pmbudget.appraisal.cea import Threshold
 from pmbudget.appraisal.splines import spline_columns
-from pmbudget.appraisal.voi import by_strategy, conditionals, set_of, worth_of
+from pmbudget.appraisal.voi import conditionals, set_of, strategy_rows, worth_of
 from pmbudget.evidence.studies import Study
 
 Method = Literal["regression", "importance", "moment_matching"]
@@ -60,8 +60,8 @@ def evsi(
     ValueError
         Unknown parameters, too few draws, or for the last two methods data so sharp that too few draws agree with them.
     """
-    costs, effects = by_strategy(cost, qaly)
-    values = study_values(parameters, study, costs.shape[1])
+    costs, effects, labelled = strategy_rows(cost, qaly)
+    values = study_values(parameters, study, labelled)
     sizes = [int(size) for size in np.atleast_1d(n)]
     if min(sizes) < 1:
         raise ValueError(f"n = {min(sizes)} must be 1 or more")
@@ -69,7 +69,7 @@ def evsi(
         raise ValueError(f"method = {method!r} is unknown; use 'regression', 'importance' or 'moment_matching'")
     thresholds = np.atleast_1d(np.asarray(wtp, float))
     found = np.empty((len(sizes), len(thresholds), 2))
-    known = set_of(np.column_stack(list(values.values())), costs.shape[1])
+    known = set_of(np.column_stack(list(values.values())), labelled)
     for place, size in enumerate(sizes):
         data = study.simulate(values, size, rng)
         if method == "regression":
@@ -118,8 +118,8 @@ def varied(summary: np.ndarray) -> np.ndarray:
     return summary[:, np.ptp(summary, axis=0) > 0]
 
 
-def study_values(parameters: xr.DataArray, study: Study, draws: int) -> dict[str, np.ndarray]:
-    """The drawn values of the parameters that a study tells of."""
+def study_values(parameters: xr.DataArray, study: Study, of: xr.DataArray) -> dict[str, np.ndarray]:
+    """The drawn values of the parameters that a study tells of, in the draws of the cost ``of`` which they are."""
     if not isinstance(parameters, xr.DataArray) or "parameter" not in parameters.coords:
         raise ValueError("parameters has no names; give a DataArray (draw, parameter) with the coordinate parameter")
     names = [str(name) for name in parameters["parameter"].to_numpy()]
@@ -128,7 +128,7 @@ def study_values(parameters: xr.DataArray, study: Study, draws: int) -> dict[str
             f"the study tells of {', '.join(missing)}, which is not among the {len(names)} parameters given; "
             "add its draws, or name another"
         )
-    values = set_of(parameters, draws)
+    values = set_of(parameters, of)
     return {name: values[:, names.index(name)] for name in study.parameters}
 
 

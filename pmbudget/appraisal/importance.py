@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.vocabulary import matched
+
 CLASSES = 20
 """Classes of draws by the size of a parameter: twenty keep all but a per cent of what a straight line explains."""
 LEAST = 10
@@ -37,11 +39,12 @@ def variance_share(result: xr.DataArray, parameters: xr.DataArray) -> pd.DataFra
     ValueError
         Fewer than 20 draws, or not the same draws in both.
     """
+    result, parameters = matched(result=result, parameters=parameters)
     y = result.transpose("draw").to_numpy().astype(float)
     x = parameters.transpose("draw", "parameter").to_numpy()
     n = y.size
-    if n < 2 * LEAST or len(x) != n:
-        raise ValueError(f"{n} draws of the result and {len(x)} of the parameters; give {2 * LEAST} or more of both")
+    if n < 2 * LEAST:
+        raise ValueError(f"{n} draws of the result and of the parameters; give {2 * LEAST} or more of both")
     centred = y - y.mean()
     whole = float(centred @ centred)
     found = [_share(column, centred, whole) if whole > 0 else (np.nan, np.nan) for column in x.T]

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.vocabulary import matched
 
 
 def population_affected(starts_per_year: Any, *, discount_rate: float, delay: float = 0) -> Any:
@@ -77,6 +78,7 @@ def enbs(
     for name, value in (("fixed_cost", fixed_cost), ("cost_per_participant", cost_per_participant), ("arms", arms)):
         if value < 0:
             raise ValueError(f"{name} = {value:g} must be 0 or more")
+    evsi, population = matched(evsi=evsi, population=population)
     participants = arms * evsi["n"]
     worth = evsi.reset_coords(drop=True) * population
     return worth - fixed_cost - participants * (cost_per_participant + loss_per_participant)
@@ -121,6 +123,7 @@ def value_of_implementation(cost: xr.DataArray, qaly: xr.DataArray, wtp: Any, cu
         if set(current_use) != set(names):
             raise ValueError(f"current_use names {', '.join(map(str, current_use))}; give each of {', '.join(names)}")
         current_use = xr.DataArray([current_use[name] for name in names], {"strategy": names})
+    cost, qaly, current_use = matched(cost=cost, qaly=qaly, current_use=current_use)
     shares = current_use.sum("strategy")
     if float(np.abs(shares - 1).max()) > 1e-9 or float(current_use.min()) < 0:
         raise ValueError(
@@ -262,4 +265,5 @@ def uncertainty_burden(benefit: xr.DataArray, population: Any, *, strategy: str)
     names = [str(name) for name in benefit["strategy"].to_numpy()]
     if strategy not in names:
         raise ValueError(f"strategy = {strategy!r} is not one of {', '.join(names)}")
+    benefit, population = matched(benefit=benefit, population=population)
     return population * (benefit.max("strategy") - benefit.sel(strategy=strategy, drop=True)).mean("draw")

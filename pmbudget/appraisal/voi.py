@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import Threshold
+from pmbudget.appraisal.arrays import Threshold, by_strategy
 from pmbudget.appraisal.gaussian import gaussian_process
 from pmbudget.appraisal.smoothing import Conditional, draws_needed, lack_of_fit
 from pmbudget.appraisal.splines import spline_columns
+from pmbudget.vocabulary import matched
 
 Method = Literal["spline", "gp"]
 ERROR_CELLS = 100_000
@@ -41,7 +42,7 @@ def evpi(cost: Any, qaly: Any, wtp: Threshold) -> float | xr.DataArray:
     >>> evpi([[0, 10], [0, 30]], [[0, 1], [0, 1]], 25)
     2.5
     """
-    costs, effects = by_strategy(cost, qaly)
+    costs, effects, _ = strategy_rows(cost, qaly)
     thresholds = np.atleast_1d(np.asarray(wtp, float))
     order = np.argsort(thresholds)
     rising = thresholds[order]
@@ -103,8 +104,8 @@ def evppi(cost: Any, qaly: Any, parameters: Any, *, wtp: Threshold, method: Meth
     ValueError
         Too few draws for the set (the message says how many), or a parameter that is the same in every draw.
     """
-    costs, effects = by_strategy(cost, qaly)
-    values = set_of(parameters, costs.shape[1])
+    costs, effects, labelled = strategy_rows(cost, qaly)
+    values = set_of(parameters, labelled)
     blocks = [
         (increments.thresholds, *worth_of(increments, fit))
         for increments, fit in conditionals(costs, effects, values, wtp, method)
@@ -143,8 +144,8 @@ def evppi_by_group(
 ) -> pd.DataFrame:
     """:func:`evppi` of named sets of parameters, most valuable first: index group; columns evppi and se, SEK per decision."""
     known = [str(name) for name in parameters["parameter"].to_numpy()]
-    costs, effects = by_strategy(cost, qaly)
-    whole = set_of(parameters, costs.shape[1])
+    costs, effects, labelled = strategy_rows(cost, qaly)
+    whole = set_of(parameters, labelled)
     rows = {}
     for group, names in groups.items():
         if missing := [name for name in names if name not in known]:
@@ -167,8 +168,8 @@ def fit_check(cost: Any, qaly: Any, parameters: Any, *, wtp: float, method: Meth
         ``p_lack_of_fit`` the probability of as much if the fit were right. Much left at a probability near 0: the set's value is
         understated, and ``method="gp"`` or a smaller set is to be tried.
     """
-    costs, effects = by_strategy(cost, qaly)
-    values = set_of(parameters, costs.shape[1])
+    costs, effects, labelled = strategy_rows(cost, qaly)
+    values = set_of(parameters, labelled)
     ((increments, fit),) = conditionals(costs, effects, values, float(wtp), method)
     rows = {}
     for output, strategy in enumerate(increments.compared[0]):
@@ -197,7 +198,7 @@ def parameter_table(draws: xr.Dataset, leave_out: Sequence[str] = ()) -> xr.Data
     return xr.DataArray(
         np.column_stack([draws[name].to_numpy() for name in names]) if names else np.empty((draws.sizes["draw"], 0)),
         dims=("draw", "parameter"),
-        coords={"parameter": names},
+        coords={"parameter": names, **{dim: draws[dim] for dim in ("draw",) if dim in draws.coords}},
     )
 
 
@@ -267,35 +268,25 @@ def worth_of(increments: Increments, fit: Conditional) -> tuple[np.ndarray, np.n
     return best.mean(axis=1), np.hypot(together, best[:, some].std(axis=1) / np.sqrt(n))
 
 
-def by_strategy(cost: Any, qaly: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Cost and QALY as (strategy, draw) arrays that can be counted on."""
-    arrays = []
-    for name, values in (("cost", cost), ("qaly", qaly)):
-        if isinstance(values, xr.DataArray):
-            if set(values.dims) != {"draw", "strategy"}:
-                raise ValueError(f"{name} has the dims {values.dims}; give it over draw and strategy")
-            values = values.transpose("strategy", "draw").to_numpy()
-        else:
-            values = np.asarray(values, float).T
-        if values.ndim != 2 or values.shape[0] < 2 or values.shape[1] < 2:
-            raise ValueError(f"{name} has the shape {values.T.shape}; give two or more draws of two or more strategies")
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} is missing or infinite in some draw; find out why before its worth is asked for")
-        arrays.append(np.ascontiguousarray(values, float))
-    if arrays[0].shape != arrays[1].shape:
-        raise ValueError(
-            f"cost is {arrays[0].T.shape} and qaly {arrays[1].T.shape}; give the same draws and strategies"
-        )
-    return arrays[0], arrays[1]
+def strategy_rows(cost: Any, qaly: Any) -> tuple[np.ndarray, np.ndarray, xr.DataArray]:
+    """Cost and QALY as (strategy, draw) arrays in one order of strategies and draws, and the first as it was labelled."""
+    costs, effects = by_strategy(cost, qaly)
+    if min(costs.sizes.get(dim, 0) for dim in ("draw", "strategy")) < 2:
+        raise ValueError(f"cost has {dict(costs.sizes)}; give two or more draws of two or more strategies")
+    first, second = (np.ascontiguousarray(each.transpose("strategy", "draw"), float) for each in (costs, effects))
+    return first, second, costs
 
 
-def set_of(parameters: Any, draws: int) -> np.ndarray:
-    """A set of parameters as (draw, parameter), finite and of the right length."""
+def set_of(parameters: Any, of: xr.DataArray) -> np.ndarray:
+    """A set of parameters as (draw, parameter), finite and in the draws of the cost ``of`` which it is."""
+    draws = of.sizes["draw"]
     if isinstance(parameters, xr.Dataset):
         parameters = parameter_table(parameters)
     if isinstance(parameters, xr.DataArray):
         if unknown := set(parameters.dims) - {"draw", "parameter"}:
             raise ValueError(f"parameters has the dims {', '.join(map(str, unknown))}; give it over draw and parameter")
+        if parameters.sizes.get("draw", draws) == draws:
+            _, parameters = matched(cost=of, parameters=parameters)
         parameters = parameters.transpose("draw", ...).to_numpy()
     values = np.asarray(parameters, float)
     values = values[:, None] if values.ndim == 1 else values

@@ -116,6 +116,17 @@ class ReadDraws(Mapping[str, xr.DataArray]):
         """Dims of the table."""
         return self.draws.sizes
 
+    @property
+    def attrs(self) -> dict[Any, Any]:
+        """What is said of the whole table."""
+        return self.draws.attrs
+
+    def assign(self, moved: Any, /) -> "ReadDraws":
+        """With other values of some parameters, remembered in the same place."""
+        table = ReadDraws(self.draws.assign(moved))
+        table.read = self.read
+        return table
+
     def isel(self, **chosen: Any) -> "ReadDraws":
         """Part of the draws, remembered in the same place."""
         part = ReadDraws(self.draws.isel(**chosen))

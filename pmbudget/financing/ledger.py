@@ -10,7 +10,7 @@ import xarray as xr
 from pmbudget.financing.agreement import Transfer, transfers, with_standing
 from pmbudget.financing.books import Accounts, Books, Terms
 from pmbudget.inputs.clauses import Clause
-from pmbudget.vocabulary import PAYERS
+from pmbudget.vocabulary import NATIONAL, PAYERS
 
 Moved = Mapping[str, Mapping[str, Transfer]]
 """By mix, the transfers of each clause."""
@@ -138,8 +138,13 @@ def terms_of(
     index: Any = 1.0,
     measures: Mapping[str, np.ndarray] | None = None,
 ) -> Terms:
-    """What clauses may refer to, for accounts as from :func:`post`."""
+    """What clauses may refer to, for accounts as from :func:`post`; the accounts' regions must be those of the table, and "00"."""
     places = tuple(str(place) for place in accounts["region"].to_numpy())
+    named = [str(label) for label in regions.index]
+    if astray := sorted({*places, NATIONAL} ^ {*named, NATIONAL}):
+        raise ValueError(
+            f"region {', '.join(astray)} is in the cost alone or in the table alone; the table has {', '.join(named)}: give the same"
+        )
     return Terms(start, accounts["year"].to_numpy(), places, regions, index, measures or {})
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 from pmbudget.appraisal.voi import draws_needed, evppi_by_group, evppi_by_parameter, parameter_table
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
+from pmbudget.sensitivity import patient_parameters
 
 TOGETHER = (2, 3, 5, 10)
 """How many of the most valuable parameters are also looked at together."""
@@ -47,6 +48,9 @@ def most_valuable(scenario: Scenario, table: xr.Dataset, ranked: pd.DataFrame, *
 
 
 def learnable(scenario: Scenario, table: xr.Dataset) -> xr.DataArray:
-    """The parameters of the patient's model as (draw, parameter), without those that only describe research."""
-    research = scenario.case.research
-    return parameter_table(table, sorted(research.own_parameters) if research else ())
+    """The parameters that the patient's model reads, as (draw, parameter)."""
+    varying = parameter_table(table)
+    if not varying["parameter"].size:
+        return varying
+    read = set(patient_parameters(scenario, table))
+    return varying.sel(parameter=[name for name in varying["parameter"].to_numpy() if name in read])

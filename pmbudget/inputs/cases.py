@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
 from pmbudget.inputs.capacity import WAITING, Capacity
-from pmbudget.inputs.courses import Management, Mortality, State, StateName
+from pmbudget.inputs.courses import LastMonths, Management, Mortality, State, StateName
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
@@ -55,6 +55,7 @@ class Case(Strict):
     pathway: Pathway
     relatives: Cascade | None = None
     states: dict[StateName, State]
+    before_death: tuple[LastMonths, ...] = ()
     mortality: Mortality
     utility_population: Ref | None = None
     cycles_per_year: int = Field(default=12, ge=1, le=12)
@@ -102,6 +103,13 @@ class Case(Strict):
             raise ValueError("exactly one class has prevalence: else; correct classes")
         if [name for name, one in self.states.items() if one.utility is None] != [list(self.states)[-1]]:
             raise ValueError("the last state, and no other, is death, without utility; reorder or correct states")
+        return self
+
+    @model_validator(mode="after")
+    def _nearer_death_first(self) -> Self:
+        months = [one.within_months for one in self.before_death]
+        if months != sorted(set(months)):
+            raise ValueError(f"before_death is within {months} months; put the shortest time first, each once")
         return self
 
     @model_validator(mode="after")

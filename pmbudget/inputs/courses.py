@@ -11,6 +11,13 @@ from pmbudget.inputs.parameters import Text
 Family = Literal["exponential", "weibull", "gompertz", "lognormal", "loglogistic", "gamma"]
 
 
+class LastMonths(Strict):
+    """Utility of the last months of life, in place of that of the state: the product of ``utility`` within so many months of death."""
+
+    within_months: int = Field(gt=0)
+    utility: tuple[Ref, ...] = Field(min_length=1)
+
+
 class Window(Strict):
     """Hazard ratios that hold from a month on (until the next window)."""
 

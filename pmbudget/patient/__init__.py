@@ -2,6 +2,7 @@
 
 from pmbudget.patient.cohort import cycle_weights, discount_factors, partitioned_survival
 from pmbudget.patient.decision import decision_tree
+from pmbudget.patient.exposure import yearly
 from pmbudget.patient.markov import cohort_total, markov_trace
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.survival import (
@@ -27,4 +28,5 @@ __all__ = [
     "through_point",
     "with_cure",
     "with_hazard_ratios",
+    "yearly",
 ]

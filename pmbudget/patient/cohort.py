@@ -5,6 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pmbudget.vocabulary import matched
+
+PRINTED = 1e-6
+"""How far probabilities may sum from 1: what single precision, or a table printed to eight digits, leaves. They are then made to."""
+
 STATES = ("progression_free", "progressed", "dead")
 
 
@@ -23,13 +28,17 @@ def partitioned_survival(pfs: Any, os: Any) -> xr.DataArray:
     DataArray
         (…, cycle, state); ``attrs["crossings"]`` counts the points where pfs had to be lowered to os.
 
+    Raises
+    ------
+    ValueError
+        Curves of unequal length, or with other labels.
+
     Examples
     --------
     >>> partitioned_survival([1, 0.5], [1, 0.8]).sel(state="progressed").values.round(2).tolist()
     [0.0, 0.3]
     """
-    free, alive = (_curve(curve) for curve in (pfs, os))
-    free, alive = xr.broadcast(free, alive)
+    free, alive = xr.broadcast(*matched(pfs=_curve(pfs), os=_curve(os)))
     crossings = int((free > alive).sum())
     free = free.where(free < alive, alive)
     states = xr.concat([free, alive - free, 1 - alive], dim="state").assign_coords(state=list(STATES))

@@ -7,7 +7,7 @@ Inside this room quantities are ``xr.Variable``: named dims without labels, so t
 
 from collections.abc import Iterable, Mapping
 from math import prod
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,13 @@ from pmbudget.inputs.items import Item
 
 class Draws(Protocol):
     """A table of parameters over ``draw``: a Dataset, or one that remembers what was read."""
+
+    @property
+    def attrs(self) -> dict[Any, Any]:
+        """What is said of the whole table."""
+
+    def assign(self, moved: Any, /) -> Self:
+        """The table with other values of some parameters."""
 
     @property
     def sizes(self) -> Mapping[Any, int]:

@@ -1,6 +1,7 @@
 """The course of the disease between two survival curves, by month."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,7 +10,7 @@ from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Curve
 from pmbudget.patient.cohort import partitioned_survival
 from pmbudget.patient.costing import Draws, product, stacked
-from pmbudget.patient.exposure import MONTHS, Course, in_years, middle
+from pmbudget.patient.exposure import MONTHS, Course, course_of, in_years, middle
 from pmbudget.patient.survival import (
     bounded_by_population,
     reference_curve,
@@ -68,17 +69,17 @@ def course_of_curves(draws: Draws, case: Case, management: str, shared: Baseline
     states = between_curves(draws, case, management, shared)
     crossings = states.attrs["crossings"] / (states.size / states.sizes["state"])
     by_name = {str(name): states.sel(state=name).variable for name in states["state"].to_numpy()}
-    years = {
+    found: dict[Any, tuple[xr.Variable, xr.Variable]] = {
         (name, end): in_years(middle(by_name[name]) / MONTHS, MONTHS, end)
         for name in list(case.states)[:-1]
         for end in {None, *ends}
     }
     free, _, dead = by_name.values()
-    entries = {
+    found |= {
         "on_progression": in_years(free.isel(cycle=slice(None, -1)) - free.isel(cycle=slice(1, None)), MONTHS),
         "on_death": in_years(dead.isel(cycle=slice(1, None)) - dead.isel(cycle=slice(None, -1)), MONTHS),
     }
-    return Course(years, entries, crossings)
+    return course_of(found, crossings)
 
 
 def _curve(draws: Draws, case: Case, management: str, which: str, shared: Baseline) -> xr.DataArray:

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pmbudget.patient.cohort import cycle_weights, discount_factors
+from pmbudget.patient.cohort import PRINTED, cycle_weights, discount_factors
+from pmbudget.vocabulary import matched
 
-TOLERANCE = 1e-9
+ROUNDING = 1e-12
+"""What double precision leaves of a sum, which is not worth a division."""
 
 
 def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
@@ -33,7 +35,8 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
     Raises
     ------
     ValueError
-        Rows that do not sum to 1, probabilities outside 0-1, a number of states or cycles that does not fit: the place is named.
+        Rows that do not sum to 1, probabilities outside 0-1, a number of states or cycles that does not fit: the place and the sum are
+        named. What single precision or eight printed digits leave is made to sum to 1.
 
     Examples
     --------
@@ -43,13 +46,21 @@ def markov_trace(start: Any, transition: Any, n_cycles: int) -> xr.DataArray:
     if n_cycles < 1:
         raise ValueError(f"n_cycles = {n_cycles} must be 1 or more")
     moves = _labelled_transition(transition, n_cycles)
-    begin = _labelled_start(start, moves)
+    begin = _labelled(start, ("state",))
+    if "state" not in begin.dims:
+        raise ValueError(f"start has dims {begin.dims}; name one of them state")
+    places = moves.sizes.get("time_in_state", 1)
+    if begin.sizes.get("time_in_state", places) != places:
+        raise ValueError(
+            f"start has {begin.sizes['time_in_state']} times in state and transition {places}; they must be as many"
+        )
+    moves, begin = _same_states(transition=moves, start=begin)
     states = moves.sizes["from"]
     if moves.sizes["to"] != states or begin.sizes["state"] != states:
         raise ValueError(
             f"start has {begin.sizes['state']} states and transition goes from {states} to {moves.sizes['to']}; they must be as many"
         )
-    _check_rows(moves)
+    moves = _checked_rows(moves)
     # States and cycles first, draws last: each step is a few long, contiguous products.
     leading = dict(begin.sizes) | {dim: size for dim, size in moves.sizes.items() if dim not in ("cycle", "from", "to")}
     leading.pop("state")
@@ -81,10 +92,6 @@ def _tunnelled(
     values = matrix.transpose(*(("cycle",) if timed else ()), "time_in_state", "from", "to", *leading).to_numpy()
     trace = np.zeros((n_cycles + 1, places, states, *leading.values()))
     if "time_in_state" in begin.dims:
-        if begin.sizes["time_in_state"] != places:
-            raise ValueError(
-                f"start has {begin.sizes['time_in_state']} times in state and transition {places}; they must be as many"
-            )
         order = {"time_in_state": places, "state": states}
         trace[0] = begin.variable.set_dims({**leading, **order}).transpose(*order, *leading).to_numpy()
     else:
@@ -180,8 +187,14 @@ def cohort_total(
         return total
     if transition is None:
         raise ValueError("transition_values are earned on moves; give transition as well")
-    moves = _labelled_transition(transition, n_cycles).drop_vars(["cycle", "from", "to"], errors="ignore")
-    earned = _labelled(transition_values, ("from", "to")).drop_vars(["from", "to"], errors="ignore")
+    _, moves, earned = (
+        array.drop_vars(["from", "to"], errors="ignore")
+        for array in _same_states(
+            occupancy=occupancy,
+            transition=_labelled_transition(transition, n_cycles),
+            transition_values=_labelled(transition_values, ("from", "to")),
+        )
+    )
     _same_size(earned, occupancy.sizes["state"], "transition_values", "from", "to")
     before = bare.isel(cycle=slice(None, -1)).rename(state="from")
     discount = xr.DataArray(
@@ -217,26 +230,38 @@ def _labelled_transition(transition: Any, n_cycles: int) -> xr.DataArray:
         raise ValueError(
             f"transition has {transition.sizes['cycle']} cycles and n_cycles is {n_cycles}; give one matrix per cycle"
         )
-    if {"from", "to"} <= set(transition.coords) and list(transition["from"].to_numpy()) != list(
-        transition["to"].to_numpy()
-    ):
-        raise ValueError(
-            f"from {transition['from'].to_numpy()} and to {transition['to'].to_numpy()} must be the same states in one order"
-        )
+    (transition,) = _same_states(transition=transition)
     return transition
 
 
-def _labelled_start(start: Any, moves: xr.DataArray) -> xr.DataArray:
-    begin = _labelled(start, ("state",))
-    if "state" not in begin.dims:
-        raise ValueError(f"start has dims {begin.dims}; name one of them state")
-    if "state" in begin.coords and "from" in moves.coords:
-        if set(begin["state"].to_numpy()) != set(moves["from"].to_numpy()):
-            raise ValueError(
-                f"start has states {begin['state'].to_numpy()} and transition {moves['from'].to_numpy()}; they must be the same"
-            )
-        begin = begin.sel(state=moves["from"].to_numpy())
-    return begin
+def _same_states(**arrays: xr.DataArray) -> tuple[xr.DataArray, ...]:
+    """The arrays with one order of states on ``state``, ``from`` and ``to``, and of labels on all else that they share.
+
+    Cycles are counted and not matched: those of a trace are points, those of a transition the steps between them.
+    """
+    counted = {name: array.drop_vars("cycle", errors="ignore") for name, array in arrays.items()}
+    states = {
+        f"{name}, {dim}": xr.DataArray(array[dim].to_numpy(), {"state": array[dim].to_numpy()}, ("state",))
+        for name, array in counted.items()
+        for dim in ("state", "from", "to")
+        if dim in array.coords
+    }
+    if states:
+        order = matched(**states)[0].to_numpy()
+        counted = {
+            name: array.sel({dim: order for dim in ("state", "from", "to") if dim in array.coords})
+            for name, array in counted.items()
+        }
+    shared = matched(
+        **{
+            name: array.rename(cycle=f"cycle_{name}") if "cycle" in array.dims else array
+            for name, array in counted.items()
+        }
+    )
+    return tuple(
+        array.rename({f"cycle_{name}": "cycle"}) if f"cycle_{name}" in array.dims else array
+        for name, array in zip(counted, shared, strict=True)
+    )
 
 
 def _labelled_values(state_values: Any, occupancy: xr.DataArray) -> xr.DataArray:
@@ -253,13 +278,7 @@ def _labelled_values(state_values: Any, occupancy: xr.DataArray) -> xr.DataArray
                 "with one value for each of the cycles 0 … n, or label the dims"
             )
         state_values = xr.DataArray(array, dims=[*names, *own])
-    if "state" in state_values.coords and "state" in occupancy.coords:
-        wanted = occupancy["state"].to_numpy()
-        if set(state_values["state"].to_numpy()) != set(wanted):
-            raise ValueError(
-                f"state_values has states {state_values['state'].to_numpy()} and occupancy {wanted}; they must be the same"
-            )
-        state_values = state_values.sel(state=wanted)
+    _, state_values = _same_states(occupancy=occupancy, state_values=state_values)
     _same_size(state_values, occupancy.sizes["state"], "state_values", "state")
     if state_values.sizes.get("cycle", occupancy.sizes["cycle"]) != occupancy.sizes["cycle"]:
         cycles = occupancy.sizes["cycle"]
@@ -277,14 +296,20 @@ def _same_size(values: xr.DataArray, states: int, name: str, *dims: str) -> None
             )
 
 
-def _check_rows(moves: xr.DataArray) -> None:
-    """Every probability in 0-1 and every row summing to 1, or the first place where not."""
-    values = moves.variable.transpose(..., "to")
-    outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE) | values.isnull()
-    off = abs(values.sum("to", skipna=False) - 1) > TOLERANCE
+def _checked_rows(moves: xr.DataArray) -> xr.DataArray:
+    """The transition with every probability in 0-1 and every row summing to 1, or the first place where not."""
+    values = moves.variable.transpose(..., "to").astype(float, copy=False)
+    sums = values.sum("to", skipna=False)
+    outside = (values < -PRINTED) | (values > 1 + PRINTED) | values.isnull()
+    off = abs(sums - 1) > PRINTED
     for wrong, said in ((outside, "a probability outside 0-1"), (off, "a row that does not sum to 1")):
         if bool(wrong.any()):
             place = dict(zip(wrong.dims, np.argwhere(wrong.to_numpy())[0], strict=True))
             named = {dim: moves[dim].to_numpy()[at] if dim in moves.coords else int(at) for dim, at in place.items()}
             where = ", ".join(f"{dim} {at}" for dim, at in named.items())
-            raise ValueError(f"transition has {said} at {where}; correct it")
+            value = float((values if said.startswith("a probability") else sums).isel(place))
+            raise ValueError(f"transition has {said} at {where}: {value:.10g}; correct it")
+    if bool((values < 0).any()) or bool((abs(sums - 1) > ROUNDING).any()):
+        kept = values.clip(min=0)
+        moves = moves.transpose(*values.dims).copy(data=(kept / kept.sum("to")).to_numpy())
+    return moves

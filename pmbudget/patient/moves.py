@@ -1,6 +1,8 @@
 """The course of the disease as moves between states, cycle by cycle."""
 
+from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -8,17 +10,14 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Move
 from pmbudget.patient.costing import Draws, product
-from pmbudget.patient.exposure import Course, in_years, middle
+from pmbudget.patient.exposure import Course, course_of, in_years, middle
 from pmbudget.patient.markov import markov_trace
 
 
 def course_of_moves(draws: Draws, case: Case, management: str, horizon: int, ends: set[int | None]) -> Course:
     """The course along the moves of a management; ``ends`` are the months until which something is counted."""
     living, cycles = list(case.states)[:-1], case.cycles_per_year
-    years: dict[tuple[str, int | None], list[xr.Variable]] = {
-        (name, end): [] for name in living for end in {None, *ends}
-    }
-    entries: dict[str, list[xr.Variable]] = {f"on_{name}": [] for name in case.states}
+    parts: dict[Any, list[tuple[xr.Variable, xr.Variable]]] = defaultdict(list)
     for first, trace, moves in traces(draws, case, management, horizon):
         within = middle(trace.sum("time_in_state").variable) / cycles
         before = trace.isel(cycle=slice(None, -1)).rename(state="from")
@@ -27,15 +26,18 @@ def course_of_moves(draws: Draws, case: Case, management: str, horizon: int, end
             entered = xr.dot(
                 before.isel({"from": others}), moves.isel({"from": others, "to": place}), dim=["from", "time_in_state"]
             )
-            entries[f"on_{name}"].append(in_years(entered.variable, cycles))
+            parts[f"on_{name}"].append(in_years(entered.variable, cycles))
             if name in living:
                 for end in {None, *ends}:
-                    years[name, end].append(in_years(within.isel(state=place), cycles, end, first))
-    return Course(
-        {key: xr.Variable.concat(parts, dim="year_since_start") for key, parts in years.items()},
-        {key: xr.Variable.concat(parts, dim="year_since_start") for key, parts in entries.items()},
-        0.0,
-    )
+                    parts[name, end].append(in_years(within.isel(state=place), cycles, end, first))
+    whole: dict[Any, tuple[xr.Variable, xr.Variable]] = {
+        key: (
+            xr.Variable.concat([amount for amount, _ in stretches], dim="year_since_start"),
+            xr.Variable.concat([late for _, late in stretches], dim="year_since_start"),
+        )
+        for key, stretches in parts.items()
+    }
+    return course_of(whole, 0.0)
 
 
 STRETCH = 12

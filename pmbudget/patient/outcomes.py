@@ -11,6 +11,8 @@ from pmbudget.inputs.items import CareItem, Item
 from pmbudget.patient.costing import Draws, item_use, product, stacked
 from pmbudget.patient.course import course, occupancy
 from pmbudget.patient.curves import baseline
+from pmbudget.patient.exposure import position
+from pmbudget.patient.last_months import last_months, years_beyond
 from pmbudget.patient.tree import Pathway, class_shares, untested, walk_pathway
 
 DAYS_IN_YEAR = 365.25
@@ -43,7 +45,8 @@ def simulate(
     -------
     Dataset
         ``cost`` and ``activity`` (draw, strategy, year_since_start, resource) and ``cost_once``, ``activity_once``
-        (draw, strategy, resource): SEK and the resource's measure per patient, undiscounted; ``qaly`` and ``life_years``
+        (draw, strategy, resource): SEK and the resource's measure per patient, undiscounted; ``position`` (as ``cost``), where in its
+        year a flow falls on average, from 0 to 1, weighted by cost; ``qaly`` and ``life_years``
         (draw, strategy, year_since_start). Carriers among relatives, where the case follows them, are in all of these, per patient, from
         the patient's own start.
 
@@ -73,16 +76,21 @@ def simulate(
     first_year = xr.Variable("year_since_start", (np.arange(horizon) == 0).astype(float))
     utilities = {name: product(draws, one.utility) for name, one in case.states.items() if one.utility is not None}
     shared, crossings = baseline(draws, case, mixture, horizon), []
+    longer = baseline(draws, case, mixture, horizon + years_beyond(case)) if case.before_death else None
     for place, (management, plan) in enumerate(case.managements.items()):
         treated = weights.isel(management=place)
         followed = course(draws, case, management, shared, horizon)
         crossings.append(followed.crossings)
         years = {key: _over_classes(value, treated) for key, value in followed.years.items()}
         entries = {name: _over_classes(value, treated) for name, value in followed.entries.items()}
+        late = {key: _over_classes(value, treated) for key, value in followed.late.items()}
         started = treated.sum("true_class")
         for state, utility in utilities.items():
             life_years = life_years + years[state, None]
             qaly = qaly + years[state, None] * utility
+        for names, near in last_months(draws, case, management, longer, horizon) if case.before_death else ():
+            for state, lived in near.items():
+                qaly = qaly + _over_classes(lived, treated) * (product(draws, names) - utilities[state])
         for sign, once_qaly in ((1, plan.qaly_gain), (-1, plan.qaly_loss)):
             for names in once_qaly:
                 qaly = qaly + sign * started * product(draws, names) * first_year
@@ -90,10 +98,10 @@ def simulate(
             if item.when == "start":
                 once[item.resource].append(_used(draws, case, item, started))
             elif item.runs:
-                number = years[item.when, item.until_month] * _times_a_year(item)
-                flows[item.resource].append(_used(draws, case, item, number))
+                key, often = (item.when, item.until_month), _times_a_year(item)
+                flows[item.resource].append(_used(draws, case, item, years[key] * often, late[key] * often))
             else:
-                flows[item.resource].append(_used(draws, case, item, entries[item.when]))
+                flows[item.resource].append(_used(draws, case, item, entries[item.when], late[item.when]))
     for each, number in _diagnostic_use(case, paths, shares):
         once[each.resource].append(_used(draws, case, each, number))
     for names, number in _incidental_qaly(case, paths, shares):
@@ -103,11 +111,12 @@ def simulate(
     found, in_time = (
         stacked([getattr(path, name) for path in paths.values()], "strategy") for name in ("found", "in_time")
     )
-    running = _by_resource(case, flows, xr.Variable(("measure", "year_since_start"), np.zeros((2, horizon))))
+    running = _by_resource(case, flows, xr.Variable(("measure", "year_since_start"), np.zeros((3, horizon))))
     at_start = _by_resource(case, once, xr.Variable("measure", np.zeros(2)))
     variables = {
         "activity": running.isel(measure=0),
         "cost": running.isel(measure=1),
+        "position": position(running.isel(measure=1), running.isel(measure=2)),
         "activity_once": at_start.isel(measure=0),
         "cost_once": at_start.isel(measure=1),
         "qaly": qaly,
@@ -203,10 +212,10 @@ def _over_classes(value: xr.Variable, treated: xr.Variable) -> xr.Variable:
     return xr.dot(xr.DataArray(value), xr.DataArray(treated), dim="true_class").variable
 
 
-def _used(draws: Draws, case: Case, item: Item, number: xr.Variable) -> xr.Variable:
-    """What an item used ``number`` times comes to: (measure, …), the resource's measure and SEK."""
+def _used(draws: Draws, case: Case, item: Item, number: xr.Variable, late: xr.Variable | None = None) -> xr.Variable:
+    """What an item used ``number`` times comes to: (measure, …), the resource's measure, SEK and, of a flow, SEK times position."""
     quantity, cost = item_use(draws, case, item)
-    return stacked([number * quantity, number * cost], "measure")
+    return stacked([number * quantity, number * cost, *([] if late is None else [late * cost])], "measure")
 
 
 def _times_a_year(item: CareItem) -> float:

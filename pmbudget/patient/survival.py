@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from pmbudget.vocabulary import matched
+
 
 def _gompertz(time: Any, shape: Any, rate: Any) -> Any:
     bent = np.abs(shape) > 1e-12
@@ -65,7 +67,7 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
         raise ValueError("times must be one-dimensional and at least 0")
     time = xr.DataArray(grid, dims="cycle")
     own = {name: xr.DataArray(value) if np.ndim(value) == 0 else value for name, value in parameters.items()}
-    arrays = xr.broadcast(*own.values(), time)
+    arrays = xr.broadcast(*matched(**own), time)
     broad = dict(zip(own, arrays[:-1], strict=True))
     values = xr.apply_ufunc(lambda t, *p: curve(t, *p), arrays[-1], *(broad[name] for name in names))
     return values.transpose(..., "cycle")
@@ -93,6 +95,7 @@ def bounded_by_population(curve: Any, population: Any) -> xr.DataArray:
     >>> bounded_by_population(sick, well).values.round(3).tolist()
     [1.0, 0.5, 0.4]
     """
+    curve, population = matched(curve=curve, population=population)
     own, floor = xr.broadcast(_kept(curve), _kept(population))
     return _rebuilt(own.where(own < floor, floor))
 
@@ -105,6 +108,7 @@ def _rebuilt(kept: xr.DataArray) -> xr.DataArray:
 
 def _kept(curve: xr.DataArray) -> xr.DataArray:
     """The share of those alive at the start of each cycle who are alive at its end; 0 where none are left."""
+    curve = curve.drop_vars("cycle", errors="ignore")
     before = curve.isel(cycle=slice(None, -1))
     return (curve.isel(cycle=slice(1, None)) / before.where(before > 0, 1.0)).where(before > 0, 0.0)
 
@@ -175,16 +179,19 @@ def with_hazard_ratios(curve: Any, ratios: Any) -> xr.DataArray:
     [1.0, 0.5, 0.125]
     """
     if "cycle" not in getattr(ratios, "dims", ()):
+        curve, ratios = matched(curve=curve, ratios=ratios)
         return (curve**ratios).transpose(..., "cycle")
     if ratios.sizes["cycle"] != curve.sizes["cycle"] - 1:
         raise ValueError(
             f"{ratios.sizes['cycle']} ratios for {curve.sizes['cycle'] - 1} cycles; give one for each cycle 0 … n - 1"
         )
-    return _rebuilt(_kept(curve) ** ratios)
+    kept, ratios = matched(curve=_kept(curve), ratios=ratios.drop_vars("cycle", errors="ignore"))
+    return _rebuilt(kept**ratios)
 
 
 def with_cure(curve: Any, cured: Any, population: Any) -> xr.DataArray:
     """A mixture: a share ``cured`` dies as the general population does, the rest along ``curve``; all (…, cycle)."""
+    curve, cured, population = matched(curve=curve, cured=cured, population=population)
     return (cured * population + (1 - cured) * curve).transpose(..., "cycle")
 
 
@@ -214,6 +221,7 @@ def reference_curve(mixture: Any, shares: Any, ratios: Any) -> xr.DataArray:
     >>> reference_curve(seen, halves, ratios).values.round(6).tolist()
     [1.0, 0.5]
     """
+    mixture, shares, ratios = matched(mixture=mixture, shares=shares, ratios=ratios)
     seen, share, ratio = xr.broadcast(mixture.clip(min=1e-300), shares, ratios)
     order = ("true_class", *mixture.dims)
     seen, share, ratio = (one.transpose(*order).to_numpy() for one in (seen, share, ratio))

@@ -10,6 +10,7 @@ from scipy import special
 
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.pathways import Test, TestOffered
+from pmbudget.patient.cohort import PRINTED
 from pmbudget.patient.costing import Draws, product, stacked
 
 NOBODY, EVERYBODY = xr.Variable((), 0.0), xr.Variable((), 1.0)
@@ -42,11 +43,22 @@ class Pathway:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Positive answers of one step: right, wrong, and the chance that they come in time."""
+    """Positive answers of one step: right and wrong ones, and those of each that come in time."""
 
     right: xr.Variable
     wrong: xr.Variable
-    in_time: xr.Variable
+    right_in_time: xr.Variable
+    wrong_in_time: xr.Variable
+
+    def confirmed(self, made: xr.Variable, refused: xr.Variable, in_time: xr.Variable) -> "_Answers":
+        """What is left when the share ``made`` is tested again and ``refused`` taken away: only those tested wait for that answer."""
+        alike, waited = 1 - made, (made - refused) * in_time
+        return _Answers(
+            self.right * (1 - refused),
+            self.wrong * (1 - refused),
+            self.right_in_time * alike + self.right * waited,
+            self.wrong_in_time * alike + self.wrong * waited,
+        )
 
 
 IMPOSSIBLE = 0.01
@@ -73,15 +85,16 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
             prevalence = product(draws, [one.prevalence])
             stated[name] = prevalence * (1 - total) if one.of_rest else prevalence
             total = total + stated[name]
-    over = np.atleast_1d(total.to_numpy()) > 1
+    sums = np.atleast_1d(total.to_numpy())
+    over = sums > 1 + PRINTED
     if over.mean() > IMPOSSIBLE:
         draw = int(np.flatnonzero(over)[0])
         raise ValueError(
-            f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}; correct the prevalences"
+            f"the shares of {', '.join(stated)} sum to more than 1 in draw {draw}: {sums[draw]:.10g}; correct the prevalences"
         )
     scale = 1 / total.clip(min=1.0)
     shares = {name: share * scale for name, share in stated.items()}
-    return stacked([shares.get(name, 1 - total * scale) for name in case.classes], "true_class")
+    return stacked([shares.get(name, (1 - total * scale).clip(min=0)) for name in case.classes], "true_class")
 
 
 def chance(draws: Draws, names: Iterable[str], strategy: str, node: str) -> xr.Variable:
@@ -95,14 +108,14 @@ def chance(draws: Draws, names: Iterable[str], strategy: str, node: str) -> xr.V
     names = list(names)
     found = product(draws, names)
     values = np.atleast_1d(found.to_numpy())
-    wrong = ~((values >= 0) & (values <= 1))
+    wrong = ~((values >= -PRINTED) & (values <= 1 + PRINTED))
     if wrong.any():
         draw = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"strategy {strategy!r}, node {node!r}: probability {values[draw]:g} in draw {draw}; "
+            f"strategy {strategy!r}, node {node!r}: probability {values[draw]:.10g} in draw {draw}; "
             f"correct {' x '.join(names)}, which must lie between 0 and 1"
         )
-    return found
+    return found.clip(0, 1)
 
 
 def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
@@ -111,7 +124,8 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     Tests follow each other until one is positive; a reflex test is made on the positives of an earlier one and takes away those that it
     does not confirm. A test fails with probability f; a share rho of the failures is sampled again and fails with f2, so
     f* = f (1 - rho) + f rho f2. An answer is in time when a log-normal turnaround is shorter than the time treatment can wait; a late one
-    still leads to matched treatment in a stated share. A variant of unknown significance is no answer unless it is acted on.
+    still leads to matched treatment in a stated share. A variant of unknown significance is no answer unless it is acted on. Tissue runs
+    out only in those whom a test was made on: a reflex test uses up that of the positives it was made on.
 
     Raises
     ------
@@ -129,23 +143,27 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
         answered, again = _answered(draws, case, test, strategy, step.test)
         positive = _positive(draws, case, test, strategy, step.test)
         in_time = _in_time(draws, case, strategy, step)
+        tested_of_searching = offered
         if step.confirms is None:
             made = searching * offered * tissue
             seen = made * answered * positive
             right = seen * _is_target(case, test)
             unclear = (made * answered - seen) * _share_uncertain(draws, test, strategy, step.test)
             acted_on = unclear * _acted_on(draws, test, strategy, step.test)
-            answers[place] = _Answers(right, seen - right + acted_on, in_time)
+            wrong = seen - right + acted_on
+            answers[place] = _Answers(right, wrong, right * in_time, wrong * in_time)
             searching = searching - seen - acted_on
         else:
             earlier = max(
                 n for n, other in enumerate(plan.tests[:place]) if other.test == step.confirms and n in answers
             )
             first = answers[earlier]
+            refused = offered * tissue * answered * (1 - positive)
+            answers[earlier] = first.confirmed(offered * tissue, refused, in_time)
             made = (first.right + first.wrong) * offered * tissue
-            left = 1 - offered * tissue * answered * (1 - positive)
-            answers[earlier] = _Answers(first.right * left, first.wrong * left, in_time)
-            searching = searching + (first.right + first.wrong) * (1 - left)
+            back = (first.right + first.wrong) * refused
+            searching = searching + back
+            tested_of_searching = back / searching.where(searching > 0, 1.0)
             unclear = nobody
         performed[step.test] = performed[step.test] + made * (1 + again)
         repeats = repeats + made * again
@@ -154,14 +172,14 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
             share = chance(draws, [test.incidental.share], strategy, f"{step.test} incidental")
             incidental[step.test] = incidental[step.test] + made * answered * share
         if plan.exhaustion is not None:
-            tissue = tissue * (1 - chance(draws, [plan.exhaustion], strategy, "tissue exhausted") * offered)
+            lost = chance(draws, [plan.exhaustion], strategy, "tissue exhausted")
+            tissue = tissue * (1 - lost * tested_of_searching)
     found = sum((one.right for one in answers.values()), start=nobody)
     wrong = sum((one.wrong for one in answers.values()), start=nobody)
     waits = xr.Variable("true_class", [float(one.waits) for one in case.classes.values()])
-    right_in_time = sum(
-        (one.right * (one.in_time + (1 - one.in_time) * waits) for one in answers.values()), start=nobody
-    )
-    wrong_in_time = sum((one.wrong * one.in_time for one in answers.values()), start=nobody)
+    right_in_time = sum((one.right_in_time for one in answers.values()), start=nobody)
+    right_in_time = right_in_time + (found - right_in_time) * waits
+    wrong_in_time = sum((one.wrong_in_time for one in answers.values()), start=nobody)
     followed = prod(
         (chance(draws, [name], strategy, node) for node, name in case.pathway.after_result.items()), start=EVERYBODY
     )

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from pmbudget.vocabulary import NATIONAL, matched
+
 
 def budget_impact(
     outcomes: xr.Dataset,
     starts: xr.DataArray,
     transition_cost: xr.DataArray | Sequence[xr.DataArray] | None = None,
     *,
-    mid_year: float = 0.5,
+    mid_year: float | None = None,
     price_factor: xr.DataArray | None = None,
 ) -> xr.DataArray:
     """Resource cost of each mix, undiscounted, by calendar year.
@@ -21,15 +23,19 @@ def budget_impact(
     Parameters
     ----------
     outcomes : Dataset
-        ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
+        ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource; none if left out), SEK per
+        patient; and ``position`` (as ``cost``), where in its year since start a flow falls on average, as from
+        :func:`pmbudget.patient.simulate` or :func:`pmbudget.patient.yearly`.
     starts : DataArray
         (draw, mix, strategy, region, year), persons; may begin before the first year shown, for those under treatment already.
     transition_cost : DataArray or sequence of them, optional
         (draw, mix, region, year, resource), SEK at its own prices; the years of the first are the years shown. Without one all years of
         ``starts`` are shown. What is of the same region and resource, among them or in ``outcomes``, is added up.
-    mid_year : float
-        Share of the flow of year-since-start a that falls in calendar year t + a + 1 for those who start in t; 0.5 when starts are even
-        over the year. ``cost_once`` falls wholly in the year of the start.
+    mid_year : float, optional
+        Share of the flow of year-since-start a that falls in calendar year t + a + 1 for those who start in t. Left out, it is the
+        ``position`` of each flow (0.5 without one): who starts at u of a year, evenly between 0 and 1, has a flow at position x in the
+        next calendar year where u + x is 1 or more, which is the share x. 0 where all start on the first day. ``cost_once`` falls
+        wholly in the year of the start.
     price_factor : DataArray, optional
         Over any of (draw, mix, year, resource): prices of the calendar year relative to those in ``outcomes``.
 
@@ -42,25 +48,37 @@ def budget_impact(
     Raises
     ------
     ValueError
-        ``mid_year`` outside 0-1, or strategies that differ between outcomes and starts.
+        ``mid_year`` outside 0-1; a strategy, draw, mix, year or resource that one has and another lacks; a region of
+        ``programme_cost`` that is neither one of ``starts`` nor "00". What is in another order is aligned.
     """
-    if not 0 <= mid_year <= 1:
+    if mid_year is not None and not 0 <= mid_year <= 1:
         raise ValueError(f"mid_year = {mid_year} must lie between 0 and 1")
-    if set(outcomes["strategy"].to_numpy()) != set(starts["strategy"].to_numpy()):
-        raise ValueError(f"outcomes know {outcomes['strategy'].to_numpy()} and starts {starts['strategy'].to_numpy()}")
+    outcomes, starts = matched(outcomes=outcomes, starts=starts)
     if "in_budget" in outcomes.coords:
         outcomes = outcomes.isel(resource=outcomes["in_budget"].to_numpy())
     beside = [transition_cost] if isinstance(transition_cost, xr.DataArray) else list(transition_cost or ())
     years = (beside[0] if beside else starts)["year"].to_numpy()
     level = _convolved(outcomes, starts, years, mid_year)
     if price_factor is not None:
+        level, price_factor = matched(**{"the budget": level, "price_factor": price_factor})
         level = level * price_factor
-    return _together(level, beside) if beside else level
+    return _together(level, [_beside(level, part) for part in beside]) if beside else level
+
+
+def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
+    """What falls beside the patients, in the budget's order of draws, mixes and years; regions and resources may be others."""
+    known = [*level["region"].to_numpy(), NATIONAL]
+    if strange := [str(label) for label in part["region"].to_numpy() if label not in known]:
+        raise ValueError(
+            f"programme_cost has region {', '.join(strange)}, which starts lacks; give one of {', '.join(map(str, known))}"
+        )
+    _, aligned = matched(**{"the budget": level.isel(region=0, resource=0, drop=True), "programme_cost": part})
+    return aligned.transpose(*level.dims)
 
 
 def _together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
     """The sum of what patients cost and what falls beside them, over all regions and resources that any of them has."""
-    parts = [level, *(part.transpose(*level.dims) for part in beside)]
+    parts = [level, *beside]
     labels = {
         dim: list(dict.fromkeys(label for part in (*parts[1:], level) for label in part[dim].to_numpy()))
         for dim in ("region", "resource")
@@ -136,18 +154,23 @@ def cost_by_start(outcomes: xr.Dataset, price_factor: xr.DataArray, rate: xr.Dat
 
 def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr.DataArray:
     """Full-time posts that ``minutes`` a year fill: minutes / (60 x productive hours a year)."""
+    minutes, productive_hours = matched(minutes=minutes, productive_hours=productive_hours)
     return minutes / (60 * productive_hours)
 
 
-def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mid_year: float) -> xr.DataArray:
-    flows = outcomes["cost"].transpose("draw", "strategy", "year_since_start", "resource").to_numpy()
-    once = outcomes["cost_once"].transpose("draw", "strategy", "resource").to_numpy()
+def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mid_year: float | None) -> xr.DataArray:
+    order = ("draw", "strategy", "year_since_start", "resource")
+    flows = outcomes["cost"].transpose(*order).to_numpy()
+    late: np.ndarray | float = 0.5 if mid_year is None else mid_year
+    if mid_year is None and "position" in outcomes:
+        late = outcomes["position"].transpose(*order).to_numpy()
     # By calendar years since the year of the start; the last, empty place is where years outside the curve point.
     curve = np.zeros((*flows.shape[:2], flows.shape[2] + 2, flows.shape[3]))
-    curve[:, :, :-2] += (1 - mid_year) * flows
-    curve[:, :, 1:-1] += mid_year * flows
-    curve[:, :, 0] += once
-    begun = starts.sel(strategy=outcomes["strategy"].to_numpy()).transpose("draw", "mix", "region", "strategy", "year")
+    curve[:, :, :-2] += (1 - late) * flows
+    curve[:, :, 1:-1] += late * flows
+    if "cost_once" in outcomes:
+        curve[:, :, 0] += outcomes["cost_once"].transpose("draw", "strategy", "resource").to_numpy()
+    begun = starts.transpose("draw", "mix", "region", "strategy", "year")
     elapsed = years[None, :] - begun["year"].to_numpy()[:, None]
     place = np.where((elapsed >= 0) & (elapsed < curve.shape[2] - 1), elapsed, curve.shape[2] - 1)
     draws, mixes, regions, strategies, cohorts = begun.shape

@@ -1,7 +1,6 @@
 """Levers: root causes and means that a scenario switches on, each through parameters that it names."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import xarray as xr
 from scipy import special
@@ -9,32 +8,33 @@ from scipy import special
 from pmbudget.inputs.programmes import Lever, LeverEffect
 from pmbudget.patient.costing import Draws
 
-
-class Moved:
-    """A table of draws in which some parameters have been moved; the others are those of the table."""
-
-    def __init__(self, draws: Draws, moved: Mapping[str, xr.DataArray]):
-        self.draws, self.moved = draws, dict(moved)
-
-    def __getitem__(self, name: str, /) -> xr.DataArray:
-        """One parameter, moved or not."""
-        return self.moved[name] if name in self.moved else self.draws[name]
-
-    @property
-    def sizes(self) -> Mapping[Any, int]:
-        """Dims of the table."""
-        return self.draws.sizes
+PULLED = "levers"
+"""Attribute of a table of draws: the levers that have been pulled on it."""
 
 
-def levered(draws: Draws, levers: Mapping[str, Lever], on: Sequence[str]) -> Draws:
+def levered[Table: Draws](draws: Table, levers: Mapping[str, Lever], on: Sequence[str]) -> Table:
     """The draws with the effects of the levers that are on, in the order of ``on``.
 
     An effect on a parameter x is x times its size, x plus its size, or logit^-1(logit x + size). A size of 1, 0 and 0 is no effect.
+    Draws remember which levers have been pulled, so that the same are never pulled twice.
+
+    Raises
+    ------
+    ValueError
+        Other levers have been pulled already.
     """
+    before = draws.attrs.get(PULLED)
+    if before == list(on) or not (on or before):
+        return draws
+    if before:
+        raise ValueError(
+            f"levers {', '.join(before)} are pulled already and {', '.join(on)} wanted; draw the parameters anew"
+        )
     table = draws
     for name in on:
         for effect in levers[name].effects:
-            table = Moved(table, {effect.parameter: _moved(table, effect)})
+            table = table.assign({effect.parameter: _moved(table, effect)})
+    table.attrs[PULLED] = list(on)
     return table
 
 

@@ -5,6 +5,7 @@ import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws
+from pmbudget.vocabulary import matched
 
 
 def cashable_share(draws: Draws, case: Case, by_resource: xr.DataArray) -> xr.DataArray:
@@ -34,6 +35,7 @@ def in_cash(cost: xr.DataArray, cashable: xr.DataArray) -> tuple[xr.DataArray, x
     DataArray
         (draw, mix, year, resource), SEK, 0 or less: the nation's capacity set free, of resources that are not wholly cashable.
     """
+    cost, cashable = matched(cost=cost, cashable=cashable)
     kept = (cashable.min("draw") if "draw" in cashable.dims else cashable) < 1
     chosen = {"resource": np.flatnonzero(kept.to_numpy())}
     part = cost.isel(chosen).transpose("draw", "mix", "region", "year", "resource")

@@ -11,6 +11,7 @@ from scipy import special
 
 from pmbudget.inputs.programmes import Uptake
 from pmbudget.patient.costing import Draws
+from pmbudget.vocabulary import matched
 
 REACHED = 0.95
 """Share of the way that a plan by a curve without an end has gone when its ramp is over."""
@@ -172,7 +173,7 @@ def coverage(
     when = xr.DataArray(years, dims="year", coords={"year": years})
     found = pace(draws, when, regions)
     if incentive is not None:
-        share = xr.DataArray(incentive)
+        found, share = matched(coverage=found, incentive=xr.DataArray(incentive))
         if float(share.min()) < 0 or float(share.max()) > 1:
             raise ValueError(f"incentive {float(share.min()):.3g} to {float(share.max()):.3g}; it is a share, 0 to 1")
         if pace.uptake.incentive_response is None:

@@ -8,6 +8,7 @@ import xarray as xr
 
 from pmbudget.inputs.programmes import Eligible, Prevalent
 from pmbudget.patient.costing import Draws, product
+from pmbudget.vocabulary import matched
 
 
 def expected_eligible(
@@ -99,8 +100,9 @@ def starts(eligible: xr.DataArray, coverage_by_mix: xr.DataArray, *, comparator:
     Raises
     ------
     ValueError
-        A coverage outside 0-1.
+        A coverage outside 0-1, or a region or year that one has and the other lacks.
     """
+    eligible, coverage_by_mix = matched(eligible=eligible, coverage_by_mix=coverage_by_mix)
     low, high = float(coverage_by_mix.min()), float(coverage_by_mix.max())
     if low < 0 or high > 1:
         raise ValueError(f"coverage runs from {low:.3g} to {high:.3g}; it is a share between 0 and 1")

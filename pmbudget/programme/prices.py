@@ -30,12 +30,24 @@ def price_factor(
         (draw, mix, year): the nation's tests of the new strategy; holds the year before the first of ``years``.
     outcomes : Dataset
         Its coordinates on ``resource`` say what each is; those outside the budget are left out.
+
+    Raises
+    ------
+    ValueError
+        A year that ``tested`` lacks, or a resource of ``prices`` that no outcome is of.
     """
     kinds = outcomes["kind"].isel(resource=outcomes["in_budget"].to_numpy())
     if prices is None:
         ones = np.ones((tested.sizes["draw"], tested.sizes["mix"], len(years), kinds.size))
         coords = {"mix": tested["mix"], "year": years, "resource": kinds["resource"].to_numpy()}
         return xr.DataArray(ones, dims=("draw", "mix", "year", "resource"), coords=coords)
+    if lacking := sorted({years[0] - 1, *years} - set(tested["year"].to_numpy().tolist())):
+        raise ValueError(f"tested lacks year {', '.join(map(str, lacking))}; give every year shown and the one before")
+    named = [str(name) for name in outcomes["resource"].to_numpy()]
+    if strange := [name for name in prices.resources if name not in named]:
+        raise ValueError(
+            f"prices has resource {', '.join(strange)}, which outcomes lacks; use some of {', '.join(named)}"
+        )
     time = xr.DataArray(np.array(years) - price_year, dims="year", coords={"year": years}).clip(min=0)
     today = tested.sel(year=years[0] - 1, drop=True)
     before = draws[prices.years_before] * today

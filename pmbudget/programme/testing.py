@@ -61,7 +61,8 @@ def staff_minutes(
     """Minutes of each profession (draw, mix, year, resource) in the nation, for the patients and for tests outside them."""
     staff = (outcomes["kind"] == "staff").to_numpy()
     national = starts.sum("region").expand_dims(region=[NATIONAL])
-    activity = xr.Dataset({"cost": outcomes["activity"], "cost_once": outcomes["activity_once"]}).isel(resource=staff)
+    used = outcomes.drop_vars(["cost", "cost_once"]).rename(activity="cost", activity_once="cost_once")
+    activity = used[[name for name in ("cost", "cost_once", "position") if name in used]].isel(resource=staff)
     minutes = budget_impact(activity, national).isel(region=0, drop=True).sel(year=years)
     beyond = outcomes["activity_once"].sel(strategy=case.new, drop=True).isel(resource=staff)
     laboratory = xr.DataArray((beyond["unit"] == "diagnostic_unit").to_numpy(), dims="resource")

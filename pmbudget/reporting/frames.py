@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac, icer_table
+from pmbudget.appraisal import ratio as judged
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -89,13 +90,6 @@ def increments(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.D
         for values in (results.cost, results.qaly)
     )
     return cost, qaly
-
-
-def judged(cost: float, qaly: float) -> tuple[str, float]:
-    """What an incremental cost and QALY gain amount to, and the ratio where it means something: never a negative one."""
-    if qaly > 0:
-        return ("icer", cost / qaly) if cost > 0 else ("dominant", np.nan)
-    return ("southwest", cost / qaly) if cost < 0 and qaly < 0 else ("dominated", np.nan)
 
 
 def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:

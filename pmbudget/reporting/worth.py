@@ -40,6 +40,7 @@ def verdict_words(cost: float, qaly: float, words: Words) -> str:
         "icer": lambda: ratio_words(ratio, words),
         "dominant": lambda: words("dominant"),
         "dominated": lambda: words("dominated"),
+        "equal": lambda: words("equal"),
         "southwest": lambda: words("saves", icer=ratio_words(ratio, words)),
     }[verdict]()
 

@@ -11,6 +11,7 @@ from pmbudget.appraisal import (
     net_health_benefit,
     net_monetary_benefit,
     price_threshold,
+    ratio,
 )
 
 
@@ -278,3 +279,60 @@ def test_prices_and_quantities_may_differ_from_draw_to_draw_and_thresholds_stand
 def test_a_price_without_an_answer_is_refused(keys, said):
     with pytest.raises(ValueError, match=said):
         price_threshold(xr.DataArray([1.0], dims="draw"), **{"price": 1, "quantity": 1, "probability": 0.5} | keys)
+
+
+@pytest.mark.parametrize(
+    ("cost", "effect", "verdict"),
+    [
+        (100, 2, "icer"),
+        (-100, -2, "southwest"),
+        (-100, 2, "dominant"),
+        (0, 2, "dominant"),
+        (-100, 0, "dominant"),
+        (100, -2, "dominated"),
+        (0, -2, "dominated"),
+        (100, 0, "dominated"),
+        (0, 0, "equal"),
+        (5250, 3e-17, "dominated"),
+        (-5250, 3e-17, "dominant"),
+        (5250, -3e-17, "dominated"),
+        (1e-10, 0.1, "dominant"),
+        (-1e-10, 2e-17, "equal"),
+    ],
+)
+def test_a_ratio_is_never_negative_and_never_over_a_rounding_error(cost, effect, verdict):
+    said, value = ratio(cost, effect)
+    assert said == verdict
+    assert value == pytest.approx(abs(cost / effect)) if said in ("icer", "southwest") else np.isnan(value)
+
+
+def test_what_counts_as_rounding_follows_the_size_of_what_is_compared():
+    assert ratio(1.0, 1e-9)[0] == "icer"
+    assert ratio(1.0, 1e-9, size=(1e6, 1e4))[0] == "dominated"
+
+
+@pytest.mark.parametrize(("cost", "effect"), [(np.nan, 1), (1, np.inf)])
+def test_a_ratio_of_what_is_no_number_is_refused(cost, effect):
+    with pytest.raises(ValueError, match="must be numbers"):
+        ratio(cost, effect)
+
+
+def test_the_table_and_the_ratio_judge_two_strategies_alike():
+    rng = np.random.default_rng(3)
+    told = {"icer": "undominated", "dominated": "dominated", "equal": "dominated"}
+    for _ in range(200):
+        cost, qaly = rng.integers(-1, 2, 2) * [1000.0, 0.1] + rng.choice([0.0, 3e-17], 2)
+        table = icer_table([1e5, 1e5 + cost], [10.0, 10.0 + qaly])
+        verdict, value = ratio(cost, qaly)
+        if verdict in told:
+            assert table.loc[1, "status"] == told[verdict]
+            assert verdict != "icer" or table.loc[1, "icer"] == pytest.approx(value)
+        elif verdict == "dominant":
+            assert table["status"].to_dict() == {0: "dominated", 1: "reference"}
+        else:
+            assert table.loc[0, "icer"] == pytest.approx(value)
+
+
+def test_of_two_whose_costs_differ_by_rounding_the_better_is_kept():
+    table = icer_table([100.0, 100.0 * (1 + 1e-15)], [1.0, 2.0])
+    assert table["status"].tolist() == ["dominated", "reference"]

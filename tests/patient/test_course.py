@@ -9,6 +9,7 @@ from pmbudget.patient import markov_trace, simulate
 from pmbudget.patient.course import course
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.patient.tree import walk_pathway
+from pmbudget.programme import budget_impact
 
 NAME = {"sv": "x", "en": "x"}
 VALUES = {
@@ -445,3 +446,125 @@ def test_a_course_equals_the_public_trace():
     trace = markov_trace([1, 0, 0], [[1 - p, p, 0], [0, 1, 0], [0, 0, 1]], YEARS)
     found = occupancy_by_strategy(draws, small_case(), horizon=YEARS).sel(strategy="untested").isel(draw=0)
     np.testing.assert_allclose(found, trace, rtol=1e-12)
+
+
+def timed_case(cycles_per_year, **item):
+    """All are untreated; one item, on a resource of its own."""
+    usual = {
+        "label": NAME,
+        "moves": [{"from": "well", "to": "ill", "rate": ["rate_event"]}],
+        "items": [{"resource": "care", "price": ["cost"], **item}],
+    }
+    managements = {"usual": usual, "protected": {"label": NAME, "hazard_ratios": ["half"], "items": []}}
+    return small_case(managements=managements, cycles_per_year=cycles_per_year)
+
+
+def position_of(case, **values):
+    found = simulate(table(**values), case, horizon=YEARS)["position"]
+    return found.sel(strategy="untested", resource="care").isel(draw=0).to_numpy()
+
+
+def test_what_runs_stands_where_those_who_have_it_are():
+    cycles = 12
+    found = position_of(timed_case(cycles, when="well", every_days=365.25), rate_event=3.0, rate_population=0.0)
+    alive = np.exp(-3 * np.arange(cycles + 1) / cycles)
+    within = (alive[:-1] + alive[1:]) / 2
+    assert found[0] == pytest.approx(np.average((np.arange(cycles) + 0.5) / cycles, weights=within))
+    assert found[0] < 0.35
+
+
+def test_what_ends_within_a_cycle_stands_in_the_middle_of_what_is_counted():
+    found = position_of(timed_case(1, when="well", until_month=6, every_days=365.25))
+    assert found[0] == pytest.approx(0.25)
+
+
+def test_what_is_used_on_entering_a_state_has_a_place_of_its_own():
+    cycles = 4
+    found = position_of(timed_case(cycles, when="on_ill"), rate_event=2.0, rate_population=0.0)
+    left = -np.diff(np.exp(-2 * np.arange(cycles + 1) / cycles))
+    assert found[0] == pytest.approx(np.average((np.arange(cycles) + 0.5) / cycles, weights=left))
+
+
+def test_what_nobody_uses_stands_in_the_middle():
+    assert position_of(timed_case(1, when="on_ill"), rate_event=0.0) == pytest.approx(0.5)
+
+
+def test_half_of_the_flows_late_in_the_year_are_the_next_year_s_cash():
+    case = timed_case(12, when="on_ill")
+    outcomes = simulate(table(), case, horizon=3)
+    persons = xr.DataArray(
+        np.ones((3, 1, 2, 1, 1)),
+        {"mix": ["new"], "strategy": ["untested", "tested"], "region": ["01"], "year": [2027]},
+        ("draw", "mix", "strategy", "region", "year"),
+    )
+    shown = xr.concat([persons, 0 * persons.assign_coords(year=[2028])], dim="year")
+    found = budget_impact(outcomes, shown).isel(draw=0, mix=0, region=0).sel(resource="care").to_numpy()
+    flow, at = (outcomes[name].isel(draw=0).sel(resource="care") for name in ("cost", "position"))
+    first, second = (float((flow * (1 - at)).sum("strategy")[year]) for year in (0, 1))
+    assert found == pytest.approx([first, second + float((flow * at).sum("strategy")[0])])
+
+
+def qalys(case, **values):
+    found = simulate(table(**values), case, horizon=YEARS)
+    return found["qaly"].sel(strategy="untested").isel(draw=0).to_numpy()
+
+
+def trapezoid(points):
+    return (points[1:] + points[:-1]) / 2
+
+
+def test_utility_before_death_of_a_cohort_that_dies_at_one_rate():
+    # A twelfth of a year is a cycle: within three months of death are those who die in the next three cycles.
+    last = {"before_death": [{"within_months": 3, "utility": ["half"]}], "cycles_per_year": 12}
+    rates = {"rate_event": 0.0, "rate_population": 0.4}
+    alive = np.exp(-0.4 * np.arange(12 * YEARS + 4) / 12)
+    near = alive[:-3] - alive[3:]
+    lived = trapezoid(alive[: 12 * YEARS + 1]).reshape(YEARS, 12).sum(axis=1) / 12
+    close = trapezoid(near).reshape(YEARS, 12).sum(axis=1) / 12
+    assert qalys(small_case(cycles_per_year=12), **rates) == pytest.approx(0.9 * lived)
+    assert qalys(small_case(**last), **rates) == pytest.approx(0.9 * lived - (0.9 - 0.5) * close)
+
+
+def test_who_is_near_death_is_in_the_state_died_from():
+    states = {
+        "well": {"label": NAME, "utility": ["utility"], "mortality_ratios": ["nothing"]},
+        "ill": {"label": NAME, "utility": ["utility_event"]},
+        "dead": {"label": NAME},
+    }
+    last = {"before_death": [{"within_months": 12, "utility": ["nothing"]}], "states": states}
+    rates = {"rate_event": 0.1, "rate_population": 0.3}
+    case = small_case(states=states)
+    trace = occupancy_by_strategy(table(**rates), case, horizon=YEARS + 1).sel(strategy="untested").isel(draw=0)
+    deaths = np.diff(trace.sel(state="dead"))
+    near = np.minimum(deaths, trace.sel(state="ill").to_numpy()[:-1])
+    # Those who fall ill and die within the same year are still well when it begins.
+    from_well = deaths - near
+    lost = 0.6 * trapezoid(near) + 0.9 * trapezoid(from_well)
+    assert qalys(small_case(**last), **rates) == pytest.approx(qalys(case, **rates) - lost)
+
+
+def test_of_several_times_before_death_the_shortest_holds():
+    rates = {"rate_event": 0.0, "rate_population": 0.4}
+    one, three = ({"within_months": months, "utility": [name]} for months, name in ((12, "nothing"), (36, "half")))
+    alive = np.exp(-0.4 * np.arange(YEARS + 4))
+    within = [alive[:-3] - np.roll(alive, -k)[:-3] for k in (1, 3)]
+    expected = 0.9 * trapezoid(alive[:-3]) - 0.9 * trapezoid(within[0]) - 0.4 * trapezoid(within[1] - within[0])
+    assert qalys(small_case(before_death=[one, three]), **rates) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="put the shortest time first"):
+        small_case(before_death=[three, one])
+
+
+def test_with_a_cycle_of_a_year_three_months_are_a_quarter_of_the_year_s_deaths():
+    rates = {"rate_event": 0.0, "rate_population": 0.4}
+    last = small_case(before_death=[{"within_months": 3, "utility": ["nothing"]}])
+    alive = np.exp(-0.4 * np.arange(YEARS + 2))
+    expected = 0.9 * trapezoid(alive[:-1]) - 0.9 * trapezoid(0.25 * (alive[:-1] - alive[1:]))
+    assert qalys(last, **rates) == pytest.approx(expected)
+
+
+def test_life_years_and_costs_are_as_without_a_utility_before_death():
+    with_it = small_case(before_death=[{"within_months": 6, "utility": ["nothing"]}])
+    plain, other = (simulate(table(rate_population=0.2), case, horizon=YEARS) for case in (small_case(), with_it))
+    for name in ("life_years", "cost", "activity", "position"):
+        xr.testing.assert_identical(plain[name], other[name])
+    assert (other["qaly"] < plain["qaly"]).all()

@@ -236,3 +236,35 @@ def test_a_start_with_other_times_in_state_is_refused():
     start = xr.DataArray(np.ones((2, 3)) / 6, {"state": list("wid")}, ("time_in_state", "state"))
     with pytest.raises(ValueError, match="2 times in state and transition 3"):
         markov_trace(start, tunnelled([0.5, 0.1, 0.05]), 6)
+
+
+def test_a_matrix_printed_to_eight_digits_is_made_to_sum_to_one():
+    printed = np.array([[0.91234568, 0.08765434], [0, 1]])
+    assert printed[0].sum() == pytest.approx(1.00000002, abs=1e-12)
+    trace = markov_trace([1, 0], printed, 500)
+    np.testing.assert_allclose(trace.sum("state"), 1, rtol=1e-12)
+    assert float(trace.sel(cycle=1, state=0)) == pytest.approx(0.91234568 / 1.00000002, rel=1e-12)
+    single = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0, 0, 1]], np.float32)
+    np.testing.assert_allclose(markov_trace([1, 0, 0], single, 200).sum("state"), 1, rtol=1e-12)
+
+
+def test_a_refused_row_and_probability_say_what_they_are():
+    with pytest.raises(ValueError, match=r"sum to 1 at from 0: 1\.00002"):
+        markov_trace([1, 0], [[0.9, 0.10002], [0, 1]], 2)
+    with pytest.raises(ValueError, match=r"outside 0-1 at from 0, to 1: -0\.2"):
+        markov_trace([1, 0], [[1.2 - 0.2, -0.2], [0, 1]], 2)
+
+
+def test_branches_in_single_precision_are_made_to_sum_to_one():
+    shares = np.random.default_rng(2).dirichlet([5.0, 3.0, 2.0], 1000).astype(np.float32)
+    assert abs(shares.astype(float).sum(axis=1) - 1).max() > 1e-9
+    labels = dict(zip("abc", shares.T, strict=True))
+    tree = {"s": {"branches": {name: (name, {"cost": 100}) for name in labels}}}
+    np.testing.assert_allclose(decision_tree(tree, labels)["cost"], 100, rtol=1e-12)
+    beyond = {"s": {"branches": {"x": (0.6, {"cost": 1}), "y": (0.4000001, {"cost": 1}), "z": ("else", {"cost": 9})}}}
+    assert float(decision_tree(beyond)["cost"].squeeze()) == pytest.approx(1, rel=1e-12)
+
+
+def test_refused_branches_say_their_sum():
+    with pytest.raises(ValueError, match=r"do not sum to 1 .*: 1\.00001"):
+        decision_tree({"s": {"branches": {"x": (0.6, {}), "y": (0.40001, {})}}})

@@ -3,9 +3,12 @@ import pytest
 import xarray as xr
 from scipy import special
 
-from pmbudget.inputs.courses import Window
+from pmbudget.inputs.courses import LastMonths, Window
 from pmbudget.patient import simulate
+from pmbudget.patient.curves import baseline, between_curves
+from pmbudget.patient.last_months import last_months
 from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.patient.tree import class_shares
 
 MEDIAN = 12.0
 RATE = np.log(2) / MEDIAN
@@ -264,3 +267,24 @@ def test_the_untested_of_the_trials_classes_die_as_in_the_trial(few, case, setti
     alive = 1 - occupancy.sel(state="dead").isel(strategy=0)
     for draw in range(0, 40, 7):
         assert np.interp(median[draw], np.arange(37), alive[draw]) == pytest.approx(0.5, abs=0.003)
+
+
+def test_utility_before_death_between_curves_is_of_the_progressed_first(few, case):
+    ends = LastMonths(within_months=3, utility=(case.states["progressed"].utility[0],))
+    draws = few.assign({ends.utility[0]: few[ends.utility[0]] * 0 + 0.3})
+    low = case.model_copy(update={"before_death": (ends,)})
+    horizon, reference = 2, case.reference
+    longer = baseline(draws, case, class_shares(draws, case), horizon + 1)
+    states = between_curves(draws, case, reference, longer)
+    _, later, dead = (states.sel(state=name).transpose(..., "cycle").to_numpy() for name in case.states)
+    points = 12 * horizon + 1
+    dying = dead[..., 3 : points + 3] - dead[..., :points]
+    within = {"progressed": np.minimum(dying, later[..., :points])}
+    within["progression_free"] = dying - within["progressed"]
+    [(names, found)] = last_months(draws, low, reference, longer, horizon)
+    assert names == ends.utility
+    for name, near in within.items():
+        months = (near[..., 1:] + near[..., :-1]) / 2
+        expected = months.reshape(*months.shape[:-1], horizon, 12).sum(axis=-1) / 12
+        np.testing.assert_allclose(found[name].transpose(*states.dims[:-2], "year_since_start"), expected, atol=1e-12)
+    assert within["progressed"].sum() > within["progression_free"].sum()

@@ -1,3 +1,5 @@
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -209,3 +211,63 @@ def test_a_rare_draw_with_more_carriers_than_patients_is_scaled_to_all_of_them(t
     assert float(shares.isel(draw=3).min()) >= 0
     assert labelled(shares.isel(draw=3), case)["negative"] == pytest.approx(0)
     np.testing.assert_array_equal(shares.isel(draw=4), class_shares(table, case).isel(draw=4))
+
+
+def with_reflex(case, offered="offered_confirmation", exhaustion=None):
+    """Immunohistochemistry, answered half-way; FISH on its positives, answered last; immunohistochemistry again."""
+    first = pathways.TestOffered(test="ros1_ihc", offered="offered_panel", turnaround_share="half_way")
+    reflex = pathways.TestOffered(test="ros1_fish", confirms="ros1_ihc", offered=offered)
+    plan = case.strategies["panel"].model_copy(update={"tests": (first, reflex, first), "exhaustion": exhaustion})
+    return case.model_copy(update={"strategies": {"one": plan}})
+
+
+@pytest.fixture
+def reflex(few, case, setting):
+    """Both tests find every target and nothing else and never fail; offered 0.8; a quarter runs out of tissue at each test."""
+    tests = [case.tests[name] for name in ("ros1_ihc", "ros1_fish")]
+    draws = setting(few.assign(half_way=0.5), [name for test in tests for name in test.targets.values()], 1.0)
+    draws = setting(setting(draws, [test.specificity for test in tests], 1.0), [test.failure for test in tests], 0.0)
+    draws = setting(setting(draws, ["offered_confirmation"], 1.0), ["offered_panel"], 0.8)
+    return setting(draws, ["exhaustion_step"], 0.25)
+
+
+def test_a_reflex_test_uses_up_no_tissue_of_those_it_is_not_made_on(reflex, case):
+    path = walk_pathway(reflex, with_reflex(case, exhaustion="exhaustion_step"), "one")
+    # All of ROS1 who are tested are confirmed, none of the others is positive: FISH costs nobody who still searches any tissue.
+    again = 0.8 * (1 - 0.25 * 0.8)
+    assert labelled(path.found, case)["ros1"] == pytest.approx(0.8 + 0.2 * again)
+    made = labelled(path.performed["ros1_ihc"], case)
+    assert made["ros1"] == pytest.approx(0.8 + 0.2 * again)
+    assert made["egfr"] == pytest.approx(0.8 + again)
+
+
+def test_a_reflex_test_uses_up_the_tissue_of_those_it_sends_back(reflex, case, setting):
+    draws = setting(reflex, case.tests["ros1_fish"].targets.values(), 0.5)
+    path = walk_pathway(draws, with_reflex(case, exhaustion="exhaustion_step"), "one")
+    tissue = 1 - 0.25 * 0.8
+    back = 0.8 * tissue * 0.5
+    searching = 0.2 + back
+    again = searching * 0.8 * tissue * (1 - 0.25 * back / searching)
+    assert labelled(path.performed["ros1_ihc"], case)["ros1"] == pytest.approx(0.8 + again)
+
+
+@pytest.mark.parametrize("offered", [0.0, 0.4, 1.0])
+def test_only_those_it_is_made_on_wait_for_a_confirmation(reflex, case, setting, offered):
+    timing, turnaround = case.pathway.timing, case.strategies["panel"].turnaround
+    draws = setting(reflex, [turnaround], 28.0)
+    for names, value in (([timing.window], 14.0), ([timing.late_but_matched], 0.0), ([timing.spread], 0.5)):
+        draws = setting(draws, names, value)
+    path = walk_pathway(setting(draws, ["offered_confirmation"], offered), with_reflex(case), "one")
+    late = NormalDist().cdf(np.log(14 / 28) / 0.5)
+    # Half of the first answers are in time; those who are tested again wait for the second.
+    expected = 0.8 * ((1 - offered) * 0.5 + offered * late) + 0.2 * 0.8 * 0.5
+    assert labelled(path.in_time, case)["ros1"] == pytest.approx(expected)
+
+
+def test_a_probability_within_single_precision_of_one_is_one(few, case, setting):
+    sure = setting(few, [case.strategies["panel"].tests[0].offered], 1.0 + 6e-8)
+    path = walk_pathway(sure, case, "panel")
+    assert float(path.managements.min()) >= 0
+    assert path.managements.sum("management").to_numpy() == pytest.approx(1)
+    with pytest.raises(ValueError, match="probability 1.00001 in draw 0"):
+        walk_pathway(setting(few, [case.strategies["panel"].tests[0].offered], 1.00001), case, "panel")

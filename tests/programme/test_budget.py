@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from pmbudget.patient import yearly
 from pmbudget.programme import budget_impact, starts
 
 YEARS = [2026, 2027, 2028, 2029, 2030]
@@ -152,3 +153,65 @@ def test_a_mid_year_outside_0_1_is_refused(mid_year):
 def test_strategies_that_differ_are_refused():
     with pytest.raises(ValueError, match="other"):
         budget_impact(per_patient([7], [[0]], ["other"]), begun([3]))
+
+
+def weekly(per_week, every, after, stopping, weeks=156):
+    """Cost per patient and week of a drug given every so many weeks while treatment lasts."""
+    week = np.arange(weeks)
+    return xr.DataArray(per_week * (1 - stopping) ** week * (week % every == after), dims="cycle")
+
+
+def three_years(new_share):
+    """100, 110 and 120 patients a year, of whom a share gets the new drug."""
+    persons = np.array([100.0, 110, 120])
+    split = np.stack([persons * (1 - np.asarray(new_share)), persons * new_share])[None, None, :, None]
+    return xr.DataArray(
+        split,
+        {"mix": ["new"], "strategy": ["old", "new"], "region": ["01"], "year": [2027, 2028, 2029]},
+        ("draw", "mix", "strategy", "region", "year"),
+    )
+
+
+@pytest.fixture
+def from_weeks():
+    drugs = {"old": weekly(200.0, 3, 1, 0.0228), "new": weekly(100.0, 2, 1, 0.0099)}
+    flows = xr.concat(list(drugs.values()), dim="strategy").assign_coords(strategy=list(drugs))
+    return yearly(flows, cycles_per_year=52).expand_dims(draw=1, resource=["drug"])
+
+
+def test_patients_who_enter_all_year_cost_what_a_weekly_cohort_costs(from_weeks):
+    change = [budget_impact(from_weeks, three_years(share)) for share in ([0.2, 0.5, 0.7], [0.0, 0.0, 0.0])]
+    found = level(change[0] - change[1])
+    assert found == pytest.approx([-2745, 604, 22_698], abs=0.6)
+    assert found.sum() == pytest.approx(20_557, abs=0.6)
+    # The same by brute force: every week's patients week by week.
+    drugs = weekly(100.0, 2, 1, 0.0099).to_numpy() - weekly(200.0, 3, 1, 0.0228).to_numpy()
+    by_week = np.repeat(np.array([20.0, 55, 84]) / 52, 52)
+    expected = np.convolve(by_week, drugs)[:156].reshape(3, 52).sum(axis=1)
+    assert found == pytest.approx(expected)
+    # One number for all flows, as before, is far off.
+    flat = [budget_impact(from_weeks, three_years(share), mid_year=0.5) for share in ([0.2, 0.5, 0.7], [0.0] * 3)]
+    assert level(flat[0] - flat[1]).sum() == pytest.approx(33_327, abs=0.6)
+
+
+def test_a_short_last_year_and_costs_spread_over_their_cycle():
+    found = yearly(xr.DataArray([1.0] * 18, dims="cycle"), cycles_per_year=12, within=0.5)
+    assert found["cost"].to_numpy() == pytest.approx([12, 6])
+    assert found["position"].to_numpy() == pytest.approx([0.5, 0.25])
+    nothing = yearly(xr.DataArray([0.0, 0.0], dims="cycle"), cycles_per_year=2)
+    assert nothing["position"].to_numpy() == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [({"within": 1.5}, "within = 1.5"), ({"dim": "week"}, "name one of them cycle")]
+)
+def test_a_grid_that_cannot_be_read_is_refused(given, said):
+    flows = xr.DataArray([1.0], dims=given.pop("dim", "cycle"))
+    with pytest.raises(ValueError, match=said):
+        yearly(flows, cycles_per_year=1, **given)
+
+
+def test_a_number_for_the_middle_of_the_year_overrides_the_position(from_weeks):
+    placed = budget_impact(from_weeks, three_years([0.2] * 3), mid_year=0)
+    bare = budget_impact(from_weeks.drop_vars("position"), three_years([0.2] * 3), mid_year=0)
+    xr.testing.assert_identical(placed, bare)

@@ -43,16 +43,6 @@ def test_five_years_and_per_inhabitant_follow_from_the_yearly_budget(scenario, r
     assert per_head == pytest.approx(float(net) / scenario.regions["population"].sum())
 
 
-@pytest.mark.parametrize(
-    ("cost", "qaly", "verdict"),
-    [(100, 2, "icer"), (-100, 2, "dominant"), (100, -2, "dominated"), (100, 0, "dominated"), (-100, -2, "southwest")],
-)
-def test_an_increment_is_judged_without_a_negative_ratio(cost, qaly, verdict):
-    said, ratio = frames.judged(cost, qaly)
-    assert said == verdict
-    assert np.isnan(ratio) or ratio > 0
-
-
 def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results):
     once = results.outcomes["cost_once"].sel(strategy="panel")
     laboratory = once.sel(
