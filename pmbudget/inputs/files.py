@@ -92,7 +92,8 @@ def _parsed(path: Path, stamp: tuple[int, int]) -> tuple[Document | None, tuple[
     yaml.Constructor = Constructor
     try:
         data = yaml.load(io.StringIO(text))
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
+        # A date such as 2026-13-01 and a number of ten thousand digits are ValueErrors, and nesting without end a RecursionError.
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         remedy = "indent with spaces, not tabs" if "\t" in text else "correct the YAML (indentation, quotes, colons)"
@@ -200,6 +201,16 @@ def read_rows[Model: Strict](path: Path, model: type[Model], faults: list[Fault]
         if record is not None:
             rows.append(record)
     return rows
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it, without what the YAML reader remembers of where it stood."""
+    if isinstance(value, Mapping):
+        return {plain(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    kind = next((kind for kind in (bool, int, float, str) if isinstance(value, kind)), None)
+    return kind(value) if kind else value
 
 
 def references(value: Any, loc: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], str]]:

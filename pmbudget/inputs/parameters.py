@@ -21,11 +21,15 @@ from pmbudget.inputs.files import (
     shown,
     validated,
 )
-from pmbudget.inputs.prices import Prices, currency_of, load_prices
+from pmbudget.inputs.overrides import Override
+from pmbudget.inputs.prices import Prices, Rate, currency_of, load_prices
 from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Study
 
 CHOSEN = "chosen by a scenario"
-"""Validation context of a number that a scenario fixes: a choice, not a finding, so that it needs no interval."""
+"""Validation context of what a scenario fixes: a choice, not a finding, so that it needs no interval."""
+LARGEST = 1e15
+"""No amount, count or rate here comes near it; what is larger is a slip of the keyboard, and overflows in the calculation."""
+EXCHANGE_RATES = "prices/exchange_rates.csv"
 PRICE_YEAR = 2024
 """The price year of the interface where none is asked for; a scenario states its own."""
 SHARES = ("probability", "share", "proportion", "utility")
@@ -64,6 +68,19 @@ class Reported(Strict):
     quantiles: dict[float, float] | None = None
     low: float | None = None
     high: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_figures(cls, data: Any) -> Any:
+        for name, given in data.items() if isinstance(data, Mapping) else ():
+            parts = (
+                given.values() if isinstance(given, Mapping) else given if isinstance(given, list | tuple) else [given]
+            )
+            if any(isinstance(part, bool) for part in parts):
+                raise ValueError(f"{name} is true or false and no figure; write the number")
+            if any(isinstance(part, int | float) and LARGEST < abs(part) < float("inf") for part in parts):
+                raise ValueError(f"{name} is beyond {LARGEST:g}, larger than any figure here; correct it")
+        return data
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -120,6 +137,10 @@ class Record(Strict):
                 raise ValueError("by: region goes with deviations of uptake, and not with survival; add or remove by")
             return self
         known = self.distribution.distribution()
+        if known.is_fixed and self.by == "region":
+            raise ValueError(
+                "is one per region and cannot be fixed at one number; give a distribution that each region draws from"
+            )
         assumed = "assumption" in (self.evidence, self.price_year_evidence)
         if known.is_fixed and assumed and not (info.context or {}).get(CHOSEN):
             raise ValueError("an assumption has no interval; give a family with mean and interval")
@@ -139,7 +160,8 @@ class Parameter:
     """One parameter as the model uses it.
 
     ``distribution`` is as reported; the model's value is that times ``factor`` (multiples of the unit and the price index) times
-    the drawn exchange rate named ``rate``. ``studies`` holds the rows of one that is learnt from data.
+    the drawn exchange rate named ``rate``. ``studies`` holds the rows of one that is learnt from data. ``was`` is the record of the
+    parameter file where a scenario or a run has put another in its place.
     """
 
     name: str
@@ -150,6 +172,7 @@ class Parameter:
     studies: tuple[Study, ...] = ()
     factor: float = 1.0
     rate: str | None = None
+    was: Record | None = None
 
     @property
     def is_learnt(self) -> bool:
@@ -248,9 +271,9 @@ def load_parameters(
 
 
 def read_parameters(
-    root: Path, case: str | None, price_year: int, overrides: Mapping[str, Any], faults: list[Fault]
+    root: Path, case: str | None, price_year: int, overrides: Mapping[str, Override], faults: list[Fault]
 ) -> ParameterSet:
-    """The set of :func:`load_parameters` after ``overrides`` (name to a number, or to keys of the record)."""
+    """The set of :func:`load_parameters` after ``overrides``."""
     known = len(faults)
     prices = load_prices(root, faults)
     prices_hold = len(faults) == known
@@ -265,29 +288,56 @@ def read_parameters(
                 problem = f"also stands in {parameters[name].file if name in parameters else 'another file'}"
                 faults.append(Fault(document.file, name, problem, "keep one of them", line=document.line([name])))
                 continue
-            changed = overridden(data, overrides[name]) if name in overrides else data
-            raw[name] = changed
-            chosen = name in overrides and not isinstance(overrides[name], Mapping)
-            record = validated(Record, document, changed, faults, at=[name], context={CHOSEN: chosen})
+            raw[name] = data
+            record, was = _records(name, data, document, overrides.get(name), faults)
             if record is not None:
                 parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
                 if parameter is not None:
-                    parameters[name] = parameter
+                    parameters[name] = replace(parameter, was=was)
     faults += _disagreements(parameters)
     used = {parameter.rate for parameter in parameters.values() if parameter.rate}
     for (currency, year), rate in prices.rates.items():
         if (name := rate_name(currency, year)) in used:
-            record = Record(
-                label=Text(sv=f"Växelkurs {currency} {year}", en=f"Exchange rate {currency} {year}"),
-                unit=f"Swedish kronor per {currency}",
-                distribution=Reported(family="fixed", value=rate.sek_per_unit)
-                if rate.low is None
-                else Reported(family="lognormal", mean=rate.sek_per_unit, interval=(rate.low, rate.high or rate.low)),
-                evidence=rate.evidence,
-                source=Source(title=rate.source, address=rate.address),
-            )
-            parameters[name] = Parameter(name, record, "prices/exchange_rates.csv", 1, rate.distribution())
+            raw[name] = _rate_record(currency, year, rate)
+            document = Document(EXCHANGE_RATES, {name: raw[name]})
+            record, was = _records(name, raw[name], document, overrides.get(name), faults)
+            if record is not None and isinstance(record.distribution, Reported):
+                parameters[name] = Parameter(
+                    name, record, EXCHANGE_RATES, 1, record.distribution.distribution(), was=was
+                )
     return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults))
+
+
+def _records(
+    name: str, data: Any, document: Document, override: Override | None, faults: list[Fault]
+) -> tuple[Record | None, Record | None]:
+    """A parameter's record, and the one that it had where an override has taken its place."""
+    stated = validated(Record, document, data, faults, at=[name])
+    if override is None or stated is None:
+        return stated, None
+    key = f"{override.place}.{name}"
+    if hindrance := override.problem():
+        faults.append(Fault(override.file, key, *hindrance, override.to, override.line))
+        return None, None
+    found: list[Fault] = []
+    changed = override.on(data)
+    stands = Document(override.file, {name: changed})
+    record = validated(Record, stands, changed, found, [name], context={CHOSEN: override.is_choice})
+    # The fault is the override's, wherever the parameter itself stands.
+    faults += [replace(fault, key=f"{override.place}.{fault.key}", line=override.line) for fault in found]
+    return record, stated if record != stated else None
+
+
+def _rate_record(currency: str, year: int, rate: Rate) -> dict[str, Any]:
+    """An exchange rate as a parameter file would hold it."""
+    known = {"family": "lognormal", "mean": rate.sek_per_unit, "interval": [rate.low, rate.high]}
+    return {
+        "label": {"sv": f"Växelkurs {currency} {year}", "en": f"Exchange rate {currency} {year}"},
+        "unit": f"Swedish kronor per {currency}",
+        "distribution": {"value": rate.sek_per_unit} if None in (rate.low, rate.high) else known,
+        "evidence": rate.evidence,
+        "source": {"title": rate.source, "address": rate.address},
+    }
 
 
 def _findings(root: Path, case: str | None, raw: Mapping[str, Any], faults: list[Fault]) -> tuple[Finding, ...]:
@@ -326,15 +376,6 @@ def _disagreements(parameters: Mapping[str, Parameter]) -> list[Fault]:
 def rate_name(currency: str, year: int) -> str:
     """The name under which an exchange rate is drawn."""
     return f"rate_{currency.lower()}_{year}"
-
-
-def overridden(data: Any, override: Any) -> Any:
-    """A record's keys after a scenario's override: a number fixes it, a mapping replaces keys."""
-    if not isinstance(data, Mapping):
-        return data
-    if isinstance(override, Mapping):
-        return {**data, **override}
-    return {**data, "distribution": {"family": "fixed", "value": override}}
 
 
 def _studies(stated: FromStudies, document: Document, name: str, path: Path, faults: list[Fault]) -> tuple[Study, ...]:

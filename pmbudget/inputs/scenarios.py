@@ -1,13 +1,14 @@
 """Scenarios: a base, what is changed, an agreement, a pace; resolved once, so that nothing later reads the base."""
 
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
@@ -20,13 +21,22 @@ from pmbudget.inputs.files import (
     Strict,
     find_folder,
     near,
+    plain,
     read_yaml,
     references,
     validated,
 )
-from pmbudget.inputs.parameters import PRICE_YEAR, ParameterSet, Source, Text, read_parameters
+from pmbudget.inputs.overrides import Override
+from pmbudget.inputs.parameters import PRICE_YEAR, ParameterSet, Record, Source, Text, read_parameters
 from pmbudget.inputs.regions import CODES, RegionCode, read_regions
 from pmbudget.vocabulary import LANGUAGES
+
+OF_ONE_FILE = ("overrides", "sweep", "on_request")
+"""What a scenario does not have from its base as it stands: overrides are merged one by one, and who builds on a sweep or on a scenario
+that runs on request alone says so anew.
+"""
+Plain = Annotated[Any, AfterValidator(plain)]
+"""A value as JSON has it, without what a YAML reader remembers of where it stood."""
 
 
 class Gate(Strict):
@@ -96,6 +106,12 @@ class Years(Strict):
         return self
 
 
+def _some(values: list[Any]) -> list[Any]:
+    if not values:
+        raise ValueError("no values to sweep over; list one or more, or remove it")
+    return values
+
+
 class ScenarioFile(Strict):
     """What a scenario's file holds once its base is merged in."""
 
@@ -109,8 +125,8 @@ class ScenarioFile(Strict):
     levers: tuple[str, ...] = ()
     laboratories: Organisation | None = None
     on_request: bool = False
-    overrides: dict[str, Any] = Field(default_factory=dict)
-    sweep: dict[str, list[Any]] = Field(default_factory=dict)
+    overrides: dict[str, Plain] = Field(default_factory=dict)
+    sweep: dict[str, Annotated[list[Plain], AfterValidator(_some)]] = Field(default_factory=dict)
     evidence: Evidence
     source: Source
     note: str = ""
@@ -163,6 +179,7 @@ class Scenario:
             "parameters": {
                 name: {
                     **parameter.record.model_dump(mode="json", exclude_none=True),
+                    **({"was": _former(parameter.was)} if parameter.was else {}),
                     "factor": parameter.factor,
                     "studies_rows": [row.model_dump(mode="json") for row in parameter.studies],
                 }
@@ -188,7 +205,8 @@ def load_scenario(
     folder : str or Path
         Looked for in the working directory, then beside the package.
     overrides : mapping
-        Parameter to a number (fixes it) or to keys of its record; on top of the scenario's own.
+        Parameter to a number (fixes it) or to keys of its record; on top of the scenario's own. One that states no source of its own is
+        an assumption, set in this run.
     case : str
         Another case than the scenario's.
 
@@ -211,23 +229,24 @@ def read_scenario(
     path = Path(name_or_path)
     if path.suffix != ".yaml":
         path = root / "scenarios" / f"{name_or_path}.yaml"
-    document, merged = _merged(path, faults)
+    document, merged, stated = _merged(path, faults)
     if document is None:
         return None
     definition = validated(ScenarioFile, document, merged, faults)
-    chosen, own = case or merged.get("case"), {**(merged.get("overrides") or {}), **overrides}
     if definition is None:
         # The parameters are read all the same, so that their faults are told in the same breath.
-        price_year = merged.get("price_year")
-        read_parameters(root, chosen, price_year if isinstance(price_year, int) else PRICE_YEAR, own, faults)
+        price_year, chosen = merged.get("price_year"), case or merged.get("case")
+        year = price_year if isinstance(price_year, int) else PRICE_YEAR
+        read_parameters(root, chosen if isinstance(chosen, str) else None, year, {}, faults)
         return None
-    definition = definition.model_copy(update={"overrides": own, "case": chosen})
+    own = {**stated, **{name: _given(name, to, definition, document) for name, to in overrides.items()}}
+    values = {name: one.to for name, one in own.items()}
+    definition = definition.model_copy(update={"overrides": values, "case": case or definition.case})
     parameters = read_parameters(root, definition.case, definition.price_year, own, faults)
-    for name in own:
+    for name, one in own.items():
         if name not in parameters.raw:
-            place = next((key for key in ("overrides", "sweep") if name in (merged.get(key) or {})), "overrides")
-            line, remedy = document.line([place, name]), near(name, parameters.raw)
-            faults.append(Fault(document.file, f"{place}.{name}", "no such parameter", remedy, line=line))
+            remedy = near(name, parameters.raw)
+            faults.append(Fault(one.file, f"{one.place}.{name}", "no such parameter", remedy, line=one.line))
     for loc, name in references(definition):
         if name not in parameters.raw:
             key, remedy = ".".join(map(str, loc)), near(name, parameters.raw)
@@ -258,13 +277,50 @@ def read_scenario(
     )
 
 
-def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tuple[Document | None, dict[str, Any]]:
+def _given(name: str, to: Any, definition: ScenarioFile, document: Document) -> Override:
+    """An override given on top of the file's: one of the file's own sweep, and so on the file's word, or of this run alone."""
+    swept = definition.sweep.get(name, [])
+    # What has been through a notebook's parameters has text for the keys of quantiles.
+    if to not in swept and json.dumps(to, default=str) not in [json.dumps(value, default=str) for value in swept]:
+        return Override(to)
+    source, line = definition.source.model_dump(mode="json"), document.line(["sweep", name])
+    return Override(to, definition.evidence, source, document.file, "sweep", line)
+
+
+def _former(record: Record) -> dict[str, Any]:
+    """What stood in a parameter's place before an override: figures, grade and where they were read."""
+    figures = record.distribution.model_dump(mode="json", exclude_none=True)
+    return {"distribution": figures, "evidence": record.evidence, "source": record.source.title}
+
+
+def _merged(
+    path: Path, faults: list[Fault], below: tuple[Path, ...] = ()
+) -> tuple[Document | None, dict[str, Any], dict[str, Override]]:
+    """A scenario's file, its keys with those of its base below them, and its overrides, each on the word of the file it stands in."""
     document = read_yaml(path, faults)
     if document is None:
-        return None, {}
-    base = document.data.get("base")
+        return None, {}, {}
+    own, base = dict(document.data), document.data.get("base")
     if base is None:
-        return document, dict(document.data)
+        return document, own, _overrides(document)
+    parent = _base(path, base, document, faults, below)
+    above, inherited, before = _merged(parent, faults, (*below, path)) if parent else (None, {}, {})
+    if above is None:
+        return None, {}, {}
+    if own.get("overrides") or own.get("sweep"):
+        for key in ("evidence", "source"):
+            if key not in own:
+                remedy = f"add {key}: that of the base is not where this scenario's own overrides come from"
+                faults.append(
+                    Fault(document.file, key, "the key is missing", remedy, line=document.line(["overrides"]))
+                )
+    passed_on = {key: value for key, value in inherited.items() if key not in OF_ONE_FILE}
+    overrides = {**before, **_overrides(document)}
+    return document, {**passed_on, **own}, overrides
+
+
+def _base(path: Path, base: Any, document: Document, faults: list[Fault], below: tuple[Path, ...]) -> Path | None:
+    """The file that a scenario builds on; None, and a fault, where there is none or it builds on this one."""
     # A case's own scenarios stand in a folder below the general ones and may build on them.
     beside, above_it = path.parent / f"{base}.yaml", path.parent.parent / f"{base}.yaml"
     parent = above_it if above_it.is_file() and (beside == path or not beside.is_file()) else beside
@@ -273,17 +329,24 @@ def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tu
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])
         remedy = "let one of them stand without base"
         faults.append(Fault(document.file, "base", f"circular: {chain}", remedy, base, line))
-        return None, {}
+        return None
     if not parent.is_file():
         remedy = near(base, (p.stem for p in path.parent.glob("*.yaml") if p != path))
         faults.append(Fault(document.file, "base", "no such scenario", remedy, base, line))
-        return None, {}
-    above, inherited = _merged(parent, faults, (*below, path))
-    if above is None:
-        return None, {}
-    merged = {**inherited, **document.data}
-    merged["overrides"] = {**(inherited.get("overrides") or {}), **(document.data.get("overrides") or {})}
-    return document, merged
+        return None
+    return parent
+
+
+def _overrides(document: Document) -> dict[str, Override]:
+    """What a scenario's file puts in place of parameters; nothing where its overrides are no mapping, which is told elsewhere."""
+    given, data = document.data.get("overrides"), document.data
+    if not isinstance(given, Mapping):
+        return {}
+    source, evidence = plain(data.get("source")), data.get("evidence")
+    return {
+        str(name): Override(plain(to), evidence, source, document.file, line=document.line(["overrides", name]))
+        for name, to in given.items()
+    }
 
 
 def expand(scenario: Scenario) -> list[Scenario]:
