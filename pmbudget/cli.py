@@ -75,8 +75,13 @@ def run(
 @app.command()
 def check(folder: Annotated[Path, typer.Option(help="Folder of parameter files.")] = Path("parameters")) -> None:
     """Look through all parameter files and notebooks: every fault with file, line, key and remedy."""
+    from datetime import date
+
+    from pmbudget.batch.check import begun
     from pmbudget.batch.check import check as faults_in
 
+    for late in begun(folder, today=date.today()):
+        console.print(f"warning: {late}", markup=False)
     faults = faults_in(folder)
     for fault in faults:
         console.print(str(fault), markup=False)

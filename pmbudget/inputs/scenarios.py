@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
@@ -54,10 +54,12 @@ class Gate(Strict):
 class AgreedPace(Strict):
     """The pace an agreement sets: from ``start`` by a ``curve`` to the ceiling over ``ramp`` years (0: at once).
 
-    A straight line is at the ceiling when the ramp is over, the other curves have gone 95 per cent of the way. Its project offices and
-    platform run for ``programme_years``. Regions in ``region_starts`` begin another year than the rest; the regions of the first of
-    ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back. ``relief`` is
-    the share of the cost of one test more that the agreement lifts off the ordering unit in those years; it must be what its clauses do.
+    A scenario that leaves ``start`` out starts in its first year. A straight line is at the ceiling when the ramp is over, the other
+    curves have gone 95 per cent of the way. Its project offices and platform run for ``programme_years``; where that is left out, until
+    the ramp of the last region to begin is over. Regions in ``region_starts`` begin another year than the rest; the regions of the first
+    of ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back. ``relief``
+    is the share of the cost of one test more that the agreement lifts off the ordering unit in those years; it must be what its clauses
+    do.
     """
 
     start: int
@@ -67,7 +69,7 @@ class AgreedPace(Strict):
     waves: tuple[tuple[RegionCode, ...], ...] = ()
     wave_years: int = Field(default=1, ge=1, le=20)
     gate: Gate | None = None
-    programme_years: int = Field(ge=0, le=50)
+    programme_years: int | None = Field(default=None, ge=0, le=50)
     relief: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -85,8 +87,11 @@ class AgreedPace(Strict):
 
     @property
     def years(self) -> range:
-        """The years in which the agreement's programme runs."""
-        return range(self.start, self.start + self.programme_years)
+        """The years in which the agreement's programme runs; what is done at once takes a year."""
+        if self.programme_years is not None:
+            return range(self.start, self.start + self.programme_years)
+        last = max(self.start_of(code) for code in CODES)
+        return range(self.start, last + max(self.ramp, 1))
 
     def start_of(self, region: str) -> int:
         """The year in which a region is planned to begin."""
@@ -130,6 +135,15 @@ class ScenarioFile(Strict):
     evidence: Evidence
     source: Source
     note: str = ""
+
+    @field_validator("pace", mode="before")
+    @classmethod
+    def _starts_in_the_first_year(cls, pace: Any, info: ValidationInfo) -> Any:
+        years = info.data.get("years")
+        if not isinstance(pace, Mapping) or "start" in pace:
+            return pace
+        # Without sound years the scenario does not load, and that is told where they stand.
+        return {**pace, "start": years.first if years else 0}
 
     @model_validator(mode="after")
     def _pace_needs_years(self) -> Self:

@@ -4,6 +4,7 @@ import pytest
 
 from pmbudget.errors import InputError
 from pmbudget.inputs import expand, load_scenario
+from pmbudget.inputs.scenarios import AgreedPace
 
 HEAD = 'label: {sv: "Prov", en: "Trial"}\nbase: agreement_even\nevidence: assumption\nsource: {title: "Invented"}\n'
 SWEEP = "sweep:\n  discount_rate_cost: [0, 0.05]\n  discount_rate_qaly: [0, 0.03, 0.05]\n"
@@ -39,7 +40,7 @@ def test_a_scenario_in_a_cases_folder_builds_on_the_general_ones(folder):
 
 def test_base_is_followed_through_two_steps(write):
     found = load_scenario("trial", write(HEAD))
-    assert (found.definition.pace.ramp, found.years[-1]) == (5, 2035)
+    assert (found.definition.pace.ramp, found.years[-1]) == (5, 2036)
 
 
 def test_overrides_are_merged_by_parameter(write):
@@ -162,7 +163,7 @@ def test_a_number_with_an_exponent_is_a_number(write, written, value):
 
 
 def test_the_years_are_all_from_first_to_last(scenario):
-    assert scenario.years == list(range(2026, 2036))
+    assert scenario.years == list(range(2027, 2037))
 
 
 def test_resolved_is_plain_data_and_the_same_each_time(shipped, scenario):
@@ -189,11 +190,9 @@ def test_levers_that_are_on_are_part_of_what_is_resolved(scenario):
 
 
 GATED = """pace:
-  start: 2026
   ramp: 3
   waves: [["14"]]
   gate: {probability: 0.5, wtp: wtp_very_hihg, lag: 1}
-  programme_years: 5
 """
 
 
@@ -202,7 +201,40 @@ def test_a_gate_at_a_threshold_that_does_not_exist_is_told(write):
         load_scenario("trial", write(HEAD + GATED))
 
 
+def test_the_years_are_stated_once_and_the_pace_starts_in_the_first(folder):
+    path = folder / "scenarios" / "unplanned.yaml"
+    path.write_text(path.read_text("utf-8").replace("2027", "2031").replace("2036", "2040"), "utf-8")
+    for name in ("agreement_even", "agreement_waves", "fh_cascade/cohort_effect", "rare_disease_wgs/against_exome"):
+        found = load_scenario(name, folder)
+        assert (found.years[0], found.years[-1], found.definition.pace.start) == (2031, 2040, 2031)
+        assert found.resolved()["scenario"]["pace"]["start"] == 2031
+
+
+def test_a_pace_may_start_later_than_the_first_year(write):
+    found = load_scenario("trial", write(HEAD + "pace: {ramp: 2, start: 2029}\n"))
+    assert list(found.definition.pace.years) == [2029, 2030]
+
+
+def test_years_that_are_none_are_told_once(write):
+    with pytest.raises(InputError, match="1 fault\\n.*years"):
+        load_scenario("trial", write(HEAD + "years: {first: 2040, last: 2030}\n"))
+
+
+@pytest.mark.parametrize(
+    ("given", "years"),
+    [
+        ({"ramp": 5}, range(2027, 2032)),
+        ({"ramp": 0}, range(2027, 2028)),
+        ({"ramp": 3, "programme_years": 5}, range(2027, 2032)),
+        ({"ramp": 3, "waves": [["14"], ["09"]], "wave_years": 2}, range(2027, 2034)),
+        ({"ramp": 2, "region_starts": {"25": 2030}}, range(2027, 2032)),
+    ],
+)
+def test_offices_run_until_the_last_ramp_is_over_unless_it_is_said_how_long(given, years):
+    assert AgreedPace(start=2027, **given).years == years
+
+
 def test_a_wave_after_the_last_year_shown_is_told(write):
-    late = GATED.replace("programme_years", "wave_years: 15\n  programme_years").replace("hihg", "high")
+    late = GATED.replace("  ramp: 3", "  ramp: 3\n  wave_years: 15").replace("hihg", "high")
     with pytest.raises(InputError, match="outside the years shown"):
         load_scenario("trial", write(HEAD + late))
