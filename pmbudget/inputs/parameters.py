@@ -415,7 +415,14 @@ def _parameter(
         if not found:
             return None
         studies = found
-        known = stated.pool(studies) if stated.model == "expert" else None
+        try:
+            known = stated.pool(studies) if stated.model == "expert" else None
+        except ValueError as error:
+            problem, remedy = str(error).rsplit("; ", 1)
+            place = f"{name}.distribution.family"
+            line = document.line([name, "distribution", "family"])
+            faults.append(Fault(document.file, place, problem, remedy, stated.family, line))
+            return None
     else:
         known = stated.distribution()
     base = Parameter(name, record, document.file, line, known, studies)

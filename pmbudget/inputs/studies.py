@@ -342,8 +342,19 @@ class FromStudies(Strict):
         return None
 
     def pool(self, rows: Sequence[Study]) -> Distribution | Pool:
-        """The linear pool of the experts' distributions, one for each expert."""
+        """The linear pool of the experts' distributions, one for each expert.
+
+        Raises
+        ------
+        ValueError
+            An expert's quantiles are none of the family's.
+        """
         experts = [row for row in rows if isinstance(row, ExpertStudy) and row.use == "pool"]
-        members = tuple(distribution(str(self.family), quantiles=expert.quantiles) for expert in experts)
+        members = []
+        for expert in experts:
+            try:
+                members.append(distribution(str(self.family), quantiles=expert.quantiles))
+            except ValueError as error:
+                raise ValueError(f"{expert.study}: {error}") from None
         total = sum(expert.weight for expert in experts)
-        return Pool(members, tuple(expert.weight / total for expert in experts))
+        return Pool(tuple(members), tuple(expert.weight / total for expert in experts))
