@@ -1,4 +1,4 @@
-"""Reading YAML and CSV so that every fault can name its file and line."""
+"""Reading YAML so that every fault can name its file and line."""
 
 import difflib
 import io
@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import RoundTripConstructor
@@ -179,28 +178,6 @@ def _known(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
         found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
         here = found[0] if found else here
     return list(getattr(here, "model_fields", {}))
-
-
-def read_rows[Model: Strict](path: Path, model: type[Model], faults: list[Fault]) -> list[Model]:
-    """The rows of a CSV file as ``model`` records; an empty cell is a key left out."""
-    file = shown(path)
-    if not path.is_file():
-        faults.append(Fault(file, "file", "not found", near(path.stem, (p.stem for p in path.parent.glob("*.csv")))))
-        return []
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (ValueError, UnicodeDecodeError) as error:
-        faults.append(Fault(file, "file", f"no CSV table: {error}", "save it as comma-separated UTF-8"))
-        return []
-    rows = []
-    for number, row in enumerate(frame.to_dict("records"), start=2):
-        given = {str(key): value for key, value in row.items() if value != ""}
-        found: list[Fault] = []
-        record = validated(model, Document(file, given), given, found)
-        faults.extend(Fault(f.file, f.key, f.problem, f.remedy, f.value, number) for f in found)
-        if record is not None:
-            rows.append(record)
-    return rows
 
 
 def plain(value: Any) -> Any:

@@ -16,7 +16,6 @@ from pmbudget.inputs.files import (
     Strict,
     find_folder,
     near,
-    read_rows,
     read_yaml,
     shown,
     validated,
@@ -24,6 +23,7 @@ from pmbudget.inputs.files import (
 from pmbudget.inputs.overrides import Override
 from pmbudget.inputs.prices import Prices, Rate, currency_of, load_prices
 from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Study
+from pmbudget.inputs.tables import read_rows
 
 CHOSEN = "chosen by a scenario"
 """Validation context of what a scenario fixes: a choice, not a finding, so that it needs no interval."""

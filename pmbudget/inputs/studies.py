@@ -125,7 +125,7 @@ class SurvivalStudy(Study):
 
     kind: Literal["patient", "median", "alive"]
     month: float | None = Field(default=None, gt=0)
-    event: Literal[0, 1] | None = None
+    event: int | None = Field(default=None, ge=0, le=1)
     count: int = Field(default=1, gt=0)
     value: float | None = Field(default=None, gt=0)
     low: float | None = Field(default=None, gt=0)
