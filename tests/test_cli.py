@@ -122,7 +122,17 @@ def test_a_broken_price_table_is_told_once_and_not_for_each_amount(folder):
 
 
 @pytest.mark.parametrize(
-    "given", [("--draws", "5000"), ("--draws", "1"), ("--name", "../elsewhere"), ("--language", "no")]
+    "given",
+    [
+        ("--draws", "5000"),
+        ("--draws", "1"),
+        ("--name", "../elsewhere"),
+        ("--name", ".."),
+        ("--name", "."),
+        ("--name", ""),
+        ("--name", "a:b"),
+        ("--language", "no"),
+    ],
 )
 def test_settings_that_cannot_be_are_refused_before_anything_runs(given):
     result = called("run", "--dry-run", *given)

@@ -2,6 +2,7 @@
 
 import difflib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,9 @@ class ParameterName(str):
     """A string in a case or scenario that names a parameter."""
 
 
+SAFE_NAME = re.compile(r"\w([\w .+=-]*[\w+=-])?")
+LONGEST_NAME = 80
+"""Folders of runs have the case and a hash after it, and Windows allows 260 characters of path."""
 Ref = Annotated[str, AfterValidator(ParameterName)]
 Evidence = Literal["published", "registry", "derived", "expert", "assumption"]
 
@@ -45,6 +49,13 @@ class Document:
                 break
             line, node = marks[key][0] + 1, node[key]
         return line
+
+
+def unsafe(name: Any) -> str | None:
+    """Why a name cannot be that of a file or folder on every machine and in every page; None if it can."""
+    if isinstance(name, str) and len(name) <= LONGEST_NAME and SAFE_NAME.fullmatch(name):
+        return None
+    return f"is no name of letters, digits, spaces and _ - + = . that begins with one of the first two, {LONGEST_NAME} at most"
 
 
 def find_folder(folder: str | Path = "parameters") -> Path:

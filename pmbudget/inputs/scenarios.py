@@ -1,7 +1,9 @@
 """Scenarios: a base, what is changed, an agreement, a pace; resolved once, so that nothing later reads the base."""
 
+import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
 from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
+    LONGEST_NAME,
     Document,
     Evidence,
     Ref,
@@ -24,13 +27,17 @@ from pmbudget.inputs.files import (
     plain,
     read_yaml,
     references,
+    shown,
+    unsafe,
     validated,
 )
 from pmbudget.inputs.overrides import Override
-from pmbudget.inputs.parameters import PRICE_YEAR, ParameterSet, Record, Source, Text, read_parameters
+from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, ParameterSet, Record, Source, Text, read_parameters
 from pmbudget.inputs.regions import CODES, RegionCode, read_regions
 from pmbudget.vocabulary import LANGUAGES
 
+LARGEST_SWEEP = 100
+"""A run is seven notebooks: a hundred take a night."""
 OF_ONE_FILE = ("overrides", "sweep", "on_request")
 """What a scenario does not have from its base as it stands: overrides are merged one by one, and who builds on a sweep or on a scenario
 that runs on request alone says so anew.
@@ -240,9 +247,10 @@ def read_scenario(
     name_or_path: str | Path, root: Path, overrides: Mapping[str, Any], case: str | None, faults: list[Fault]
 ) -> Scenario | None:
     """As :func:`load_scenario`; faults are added to ``faults``."""
-    path = Path(name_or_path)
-    if path.suffix != ".yaml":
-        path = root / "scenarios" / f"{name_or_path}.yaml"
+    path = _file(name_or_path, root)
+    if hindrance := unsafe(path.stem):
+        faults.append(Fault(shown(path), "file", f"{path.stem!r} {hindrance}", "rename the file"))
+        return None
     document, merged, stated = _merged(path, faults)
     if document is None:
         return None
@@ -282,13 +290,34 @@ def read_scenario(
         return None
     name = path.stem
     if swept := {key: value for key, value in overrides.items() if key in definition.sweep}:
-        name = "-".join([name, *(f"{key}={value}" for key, value in swept.items())])
+        name = _swept_name(name, swept)
         remaining = {key: values for key, values in definition.sweep.items() if key not in swept}
         label = _swept_label(definition.label, parameters, swept)
         definition = definition.model_copy(update={"sweep": remaining, "label": label})
     return Scenario(
         name, definition, parameters, the_case, regions, agreement, standing, root, str(name_or_path), dict(overrides)
     )
+
+
+def _file(name_or_path: str | Path, root: Path) -> Path:
+    """The file of a scenario: a path to one, or its name in the folder of scenarios, with or without its ending."""
+    path = Path(name_or_path)
+    if path.suffix == ".yaml" and (path.is_absolute() or path.is_file()):
+        return path
+    return root / "scenarios" / f"{str(name_or_path).removesuffix('.yaml')}.yaml"
+
+
+def _swept_name(name: str, swept: Mapping[str, Any]) -> str:
+    """A run's name with what the sweep set: figures as they are, anything else and what is too long by a hash."""
+    parts = [
+        f"{key}={value}" if isinstance(value, int | float) else f"{key}={_hash(value)}" for key, value in swept.items()
+    ]
+    whole = "-".join([name, *parts])
+    return whole if len(whole) <= LONGEST_NAME else f"{whole[: LONGEST_NAME - 9]}-{_hash(whole)}"
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _given(name: str, to: Any, definition: ScenarioFile, document: Document) -> Override:
@@ -339,6 +368,10 @@ def _base(path: Path, base: Any, document: Document, faults: list[Fault], below:
     beside, above_it = path.parent / f"{base}.yaml", path.parent.parent / f"{base}.yaml"
     parent = above_it if above_it.is_file() and (beside == path or not beside.is_file()) else beside
     line = document.line(["base"])
+    if hindrance := next((found for part in str(base).split("/") if (found := unsafe(part))), None):
+        remedy = "name a scenario beside this one or, for a case's own, one of those above"
+        faults.append(Fault(document.file, "base", hindrance, remedy, base, line))
+        return None
     if parent in (path, *below):
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])
         remedy = "let one of them stand without base"
@@ -369,11 +402,14 @@ def expand(scenario: Scenario) -> list[Scenario]:
     Raises
     ------
     InputError
-        A swept parameter that does not exist, or a value that it cannot have.
+        More runs than a sweep may make, a swept parameter that does not exist, or a value that it cannot have.
     """
     sweep = scenario.definition.sweep
     if not sweep:
         return [scenario]
+    if (runs := math.prod(len(values) for values in sweep.values())) > LARGEST_SWEEP:
+        remedy = f"sweep over fewer values; a sweep makes {LARGEST_SWEEP} runs at most"
+        raise InputError([Fault(scenario.file, "sweep", f"makes {runs:,} runs of the scenario", remedy)])
     faults: list[Fault] = []
     expanded = []
     for values in itertools.product(*sweep.values()):
@@ -388,9 +424,21 @@ def expand(scenario: Scenario) -> list[Scenario]:
 
 def _swept_label(label: Text, parameters: ParameterSet, swept: Mapping[str, Any]) -> Text:
     """A scenario's label with what the sweep set, so that its runs can be told apart."""
-    records = [(parameters[name].record, value) for name, value in swept.items()]
     set_to = {
-        language: "; ".join(f"{getattr(record.label, language)} {value} {record.unit}" for record, value in records)
+        language: "; ".join(
+            f"{getattr(parameters[name].record.label, language)} {_figures(parameters[name], value)}"
+            for name, value in swept.items()
+        )
         for language in LANGUAGES
     }
     return Text(sv=f"{label.sv}: {set_to['sv']}", en=f"{label.en}: {set_to['en']}")
+
+
+def _figures(parameter: Parameter, value: Any) -> str:
+    """What a parameter is swept to: the number, or the mean and interval of the distribution, or the source where it is learnt."""
+    known, record = parameter.distribution, parameter.record
+    if isinstance(value, int | float):
+        return f"{value:g} {record.unit}"
+    if known is None:
+        return f"({record.source.title})"
+    return f"{known.mean:.4g} ({known.interval[0]:.4g}–{known.interval[1]:.4g}) {record.unit}"

@@ -151,6 +151,56 @@ def test_a_swept_parameter_that_does_not_exist_is_refused(write):
         expand(load_scenario("trial", write(HEAD + SWEEP.replace("rate_cost", "rate_cots"))))
 
 
+def test_a_sweep_that_is_too_large_says_how_many_runs_before_it_makes_one(write):
+    values = ", ".join(str(n / 1000) for n in range(60))
+    text = f"sweep:\n  discount_rate_cost: [{values}]\n  discount_rate_qaly: [{values}]\n"
+    with pytest.raises(InputError, match=r"sweep: makes 3,600 runs.*100 runs at most"):
+        expand(load_scenario("trial", write(HEAD + text)))
+
+
+def test_a_run_swept_to_a_distribution_is_labelled_by_its_figures(write):
+    text = "sweep:\n  cost_panel: [{distribution: {family: gamma, mean: 700, interval: [500, 950]}}]\n"
+    [one] = expand(load_scenario("trial", write(HEAD + text)))
+    assert "700 (" in one.definition.label.en
+    assert "{" not in one.definition.label.en + one.name
+
+
+@pytest.mark.parametrize("name", ['tri"al', "tri<al", "tri:al", "tri\nal", "t" * 81, "trial.", "[/b]"])
+def test_a_scenario_file_whose_name_no_folder_can_have_is_refused(write, folder, name):
+    try:
+        (folder / "scenarios" / f"{name}.yaml").write_text(HEAD, "utf-8")
+    except OSError:
+        pytest.skip("the file system does not take such a name")
+    with pytest.raises(InputError, match="rename the file"):
+        load_scenario(folder / "scenarios" / f"{name}.yaml", folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base: ../scenarios/unplanned", "base = .*is no name of"),
+        ("base: /etc/unplanned", "base = .*is no name of"),
+        ("agreement: ../agreements/state_share_tapered", "agreement = .*no such agreement"),
+    ],
+)
+def test_what_lies_outside_the_folders_is_not_read(write, text, said):
+    key = text.split(":")[0]
+    head = HEAD if key != "base" else HEAD.replace("base: agreement_even\n", "")
+    with pytest.raises(InputError, match=said):
+        load_scenario("trial", write(head + text + "\n"))
+
+
+@pytest.mark.parametrize("name", ["agreement_even", "fh_cascade/cohort_effect"])
+def test_a_scenario_may_be_named_with_its_ending(shipped, name):
+    assert load_scenario(f"{name}.yaml", shipped).resolved() == load_scenario(name, shipped).resolved()
+
+
+def test_a_scenario_that_is_not_there_is_answered_with_the_nearest_with_or_without_ending(shipped):
+    for name in ("agreement_evn", "agreement_evn.yaml"):
+        with pytest.raises(InputError, match="did you mean agreement_even"):
+            load_scenario(name, shipped)
+
+
 def test_no_stays_a_word(write):
     found = load_scenario("trial", write(HEAD.replace('sv: "Prov"', "sv: no")))
     assert found.definition.label.sv == "no"
