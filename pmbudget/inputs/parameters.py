@@ -92,13 +92,53 @@ class Reported(Strict):
         return distribution(self.family or "fixed", **self.model_dump(exclude={"family"}, exclude_none=True))
 
 
+class Shares(Strict):
+    """Shares that sum to 1, counted together: all parameters that ``counts`` names state the same counts, and ``of`` is one's own name.
+
+    Dirichlet(count + 1/2 of each), the posterior of Jeffreys' prior; one share by itself is Beta(count + 1/2, the rest), of all counts.
+    """
+
+    family: Literal["dirichlet"]
+    counts: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(min_length=2)
+    of: str
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.of not in self.counts:
+            raise ValueError(f"{self.of} is not among the counts; name each of the parameters that sum to 1")
+        if not sum(self.counts.values()):
+            raise ValueError("nothing was counted; give counts above 0")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What the shares are called together: the name under which they are drawn."""
+        return f"shares {', '.join(self.counts)}"
+
+    @property
+    def concentrations(self) -> list[float]:
+        """Of each share, in the order of the counts."""
+        return [count + 0.5 for count in self.counts.values()]
+
+    def distribution(self) -> Distribution:
+        """The distribution of this share by itself."""
+        own = self.counts[self.of] + 0.5
+        return distribution("beta", alpha=own, beta=sum(self.concentrations) - own)
+
+
 def _way(given: Any) -> str:
-    """Whether a distribution is learnt from studies or stated, by the keys that only the first has."""
+    """Whether a distribution is learnt from studies, one of shares that sum to 1, or stated by itself."""
     keys = given if isinstance(given, Mapping) else getattr(given, "model_fields_set", ())
-    return "studies" if {"studies", "quantity", "borrow"} & set(keys) else "reported"
+    family = given.get("family") if isinstance(given, Mapping) else getattr(given, "family", None)
+    if {"studies", "quantity", "borrow"} & set(keys):
+        return "studies"
+    return "shares" if family == "dirichlet" else "reported"
 
 
-Stated = Annotated[Annotated[Reported, Tag("reported")] | Annotated[FromStudies, Tag("studies")], Discriminator(_way)]
+Stated = Annotated[
+    Annotated[Reported, Tag("reported")] | Annotated[FromStudies, Tag("studies")] | Annotated[Shares, Tag("shares")],
+    Discriminator(_way),
+]
 
 
 class Record(Strict):
@@ -137,6 +177,10 @@ class Record(Strict):
                 raise ValueError("by: region goes with deviations of uptake, and not with survival; add or remove by")
             return self
         known = self.distribution.distribution()
+        if isinstance(self.distribution, Shares) and (self.by or self.unit.split("/")[0] not in SHARES):
+            raise ValueError(
+                "shares that sum to 1 are shares or probabilities and one for the country; correct unit or by"
+            )
         if known.is_fixed and self.by == "region":
             raise ValueError(
                 "is one per region and cannot be fixed at one number; give a distribution that each region draws from"
@@ -294,7 +338,7 @@ def read_parameters(
                 parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
                 if parameter is not None:
                     parameters[name] = replace(parameter, was=was)
-    faults += _disagreements(parameters)
+    faults += _disagreements(parameters) + _torn_apart(parameters)
     used = {parameter.rate for parameter in parameters.values() if parameter.rate}
     for (currency, year), rate in prices.rates.items():
         if (name := rate_name(currency, year)) in used:
@@ -312,7 +356,7 @@ def _records(
     name: str, data: Any, document: Document, override: Override | None, faults: list[Fault]
 ) -> tuple[Record | None, Record | None]:
     """A parameter's record, and the one that it had where an override has taken its place."""
-    stated = validated(Record, document, data, faults, at=[name])
+    stated = validated(Record, document, _named(name, data), faults, at=[name])
     if override is None or stated is None:
         return stated, None
     key = f"{override.place}.{name}"
@@ -320,12 +364,20 @@ def _records(
         faults.append(Fault(override.file, key, *hindrance, override.to, override.line))
         return None, None
     found: list[Fault] = []
-    changed = override.on(data)
+    changed = _named(name, override.on(data))
     stands = Document(override.file, {name: changed})
     record = validated(Record, stands, changed, found, [name], context={CHOSEN: override.is_choice})
     # The fault is the override's, wherever the parameter itself stands.
     faults += [replace(fault, key=f"{override.place}.{fault.key}", line=override.line) for fault in found]
     return record, stated if record != stated else None
+
+
+def _named(name: str, data: Any) -> Any:
+    """A record's keys, in which one of shares that sum to 1 knows which it is."""
+    stated = data.get("distribution") if isinstance(data, Mapping) else None
+    if not isinstance(stated, Mapping) or stated.get("family") != "dirichlet":
+        return data
+    return {**data, "distribution": {**stated, "of": name}}
 
 
 def _rate_record(currency: str, year: int, rate: Rate) -> dict[str, Any]:
@@ -370,6 +422,24 @@ def _disagreements(parameters: Mapping[str, Parameter]) -> list[Fault]:
             place = f"{parameter.name}.distribution.over"
             remedy = near(own.over, parameters)
             faults.append(Fault(parameter.file, place, "names no parameter", remedy, own.over, parameter.line))
+    return faults
+
+
+def _torn_apart(parameters: Mapping[str, Parameter]) -> list[Fault]:
+    """Shares that should sum to 1 and are not all there, or do not all state the same counts."""
+    faults = []
+    for parameter in parameters.values():
+        stated = parameter.record.distribution
+        if not isinstance(stated, Shares):
+            continue
+        others = {name: parameters[name].record.distribution if name in parameters else None for name in stated.counts}
+        if lost := [name for name, one in others.items() if not isinstance(one, Shares) or one.counts != stated.counts]:
+            problem = f"sums to 1 with {', '.join(lost)}, which have other counts, another distribution or no record"
+            place, remedy = (
+                f"{parameter.name}.distribution.counts",
+                "state the same counts in each (a YAML anchor does)",
+            )
+            faults.append(Fault(parameter.file, place, problem, remedy, line=parameter.line))
     return faults
 
 

@@ -14,7 +14,7 @@ from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
 from pmbudget.inputs.files import Evidence
-from pmbudget.inputs.parameters import Parameter, Record, Reported
+from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, lead, note, table
@@ -331,7 +331,7 @@ def set_by_scenario_table(scenario: Scenario, words: Words) -> Html:
 def _stated(record: Record, words: Words) -> list[str]:
     """A record's figure as it was stated, its grade and its source."""
     figure = words("set_by_scenario_learnt")
-    if isinstance(record.distribution, Reported):
+    if not isinstance(record.distribution, rows.FromStudies):
         known = record.distribution.distribution()
         ends = dict(zip(("mean", "low", "high"), map(words.figure, (known.mean, *known.interval)), strict=True))
         figure = ends["mean"] if known.is_fixed else words("with_interval", **ends)
