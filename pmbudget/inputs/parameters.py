@@ -172,9 +172,11 @@ class Record(Strict):
             )
         if isinstance(self.distribution, FromStudies):
             if (self.distribution.part in BY_REGION_ONLY) != (self.by == "region") and (
-                self.distribution.part in BY_REGION_ONLY or self.distribution.model in ("survival", "uptake")
+                self.distribution.part in BY_REGION_ONLY or self.distribution.model in ("survival", "uptake", "shares")
             ):
-                raise ValueError("by: region goes with deviations of uptake, and not with survival; add or remove by")
+                raise ValueError(
+                    "by: region goes with deviations of uptake, not with survival or shares; add or remove by"
+                )
             return self
         known = self.distribution.distribution()
         if isinstance(self.distribution, Shares) and (self.by or self.unit.split("/")[0] not in SHARES):

@@ -133,6 +133,8 @@ def result_of(study: rows.Study, words: Words) -> str:
         case rows.UptakeStudy():
             share = words.percent(study.numerator / study.denominator)
             return words("users", unit=study.unit, when=f"{study.when:g}", share=share)
+        case rows.SharesStudy():
+            return f"{study.category}: {words.number(study.count)}"
     return words("not_applicable")
 
 
