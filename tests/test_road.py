@@ -236,7 +236,7 @@ def test_relief_of_the_ordering_unit_moves_use_by_its_response(scenario, short):
     xr.testing.assert_allclose(without, plain)
     more = (moved - plain).sel(mix="new")
     assert float(more.sel(year=slice(2027, 2031)).min()) >= 0 < float(more.sel(year=2029).mean())
-    assert float(abs(more.sel(year=slice(2031, None))).max()) < 1e-12
+    assert float(abs(more.sel(year=slice(2032, None))).max()) < 1e-12
     assert float(abs((moved - plain).drop_sel(mix="new")).max()) < 1e-12
 
 

@@ -65,7 +65,7 @@ def test_a_forecast_without_error_is_the_model_s(scenario, results):
 def test_current_prices_exceed_constant_ones_by_the_index(scenario, results):
     first = cells(risk.nominal_table(scenario, results, EN))[0]
     real, nominal = (float(re.match(r"[\u2212\d.]+", cell)[0]) for cell in first[1:3])
-    assert nominal == pytest.approx(real * 1.02**2, abs=0.06)
+    assert nominal == pytest.approx(real * 1.02**3, abs=0.06)
 
 
 def test_a_lever_that_moves_nothing_says_so(scenario):
