@@ -19,6 +19,7 @@ from scipy import special
 
 from pmbudget.evidence import models, survival, uptake
 from pmbudget.evidence.blocks import PRIORS, Block
+from pmbudget.evidence.fit import SAMPLER
 from pmbudget.evidence.random_effects import crude_effects, how_centred
 from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.studies import ROWS
@@ -204,7 +205,7 @@ def coverage(name: str, replications: int, seed: int = 1) -> pd.DataFrame:
             cores=1,
             seed=number,
             progress_bar=False,
-            target_accept=0.95,
+            target_accept=SAMPLER["target_accept"],
         )
         divergent += int(tree["sample_stats"]["diverging"].sum())
         for quantity, value in truth.items():

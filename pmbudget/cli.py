@@ -38,15 +38,18 @@ def run(
 
     from pmbudget.batch.local import run_plan, write_index
     from pmbudget.batch.plan import Settings, plan_batch
+    from pmbudget.inputs.files import unsafe
 
-    if Path(name).name != name:
-        raise typer.BadParameter(f"{name!r} is a path; give the bare name of a folder in outputs/", param_hint="--name")
+    if hindrance := unsafe(name):
+        raise typer.BadParameter(
+            f"{name!r} {hindrance}; give the bare name of a folder in outputs/", param_hint="--name"
+        )
     settings = Settings(draws=200 if quick else draws, seed=seed, language=language, quick=quick)
     plan = plan_batch(scenarios or [], cases=case or [], name=name, settings=settings)
     if dry_run:
         for job in plan.jobs:
             state = "done" if job.is_done(plan.folder) and not force else "to run"
-            console.print(f"{state:7} {job.chapter.name:24} {', '.join(job.folders)}")
+            console.print(f"{state:7} {job.chapter.name:24} {', '.join(job.folders)}", markup=False)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
@@ -55,7 +58,9 @@ def run(
         def told(job, error):  # type: ignore[no-untyped-def]
             progress.update(task, advance=1, description=job.chapter.name)
             if error:
-                progress.console.print(f"[red]failed[/red] {job.chapter.name} ({', '.join(job.folders)})\n{error}")
+                # What a notebook or a name holds is no markup.
+                told_of = f"failed {job.chapter.name} ({', '.join(job.folders)})\n{error}"
+                progress.console.print(told_of, markup=False, style="red")
 
         try:
             outcomes = run_plan(plan, workers=workers, force=force, told=told)
@@ -64,19 +69,24 @@ def run(
             console.print("Stopped. What was finished is kept; the same command goes on from there.")
             raise typer.Exit(130) from None
     if any(outcome.error for outcome in outcomes):
-        console.print(f"Finished work is kept in {plan.folder}; mend the cause and run again.")
+        console.print(f"Finished work is kept in {plan.folder}; mend the cause and run again.", markup=False)
         raise typer.Exit(1)
     write_index(plan)
     for each in plan.runs:
-        console.print(f"{plan.folder / each.folder}")
-    console.print(f"Compare: {plan.folder / 'index.html'}")
+        console.print(f"{plan.folder / each.folder}", markup=False)
+    console.print(f"Compare: {plan.folder / 'index.html'}", markup=False)
 
 
 @app.command()
 def check(folder: Annotated[Path, typer.Option(help="Folder of parameter files.")] = Path("parameters")) -> None:
     """Look through all parameter files and notebooks: every fault with file, line, key and remedy."""
+    from datetime import date
+
+    from pmbudget.batch.check import begun
     from pmbudget.batch.check import check as faults_in
 
+    for late in begun(folder, today=date.today()):
+        console.print(f"warning: {late}", markup=False)
     faults = faults_in(folder)
     for fault in faults:
         console.print(str(fault), markup=False)

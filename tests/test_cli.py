@@ -1,7 +1,9 @@
+from datetime import date
+
 import pytest
 from typer.testing import CliRunner
 
-from pmbudget.batch.check import check
+from pmbudget.batch.check import begun, check
 from pmbudget.batch.notebooks import CHAPTERS
 from pmbudget.cli import app
 from pmbudget.errors import InputError
@@ -13,6 +15,24 @@ def called(*words):
 
 def test_the_shipped_files_have_no_fault(shipped):
     assert check(shipped) == []
+
+
+def test_a_first_year_that_has_begun_is_a_warning_that_names_the_file(shipped):
+    assert begun(shipped, today=date(2026, 12, 31)) == []
+    [late] = begun(shipped, today=date(2027, 1, 1))
+    assert "scenarios/unplanned.yaml:7: years.first = 2027: the first year has begun" in str(late)
+
+
+def test_check_warns_of_it_and_passes(folder, monkeypatch):
+    path = folder / "scenarios" / "unplanned.yaml"
+    path.write_text(
+        path.read_text("utf-8").replace("first: 2027", "first: 2020").replace("last: 2036", "last: 2029"), "utf-8"
+    )
+    monkeypatch.setattr("pmbudget.batch.check.check", lambda folder: [])
+    result = called("check", "--folder", str(folder))
+    assert result.exit_code == 0
+    assert "warning: " in result.output
+    assert "unplanned.yaml:7: years.first = 2020" in result.output
 
 
 def test_check_names_a_parameter_that_nobody_reads(folder):
@@ -102,7 +122,17 @@ def test_a_broken_price_table_is_told_once_and_not_for_each_amount(folder):
 
 
 @pytest.mark.parametrize(
-    "given", [("--draws", "5000"), ("--draws", "1"), ("--name", "../elsewhere"), ("--language", "no")]
+    "given",
+    [
+        ("--draws", "5000"),
+        ("--draws", "1"),
+        ("--name", "../elsewhere"),
+        ("--name", ".."),
+        ("--name", "."),
+        ("--name", ""),
+        ("--name", "a:b"),
+        ("--language", "no"),
+    ],
 )
 def test_settings_that_cannot_be_are_refused_before_anything_runs(given):
     result = called("run", "--dry-run", *given)

@@ -1,5 +1,7 @@
 """Every input and notebook looked through: all faults at once."""
 
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR
@@ -48,6 +50,23 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     for path in sorted(notebooks.glob("*.ipynb")):
         faults += notebook_faults(path)
     return list({str(fault): fault for fault in faults}.values())
+
+
+def begun(folder: str | Path = "parameters", *, today: date) -> list[Fault]:
+    """Scenarios whose first year has begun, each where its years stand: nobody can decide any longer on what they plan.
+
+    No faults: a scenario may be kept to be compared with what happened.
+    """
+    found = []
+    for path in sorted((find_folder(folder) / "scenarios").rglob("*.yaml")):
+        document = read_yaml(path, [])
+        years = document.data.get("years") if document else None
+        first = years.get("first") if isinstance(years, Mapping) else None
+        if document and isinstance(first, int) and first <= today.year:
+            remedy = "move years on; what starts in the first year follows"
+            line = document.line(["years", "first"])
+            found.append(Fault(document.file, "years.first", "the first year has begun", remedy, first, line))
+    return found
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:

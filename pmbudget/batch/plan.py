@@ -8,9 +8,10 @@ from typing import Any
 
 from pmbudget.batch.manifest import NUMERIC, content_key, is_done, package_key, versions
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, EVERYTHING, Chapter, notebook_path
+from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
-from pmbudget.inputs.files import find_folder, project_folder
+from pmbudget.inputs.files import find_folder, project_folder, unsafe
 from pmbudget.reporting.words import Words
 
 
@@ -86,8 +87,10 @@ def plan_batch(
     Raises
     ------
     InputError
-        Anything wrong in the inputs.
+        A name that no folder can have, or anything wrong in the inputs.
     """
+    if hindrance := unsafe(name):
+        raise InputError([Fault("outputs", "name", hindrance, "give the bare name of a folder", name)])
     root = find_folder("parameters")
     known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
     asked = known_cases if "all" in cases else list(cases)

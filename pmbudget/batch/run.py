@@ -153,15 +153,30 @@ def execute(order: Path) -> None:
 
 
 def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Any:
-    """Papermill with a kernel over IPC on a socket of its own (TCP ports are now and then taken); on Windows over TCP."""
+    """Papermill with a kernel of this very Python, whatever kernel the notebook remembers from the machine it was saved on.
+
+    Over IPC on a socket of its own (TCP ports are now and then taken); on Windows over TCP.
+    """
     import papermill
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from traitlets import default
 
+    class OwnPython(KernelSpecManager):
+        """Knows one kernel: ipykernel in the Python that runs the batch."""
+
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            return KernelSpec(**get_kernel_dict())
+
     with tempfile.TemporaryDirectory(prefix="pmb") as folder:
 
-        class OwnSocket(AsyncKernelManager):
+        class OwnKernel(AsyncKernelManager):
             """A kernel manager on a short, unique socket path."""
+
+            @default("kernel_spec_manager")
+            def _kernel_spec_manager(self) -> KernelSpecManager:
+                return OwnPython(parent=self)
 
             @default("transport")
             def _transport(self) -> str:
@@ -172,7 +187,14 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
                 return "127.0.0.1" if os.name == "nt" else f"{folder}/k"
 
         return papermill.execute_notebook(
-            source, target, parameters, progress_bar=False, kernel_manager_class=OwnSocket, shutdown_kernel="immediate"
+            source,
+            target,
+            parameters,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            kernel_manager_class=OwnKernel,
+            shutdown_kernel="immediate",
         )
 
 
@@ -207,6 +229,7 @@ def _export(job: dict[str, Any], notebook: Any, stem: Path) -> None:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
     notebook.metadata.pop("papermill", None)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     private = str(stem.parent)
     text = json.dumps(notebook, ensure_ascii=False, indent=1).replace(private, ".")
     stem.with_suffix(".ipynb").write_text(text, "utf-8")

@@ -15,9 +15,10 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.blocks import Block, flat, off_link
+from pmbudget.evidence.effects import CELLS, own_effects
 from pmbudget.evidence.random_effects import how_centred, partly_centred
 
-PARTS = ("sensitivity", "specificity")
+PARTS = tuple(CELLS)
 SPECTRUM_SPREAD = 0.3
 """SD of the prior of the change in logit sensitivity and logit specificity per logit of prevalence."""
 
@@ -33,12 +34,7 @@ def spectrum(block: Block) -> np.ndarray:
 
 def centred_as(block: Block, prior: np.ndarray) -> np.ndarray:
     """How far to centre each study's logit sensitivity and logit specificity: (study, part)."""
-    weights = np.array([weight for _, weight in block.counted])
-    cells = [("tp", "fn"), ("tn", "fp")]
-    found = []
-    for number, (right, wrong) in enumerate(cells):
-        hits, misses = block.column(right) + 0.5, block.column(wrong) + 0.5
-        found.append(how_centred(np.log(hits / misses), (1 / hits + 1 / misses) / weights, prior[number, 2]))
+    found = [how_centred(*own_effects(block, part), prior[number, 2]) for number, part in enumerate(PARTS)]
     return np.stack(found, axis=1)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from pmbudget.evidence.effects import heterogeneity
 from pmbudget.inputs.parameters import Parameter, ParameterSet
-from pmbudget.inputs.studies import FromStudies, Study
+from pmbudget.inputs.studies import FromStudies, Prior, Study
 
 LINKS: Mapping[str, str] = {
     "proportion": "logit",
@@ -20,7 +21,7 @@ LINKS: Mapping[str, str] = {
 }
 """The scale on which the random effects of a model are normal."""
 PRIORS: Mapping[str, tuple[float, float, float]] = {
-    "proportion": (-2.5, 1.5, 0.3),
+    "proportion": (-2.5, 4.0, 0.3),
     "accuracy": (2.0, 1.5, 1.0),
     "ratio": (0.0, 2.0, 0.2),
     "rate": (-2.0, 3.0, 0.5),
@@ -28,11 +29,15 @@ PRIORS: Mapping[str, tuple[float, float, float]] = {
 }
 """Mean and SD of the normal prior of the mean, scale of the half-normal prior of the spread, on the link scale.
 
-A proportion's mean lies between 0.4 % and 61 % (95 %), a sensitivity's between 28 % and 99 %; those of a ratio, a
-rate (per unit of exposure) and a cost (SEK) are next to free. The spread of proportions, 0.3, has the 0.34 seen
+A proportion's mean, a ratio's, a rate's (per unit of exposure) and a cost's (SEK) are next to free: no events of 1,000
+give a share of 0.05 % (95 % below 0.25 %), as they do without a prior. A sensitivity's lies between 28 % and 99 %
+(95 %). The spread of proportions, 0.3, has the 0.34 seen
 between Dutch regions for lung cancer testing in its middle and the 0.59 seen between Swedish regions for glucose
 sensors at its upper end. Ratios differ least between settings (0.2: 95 % below a factor 1.5 from the mean), accuracy
 most, because thresholds differ between laboratories (1).
+
+Where the studies contradict each other by more than chance and that spread allow (:class:`Heterogeneity`), nobody
+knows what settings have to do with it: a usual spread gives way to the one that they show. A stated prior stays.
 """
 
 
@@ -73,12 +78,23 @@ class Block:
         return np.array([np.nan if value is None else value for value in values])
 
     def prior(self, part: str | None = None) -> tuple[float, float, float]:
-        """Mean and SD of the mean and scale of the spread on the link scale: those of the model, or the part's own."""
-        own = next((one.learning.prior for one in self.parameters if one.learning.part == part), None)
-        stated = () if own is None else (own.mean, own.sd, own.spread)
-        usual = PRIORS[self.model]
-        mean, sd, spread = (u if s is None else s for s, u in zip(stated or (None,) * 3, usual, strict=True))
-        return mean, sd, spread
+        """Mean and SD of the mean and scale of the spread on the link scale: the part's own, those of the model, or the
+        spread that studies show which contradict each other.
+        """
+        own, (mean, sd, _) = self._own_prior(part), PRIORS[self.model]
+        spread = self.stated_spread(part)
+        if own.spread is None:
+            found = heterogeneity(self, part, spread)
+            spread = found.between if found.contradicts else spread
+        return mean if own.mean is None else own.mean, sd if own.sd is None else own.sd, spread
+
+    def stated_spread(self, part: str | None = None) -> float:
+        """Scale of the prior of the spread before the studies were looked at: the part's own, or that of the model."""
+        own = self._own_prior(part).spread
+        return PRIORS[self.model][2] if own is None else own
+
+    def _own_prior(self, part: str | None) -> Prior:
+        return next((one.learning.prior for one in self.parameters if one.learning.part == part), Prior())
 
 
 def learnt(parameters: ParameterSet) -> list[Parameter]:

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from pmbudget.evidence import accuracy, blocks, models, random_effects, survival, uptake
+from pmbudget.evidence import accuracy, blocks, effects, models, multinomial, random_effects, survival, uptake
 from pmbudget.evidence.blocks import Block
 
-SOURCES = (accuracy, blocks, models, random_effects, survival, uptake)
+SOURCES = (accuracy, blocks, effects, models, multinomial, random_effects, survival, uptake)
 """The modules whose code decides what a posterior is."""
 
 

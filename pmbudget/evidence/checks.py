@@ -8,7 +8,8 @@ import xarray as xr
 
 from pmbudget.evidence import accuracy, survival, uptake
 from pmbudget.evidence.blocks import LINKS, Block, flat, off_link
-from pmbudget.evidence.random_effects import DATA, NumPy, crude, recorded_share
+from pmbudget.evidence.effects import DATA, heterogeneity
+from pmbudget.evidence.random_effects import NumPy, crude, recorded_share
 from pmbudget.vocabulary import TAILS
 
 ROWS = 4000
@@ -39,6 +40,37 @@ def before_data(block: Block, part: str | None, rng: np.random.Generator) -> np.
         apart = np.abs(rng.normal(0, uptake.SLOPE_SPREAD, ROWS)) * rng.standard_normal(ROWS)
         return np.exp(rng.normal(*uptake.SLOPE_PRIOR, ROWS) + apart)
     return None
+
+
+def contradictions(blocks: Sequence[Block]) -> pd.DataFrame:
+    """How far the counted studies of each block lie apart, and whether they contradict each other.
+
+    Returns
+    -------
+    DataFrame
+        ``block``, ``part``, ``studies``, ``q`` (Cochran), ``p_value``, ``i_squared``, ``spread`` (scale of the half-normal prior that
+        the fit has, on the link scale) and ``contradicting``: further apart than chance and the prior's own upper end allow. One row for
+        each part of blocks of two studies or more with random effects.
+    """
+    rows = []
+    for block in blocks:
+        parts: tuple[str | None, ...] = accuracy.PARTS if block.model == "accuracy" else (None,)
+        for part in parts if block.model in LINKS and len(block.counted) > 1 else ():
+            found = heterogeneity(block, part, block.stated_spread(part))
+            rows.append(
+                {
+                    "block": block.name,
+                    "part": part or "",
+                    "studies": found.studies,
+                    "q": found.q,
+                    "p_value": found.p_value,
+                    "i_squared": found.i_squared,
+                    "spread": block.prior(part)[2],
+                    "contradicting": found.contradicts,
+                }
+            )
+    columns = ("block", "part", "studies", "q", "p_value", "i_squared", "spread", "contradicting")
+    return pd.DataFrame(rows, columns=columns).astype({"contradicting": bool})
 
 
 def replicated(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]:

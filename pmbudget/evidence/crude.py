@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.evidence import random_effects, survival, uptake
+from pmbudget.evidence import multinomial, random_effects, survival, uptake
 from pmbudget.evidence.blocks import LINKS, Block, blocks_of, learnt, off_link, onto_link
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.models import part_of
@@ -73,8 +73,15 @@ def _uptake(block: Block) -> dict[str, float]:
     return found | {f"level at {one.learning.at_year:g}": share for one in block.parameters if one.learning.at_year}
 
 
+def _shares(block: Block) -> dict[str, float]:
+    categories, counts, weights = multinomial.counted(block)
+    total = weights @ counts
+    return dict(zip(categories, (total / total.sum()).tolist(), strict=True))
+
+
 CRUDE: Mapping[str, Callable[[Block], dict[str, float]]] = {
     "accuracy": _accuracy,
     "survival": _survival,
     "uptake": _uptake,
+    "shares": _shares,
 }

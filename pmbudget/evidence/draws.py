@@ -10,7 +10,7 @@ from pmbudget.errors import EvidenceError
 from pmbudget.evidence.blocks import learnt
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator, in_blocks
-from pmbudget.inputs.parameters import Parameter, ParameterSet
+from pmbudget.inputs.parameters import Parameter, ParameterSet, Shares
 from pmbudget.inputs.regions import CODES
 
 
@@ -46,7 +46,7 @@ def _table(parameters: ParameterSet, posterior: Posterior | None, n: int, seed_o
     if wanted:
         values |= _posterior_rows(wanted, posterior, n, seed_of)
     for name, parameter in parameters.items():
-        values[name] = values[name] * parameter.factor if parameter.is_learnt else _drawn(parameter, n, seed_of(name))
+        values[name] = values[name] * parameter.factor if parameter.is_learnt else _drawn(parameter, n, seed_of)
     for parameter in learnt(parameters):
         if parameter.learning.over is not None:
             values[parameter.name] = values[parameter.name] / values[parameter.learning.over]
@@ -63,11 +63,17 @@ def _table(parameters: ParameterSet, posterior: Posterior | None, n: int, seed_o
     return xr.Dataset(variables, coords={"region": list(CODES)})
 
 
-def _drawn(parameter: Parameter, n: int, seed: int) -> np.ndarray:
-    known = parameter.distribution
+def _drawn(parameter: Parameter, n: int, seed_of: Callable[[str], int]) -> np.ndarray:
+    known, stated = parameter.distribution, parameter.record.distribution
     assert known is not None
+    if isinstance(stated, Shares):
+        # Shares that sum to 1 are drawn together, and kept together where one of them is kept.
+        seed = min(seed_of(name) for name in stated.counts)
+        drawn = in_blocks(n, seed, stated.name, lambda rng, size: rng.dirichlet(stated.concentrations, size))
+        return drawn[:, list(stated.counts).index(parameter.name)]
     if known.is_fixed:
         return np.asarray(known.mean * parameter.factor)
+    seed = seed_of(parameter.name)
     shape = (len(CODES),) if parameter.record.by == "region" else ()
     drawn = in_blocks(n, seed, parameter.name, lambda rng, size: known.draw((size, *shape), rng))
     return drawn * parameter.factor

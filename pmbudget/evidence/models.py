@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pmbudget.evidence import accuracy, random_effects, survival, uptake
+from pmbudget.evidence import accuracy, multinomial, random_effects, survival, uptake
 from pmbudget.evidence.blocks import Block, of_model
 from pmbudget.inputs.parameters import Parameter
 from pmbudget.inputs.regions import CODES
@@ -32,12 +32,14 @@ def case_model(blocks: Sequence[Block]) -> Any:
             survival.add_survival(block)
         for block in of_model(blocks, "uptake"):
             uptake.add_uptake(block)
+        for block in of_model(blocks, "shares"):
+            multinomial.add_multinomial(block)
     return model
 
 
 def variables(block: Block, fitted: xr.Dataset) -> dict[str, xr.DataArray]:
     """The variables of the posterior that a block's parameters are drawn from, by name: what must have converged."""
-    if block.model in ("survival", "uptake"):
+    if block.model in ("survival", "uptake", "shares"):
         own = {str(name) for name in fitted.data_vars if str(name).startswith(f"{block.name}.")}
         return {
             name.removeprefix(f"{block.name}."): fitted[name]
@@ -76,6 +78,8 @@ def _parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[s
         return survival.parts(block, fitted, rng)
     if block.model == "uptake":
         return uptake.parts(block, fitted, rng)
+    if block.model == "shares":
+        return multinomial.new_setting(block, fitted, rng)
     if block.model == "accuracy":
         return accuracy.new_settings(block, fitted, rng, len(CODES))
     return {"": random_effects.new_setting(block, fitted, rng, len(CODES))}

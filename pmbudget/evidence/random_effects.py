@@ -21,40 +21,13 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.blocks import LINKS, Block, flat, off_link
+from pmbudget.evidence.effects import DATA, WIDTH, crude_effects
 from pmbudget.vocabulary import TAILS
 
 MISSING_SPREAD = 0.5
 """SD of the difference, in log odds of being missing, between those with the event and those without: 95 % within a
 factor 2.7.
 """
-WIDTH = 2 * 1.959963984540054
-
-
-def log_se(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Standard error of a logarithm from the ends of a 95 % interval."""
-    return (np.log(high) - np.log(low)) / WIDTH
-
-
-def standard_error(block: Block) -> np.ndarray:
-    """The standard error of each log estimate, stated or from its interval."""
-    stated = block.column("se")
-    return np.where(np.isnan(stated), log_se(block.column("low"), block.column("high")), stated)
-
-
-DATA: Mapping[str, Callable[[Block], dict[str, np.ndarray]]] = {
-    "proportion": lambda block: {
-        name: block.column(name) for name in ("numerator", "denominator", "false_negative", "false_positive", "missing")
-    },
-    "ratio": lambda block: {"log_estimate": np.log(block.column("estimate")), "se": standard_error(block)},
-    "rate": lambda block: {"events": block.column("events"), "exposure": block.column("exposure")},
-    "cost": lambda block: {
-        "mean": block.column("mean"),
-        "shape": block.column("n") * (block.column("mean") / block.column("sd")) ** 2,
-        "lognormal": np.full(len(block.counted), float(block.how.family == "lognormal")),
-        "log_sd": np.sqrt(np.log1p((block.column("sd") / block.column("mean")) ** 2) / block.column("n")),
-    },
-}
-"""What the likelihood of each model reads of its rows, one array per column."""
 
 
 def how_centred(seen: np.ndarray, variances: np.ndarray, spread: float) -> np.ndarray:
@@ -78,20 +51,6 @@ def partly_centred(name: str, mean: Any, sd: Any, centred: Any, dims: str, shift
 
     free = pm.Normal(name, centred * mean + shift, sd**centred, dims=dims)
     return mean + sd ** (1 - centred) * (free - shift - centred * mean)
-
-
-def crude_effects(
-    kind: str, data: Mapping[str, np.ndarray], weights: np.ndarray | float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each study's own estimate on the link scale and the variance of its sampling, roughly: how the sampler should move."""
-    if kind == "proportion":
-        hits, misses = data["numerator"] + 0.5, data["denominator"] - data["numerator"] + 0.5
-        return np.log(hits / misses), (1 / hits + 1 / misses) / weights
-    if kind == "rate":
-        return np.log((data["events"] + 0.5) / data["exposure"]), 1 / (data["events"] + 0.5) / weights
-    if kind == "ratio":
-        return data["log_estimate"], data["se"] ** 2 / weights
-    return np.log(data["mean"]), data["log_sd"] ** 2 / weights
 
 
 def add_random_effects(blocks: Sequence[Block], kind: str) -> None:

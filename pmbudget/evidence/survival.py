@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.blocks import Block, flat
-from pmbudget.evidence.random_effects import WIDTH
+from pmbudget.evidence.effects import WIDTH
 
 MEDIAN_PRIOR = (2.5, 1.2)
 """Mean and SD of the log median in months: 95 % between 1.2 and 128 months."""

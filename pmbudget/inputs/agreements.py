@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.clauses import Clause
-from pmbudget.inputs.files import Document, Evidence, Strict, find_folder, near, read_yaml, validated
+from pmbudget.inputs.files import Document, Evidence, Strict, find_folder, near, read_yaml, unsafe, validated
 from pmbudget.inputs.parameters import Source, Text
 
 STANDING = "standing_rules"
@@ -39,7 +39,7 @@ class Agreement(Strict):
 def read_agreement(root: Path, name: str, document: Document | None, faults: list[Fault]) -> Agreement | None:
     """The agreement of that name, on behalf of the scenario in ``document`` where one asks for it."""
     path = root / "agreements" / f"{name}.yaml"
-    if not path.is_file():
+    if unsafe(name) or not path.is_file():
         remedy = near(name, (p.stem for p in path.parent.glob("*.yaml")))
         file, line = (document.file, document.line(["agreement"])) if document else ("parameters/agreements", None)
         faults.append(Fault(file, "agreement", "no such agreement", remedy, name, line))

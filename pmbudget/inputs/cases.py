@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from pmbudget.errors import Fault
 from pmbudget.inputs.capacity import WAITING, Capacity
 from pmbudget.inputs.courses import LastMonths, Management, Mortality, State, StateName
-from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
+from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, unsafe, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Source, Text
 from pmbudget.inputs.pathways import Cascade, Pathway, Strategy, Test, TrueClass
@@ -196,6 +196,9 @@ def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Faul
     known = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
     if case not in known:
         faults.append(Fault("parameters/cases", "case", "no such case", near(case, known), case))
+        return None
+    if hindrance := unsafe(case):
+        faults.append(Fault("parameters/cases", "case", hindrance, "rename its folder", case))
         return None
     document = read_yaml(root / "cases" / case / "case.yaml", faults)
     if document is None:

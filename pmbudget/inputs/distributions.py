@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.optimize import brentq, least_squares
+from scipy.optimize import brentq, least_squares, minimize
 
 from pmbudget.vocabulary import TAILS
 
 Interval = tuple[float, float]
+LARGEST_MISS = 0.05
+"""How far from a quantile that was asked for the family's own may lie, as a share of the distance between the outermost."""
 
 
 @dataclass(frozen=True)
@@ -201,18 +203,21 @@ def distribution(
         For ``fixed``.
     mean, sd, median, interval
         ``mean`` with ``sd``; ``mean`` with a 95 % ``interval`` (the mean is met exactly, the interval in its width); ``median``
-        with ``interval`` (least squares on the three quantiles, exact where they agree).
+        with ``interval`` (three quantiles).
     counts : (events, total)
         For ``beta``: Jeffreys' posterior, Beta(events + 1/2, total - events + 1/2).
     quantiles : mapping of probability to value
-        Two or more; least squares.
+        Two are met exactly; more by least squares, or, where that misses one by more than 5 % of the distance between the outermost,
+        so that the largest miss is as small as it can be.
     **own
         The family's own two parameters, for example ``shape`` and ``scale``.
 
     Raises
     ------
     ValueError
-        Unknown family, figures outside its support, an interval that does not hold the mean, or a spread that no member has.
+        Unknown family, figures outside its support, an interval that does not hold the mean, a spread that no member has, or
+        quantiles that the family misses by more than 5 % of the distance between the outermost (a gamma or a lognormal also by a
+        factor of 2).
 
     Examples
     --------
@@ -326,23 +331,35 @@ def _from_quantiles(family: str, quantiles: Mapping[float, float]) -> Distributi
     if len(p) < 2 or p[0] <= 0 or p[-1] >= 1 or np.any(np.diff(x) <= 0):
         raise ValueError(f"quantiles {dict(quantiles)} must be two or more, rising, at probabilities between 0 and 1")
     _in_support(family, *x)
-    kind = FAMILIES[family]
-    if family == "lognormal":
-        slope, intercept = np.polyfit(special.ndtri(p), np.log(x), 1)
-        return _checked(family, intercept, slope)
-    width = x[-1] - x[0]
-    centre = float(np.clip(np.interp(0.5, p, x), x[0] + 1e-6 * width, x[-1] - 1e-6 * width))
-
-    def moments(free: np.ndarray) -> Interval:
-        mean = centre + width * np.tanh(free[0])
-        return (mean, width * np.exp(free[1])) if kind.support[0] < 0 else (abs(mean) + 1e-12, width * np.exp(free[1]))
+    kind, width = FAMILIES[family], x[-1] - x[0]
 
     def misfit(free: np.ndarray) -> np.ndarray:
-        mean, sd = moments(free)
-        mean = min(mean, kind.support[1] - 1e-9)
-        sd = min(sd, float(kind.largest_sd(mean)) * 0.999)
-        return (kind.quantile(p, *kind.from_moments(mean, sd)) - x) / width
+        return (kind.quantile(p, *member(free)) - x) / width
 
-    spread = width / (special.ndtri(p[-1]) - special.ndtri(p[0]))
-    free = least_squares(misfit, [0.0, np.log(spread / width)]).x
-    return _from_mean_sd(family, *moments(free))
+    if family == "lognormal":
+        slope, intercept = np.polyfit(special.ndtri(p), np.log(x), 1)
+        free = np.array([intercept, np.log(slope)])
+
+        def member(free: np.ndarray) -> Interval:
+            return float(free[0]), float(np.exp(free[1]))
+
+    else:
+        centre = float(np.clip(np.interp(0.5, p, x), x[0] + 1e-6 * width, x[-1] - 1e-6 * width))
+
+        def member(free: np.ndarray) -> Interval:
+            mean = centre + width * np.tanh(free[0])
+            mean = mean if kind.support[0] < 0 else min(abs(mean) + 1e-12, kind.support[1] - 1e-9)
+            return kind.from_moments(mean, min(width * np.exp(free[1]), float(kind.largest_sd(mean)) * 0.999))
+
+        spread = width / (special.ndtri(p[-1]) - special.ndtri(p[0]))
+        free = least_squares(misfit, [0.0, np.log(spread / width)]).x
+    if np.abs(misfit(free)).max() > LARGEST_MISS:
+        free = minimize(lambda free: np.abs(misfit(free)).max(), free, method="Nelder-Mead").x
+    found = _checked(family, *member(free))
+    off = kind.quantile(p, *found.parameters) / x
+    # On a scale of ratios an end can be next to nothing instead of what was asked and lie close by in kronor.
+    astray = kind.support == (0, np.inf) and not np.all((off > 0.5) & (off < 2))
+    if astray or np.abs(misfit(free)).max() > LARGEST_MISS:
+        asked = ", ".join(f"{value:g} (has {found.quantile(at):.3g})" for at, value in zip(p, x, strict=True))
+        raise ValueError(f"no {family} comes near quantiles of {asked}; use another family")
+    return found

@@ -1,14 +1,14 @@
-"""Reading YAML and CSV so that every fault can name its file and line."""
+"""Reading YAML so that every fault can name its file and line."""
 
 import difflib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import RoundTripConstructor
@@ -20,6 +20,9 @@ class ParameterName(str):
     """A string in a case or scenario that names a parameter."""
 
 
+SAFE_NAME = re.compile(r"\w([\w .+=-]*[\w+=-])?")
+LONGEST_NAME = 80
+"""Folders of runs have the case and a hash after it, and Windows allows 260 characters of path."""
 Ref = Annotated[str, AfterValidator(ParameterName)]
 Evidence = Literal["published", "registry", "derived", "expert", "assumption"]
 
@@ -46,6 +49,13 @@ class Document:
                 break
             line, node = marks[key][0] + 1, node[key]
         return line
+
+
+def unsafe(name: Any) -> str | None:
+    """Why a name cannot be that of a file or folder on every machine and in every page; None if it can."""
+    if isinstance(name, str) and len(name) <= LONGEST_NAME and SAFE_NAME.fullmatch(name):
+        return None
+    return f"is no name of letters, digits, spaces and _ - + = . that begins with one of the first two, {LONGEST_NAME} at most"
 
 
 def find_folder(folder: str | Path = "parameters") -> Path:
@@ -92,7 +102,8 @@ def _parsed(path: Path, stamp: tuple[int, int]) -> tuple[Document | None, tuple[
     yaml.Constructor = Constructor
     try:
         data = yaml.load(io.StringIO(text))
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
+        # A date such as 2026-13-01 and a number of ten thousand digits are ValueErrors, and nesting without end a RecursionError.
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         remedy = "indent with spaces, not tabs" if "\t" in text else "correct the YAML (indentation, quotes, colons)"
@@ -180,26 +191,14 @@ def _known(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
     return list(getattr(here, "model_fields", {}))
 
 
-def read_rows[Model: Strict](path: Path, model: type[Model], faults: list[Fault]) -> list[Model]:
-    """The rows of a CSV file as ``model`` records; an empty cell is a key left out."""
-    file = shown(path)
-    if not path.is_file():
-        faults.append(Fault(file, "file", "not found", near(path.stem, (p.stem for p in path.parent.glob("*.csv")))))
-        return []
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (ValueError, UnicodeDecodeError) as error:
-        faults.append(Fault(file, "file", f"no CSV table: {error}", "save it as comma-separated UTF-8"))
-        return []
-    rows = []
-    for number, row in enumerate(frame.to_dict("records"), start=2):
-        given = {str(key): value for key, value in row.items() if value != ""}
-        found: list[Fault] = []
-        record = validated(model, Document(file, given), given, found)
-        faults.extend(Fault(f.file, f.key, f.problem, f.remedy, f.value, number) for f in found)
-        if record is not None:
-            rows.append(record)
-    return rows
+def plain(value: Any) -> Any:
+    """A value as JSON has it, without what the YAML reader remembers of where it stood."""
+    if isinstance(value, Mapping):
+        return {plain(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    kind = next((kind for kind in (bool, int, float, str) if isinstance(value, kind)), None)
+    return kind(value) if kind else value
 
 
 def references(value: Any, loc: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], str]]:

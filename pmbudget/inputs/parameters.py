@@ -16,16 +16,20 @@ from pmbudget.inputs.files import (
     Strict,
     find_folder,
     near,
-    read_rows,
     read_yaml,
     shown,
     validated,
 )
-from pmbudget.inputs.prices import Prices, currency_of, load_prices
+from pmbudget.inputs.overrides import Override
+from pmbudget.inputs.prices import Prices, Rate, currency_of, load_prices
 from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Study
+from pmbudget.inputs.tables import read_rows
 
 CHOSEN = "chosen by a scenario"
-"""Validation context of a number that a scenario fixes: a choice, not a finding, so that it needs no interval."""
+"""Validation context of what a scenario fixes: a choice, not a finding, so that it needs no interval."""
+LARGEST = 1e15
+"""No amount, count or rate here comes near it; what is larger is a slip of the keyboard, and overflows in the calculation."""
+EXCHANGE_RATES = "prices/exchange_rates.csv"
 PRICE_YEAR = 2024
 """The price year of the interface where none is asked for; a scenario states its own."""
 SHARES = ("probability", "share", "proportion", "utility")
@@ -65,6 +69,19 @@ class Reported(Strict):
     low: float | None = None
     high: float | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _are_figures(cls, data: Any) -> Any:
+        for name, given in data.items() if isinstance(data, Mapping) else ():
+            parts = (
+                given.values() if isinstance(given, Mapping) else given if isinstance(given, list | tuple) else [given]
+            )
+            if any(isinstance(part, bool) for part in parts):
+                raise ValueError(f"{name} is true or false and no figure; write the number")
+            if any(isinstance(part, int | float) and LARGEST < abs(part) < float("inf") for part in parts):
+                raise ValueError(f"{name} is beyond {LARGEST:g}, larger than any figure here; correct it")
+        return data
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         self.distribution()
@@ -75,13 +92,53 @@ class Reported(Strict):
         return distribution(self.family or "fixed", **self.model_dump(exclude={"family"}, exclude_none=True))
 
 
+class Shares(Strict):
+    """Shares that sum to 1, counted together: all parameters that ``counts`` names state the same counts, and ``of`` is one's own name.
+
+    Dirichlet(count + 1/2 of each), the posterior of Jeffreys' prior; one share by itself is Beta(count + 1/2, the rest), of all counts.
+    """
+
+    family: Literal["dirichlet"]
+    counts: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(min_length=2)
+    of: str
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.of not in self.counts:
+            raise ValueError(f"{self.of} is not among the counts; name each of the parameters that sum to 1")
+        if not sum(self.counts.values()):
+            raise ValueError("nothing was counted; give counts above 0")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What the shares are called together: the name under which they are drawn."""
+        return f"shares {', '.join(self.counts)}"
+
+    @property
+    def concentrations(self) -> list[float]:
+        """Of each share, in the order of the counts."""
+        return [count + 0.5 for count in self.counts.values()]
+
+    def distribution(self) -> Distribution:
+        """The distribution of this share by itself."""
+        own = self.counts[self.of] + 0.5
+        return distribution("beta", alpha=own, beta=sum(self.concentrations) - own)
+
+
 def _way(given: Any) -> str:
-    """Whether a distribution is learnt from studies or stated, by the keys that only the first has."""
+    """Whether a distribution is learnt from studies, one of shares that sum to 1, or stated by itself."""
     keys = given if isinstance(given, Mapping) else getattr(given, "model_fields_set", ())
-    return "studies" if {"studies", "quantity", "borrow"} & set(keys) else "reported"
+    family = given.get("family") if isinstance(given, Mapping) else getattr(given, "family", None)
+    if {"studies", "quantity", "borrow"} & set(keys):
+        return "studies"
+    return "shares" if family == "dirichlet" else "reported"
 
 
-Stated = Annotated[Annotated[Reported, Tag("reported")] | Annotated[FromStudies, Tag("studies")], Discriminator(_way)]
+Stated = Annotated[
+    Annotated[Reported, Tag("reported")] | Annotated[FromStudies, Tag("studies")] | Annotated[Shares, Tag("shares")],
+    Discriminator(_way),
+]
 
 
 class Record(Strict):
@@ -115,11 +172,21 @@ class Record(Strict):
             )
         if isinstance(self.distribution, FromStudies):
             if (self.distribution.part in BY_REGION_ONLY) != (self.by == "region") and (
-                self.distribution.part in BY_REGION_ONLY or self.distribution.model in ("survival", "uptake")
+                self.distribution.part in BY_REGION_ONLY or self.distribution.model in ("survival", "uptake", "shares")
             ):
-                raise ValueError("by: region goes with deviations of uptake, and not with survival; add or remove by")
+                raise ValueError(
+                    "by: region goes with deviations of uptake, not with survival or shares; add or remove by"
+                )
             return self
         known = self.distribution.distribution()
+        if isinstance(self.distribution, Shares) and (self.by or self.unit.split("/")[0] not in SHARES):
+            raise ValueError(
+                "shares that sum to 1 are shares or probabilities and one for the country; correct unit or by"
+            )
+        if known.is_fixed and self.by == "region":
+            raise ValueError(
+                "is one per region and cannot be fixed at one number; give a distribution that each region draws from"
+            )
         assumed = "assumption" in (self.evidence, self.price_year_evidence)
         if known.is_fixed and assumed and not (info.context or {}).get(CHOSEN):
             raise ValueError("an assumption has no interval; give a family with mean and interval")
@@ -139,7 +206,8 @@ class Parameter:
     """One parameter as the model uses it.
 
     ``distribution`` is as reported; the model's value is that times ``factor`` (multiples of the unit and the price index) times
-    the drawn exchange rate named ``rate``. ``studies`` holds the rows of one that is learnt from data.
+    the drawn exchange rate named ``rate``. ``studies`` holds the rows of one that is learnt from data. ``was`` is the record of the
+    parameter file where a scenario or a run has put another in its place.
     """
 
     name: str
@@ -150,6 +218,7 @@ class Parameter:
     studies: tuple[Study, ...] = ()
     factor: float = 1.0
     rate: str | None = None
+    was: Record | None = None
 
     @property
     def is_learnt(self) -> bool:
@@ -248,9 +317,9 @@ def load_parameters(
 
 
 def read_parameters(
-    root: Path, case: str | None, price_year: int, overrides: Mapping[str, Any], faults: list[Fault]
+    root: Path, case: str | None, price_year: int, overrides: Mapping[str, Override], faults: list[Fault]
 ) -> ParameterSet:
-    """The set of :func:`load_parameters` after ``overrides`` (name to a number, or to keys of the record)."""
+    """The set of :func:`load_parameters` after ``overrides``."""
     known = len(faults)
     prices = load_prices(root, faults)
     prices_hold = len(faults) == known
@@ -265,29 +334,64 @@ def read_parameters(
                 problem = f"also stands in {parameters[name].file if name in parameters else 'another file'}"
                 faults.append(Fault(document.file, name, problem, "keep one of them", line=document.line([name])))
                 continue
-            changed = overridden(data, overrides[name]) if name in overrides else data
-            raw[name] = changed
-            chosen = name in overrides and not isinstance(overrides[name], Mapping)
-            record = validated(Record, document, changed, faults, at=[name], context={CHOSEN: chosen})
+            raw[name] = data
+            record, was = _records(name, data, document, overrides.get(name), faults)
             if record is not None:
                 parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
                 if parameter is not None:
-                    parameters[name] = parameter
-    faults += _disagreements(parameters)
+                    parameters[name] = replace(parameter, was=was)
+    faults += _disagreements(parameters) + _torn_apart(parameters)
     used = {parameter.rate for parameter in parameters.values() if parameter.rate}
     for (currency, year), rate in prices.rates.items():
         if (name := rate_name(currency, year)) in used:
-            record = Record(
-                label=Text(sv=f"Växelkurs {currency} {year}", en=f"Exchange rate {currency} {year}"),
-                unit=f"Swedish kronor per {currency}",
-                distribution=Reported(family="fixed", value=rate.sek_per_unit)
-                if rate.low is None
-                else Reported(family="lognormal", mean=rate.sek_per_unit, interval=(rate.low, rate.high or rate.low)),
-                evidence=rate.evidence,
-                source=Source(title=rate.source, address=rate.address),
-            )
-            parameters[name] = Parameter(name, record, "prices/exchange_rates.csv", 1, rate.distribution())
+            raw[name] = _rate_record(currency, year, rate)
+            document = Document(EXCHANGE_RATES, {name: raw[name]})
+            record, was = _records(name, raw[name], document, overrides.get(name), faults)
+            if record is not None and isinstance(record.distribution, Reported):
+                parameters[name] = Parameter(
+                    name, record, EXCHANGE_RATES, 1, record.distribution.distribution(), was=was
+                )
     return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults))
+
+
+def _records(
+    name: str, data: Any, document: Document, override: Override | None, faults: list[Fault]
+) -> tuple[Record | None, Record | None]:
+    """A parameter's record, and the one that it had where an override has taken its place."""
+    stated = validated(Record, document, _named(name, data), faults, at=[name])
+    if override is None or stated is None:
+        return stated, None
+    key = f"{override.place}.{name}"
+    if hindrance := override.problem():
+        faults.append(Fault(override.file, key, *hindrance, override.to, override.line))
+        return None, None
+    found: list[Fault] = []
+    changed = _named(name, override.on(data))
+    stands = Document(override.file, {name: changed})
+    record = validated(Record, stands, changed, found, [name], context={CHOSEN: override.is_choice})
+    # The fault is the override's, wherever the parameter itself stands.
+    faults += [replace(fault, key=f"{override.place}.{fault.key}", line=override.line) for fault in found]
+    return record, stated if record != stated else None
+
+
+def _named(name: str, data: Any) -> Any:
+    """A record's keys, in which one of shares that sum to 1 knows which it is."""
+    stated = data.get("distribution") if isinstance(data, Mapping) else None
+    if not isinstance(stated, Mapping) or stated.get("family") != "dirichlet":
+        return data
+    return {**data, "distribution": {**stated, "of": name}}
+
+
+def _rate_record(currency: str, year: int, rate: Rate) -> dict[str, Any]:
+    """An exchange rate as a parameter file would hold it."""
+    known = {"family": "lognormal", "mean": rate.sek_per_unit, "interval": [rate.low, rate.high]}
+    return {
+        "label": {"sv": f"Växelkurs {currency} {year}", "en": f"Exchange rate {currency} {year}"},
+        "unit": f"Swedish kronor per {currency}",
+        "distribution": {"value": rate.sek_per_unit} if None in (rate.low, rate.high) else known,
+        "evidence": rate.evidence,
+        "source": {"title": rate.source, "address": rate.address},
+    }
 
 
 def _findings(root: Path, case: str | None, raw: Mapping[str, Any], faults: list[Fault]) -> tuple[Finding, ...]:
@@ -323,18 +427,27 @@ def _disagreements(parameters: Mapping[str, Parameter]) -> list[Fault]:
     return faults
 
 
+def _torn_apart(parameters: Mapping[str, Parameter]) -> list[Fault]:
+    """Shares that should sum to 1 and are not all there, or do not all state the same counts."""
+    faults = []
+    for parameter in parameters.values():
+        stated = parameter.record.distribution
+        if not isinstance(stated, Shares):
+            continue
+        others = {name: parameters[name].record.distribution if name in parameters else None for name in stated.counts}
+        if lost := [name for name, one in others.items() if not isinstance(one, Shares) or one.counts != stated.counts]:
+            problem = f"sums to 1 with {', '.join(lost)}, which have other counts, another distribution or no record"
+            place, remedy = (
+                f"{parameter.name}.distribution.counts",
+                "state the same counts in each (a YAML anchor does)",
+            )
+            faults.append(Fault(parameter.file, place, problem, remedy, line=parameter.line))
+    return faults
+
+
 def rate_name(currency: str, year: int) -> str:
     """The name under which an exchange rate is drawn."""
     return f"rate_{currency.lower()}_{year}"
-
-
-def overridden(data: Any, override: Any) -> Any:
-    """A record's keys after a scenario's override: a number fixes it, a mapping replaces keys."""
-    if not isinstance(data, Mapping):
-        return data
-    if isinstance(override, Mapping):
-        return {**data, **override}
-    return {**data, "distribution": {"family": "fixed", "value": override}}
 
 
 def _studies(stated: FromStudies, document: Document, name: str, path: Path, faults: list[Fault]) -> tuple[Study, ...]:
@@ -374,7 +487,14 @@ def _parameter(
         if not found:
             return None
         studies = found
-        known = stated.pool(studies) if stated.model == "expert" else None
+        try:
+            known = stated.pool(studies) if stated.model == "expert" else None
+        except ValueError as error:
+            problem, remedy = str(error).rsplit("; ", 1)
+            place = f"{name}.distribution.family"
+            line = document.line([name, "distribution", "family"])
+            faults.append(Fault(document.file, place, problem, remedy, stated.family, line))
+            return None
     else:
         known = stated.distribution()
     base = Parameter(name, record, document.file, line, known, studies)

@@ -13,7 +13,8 @@ from pydantic import model_validator
 
 from pmbudget.errors import Fault
 from pmbudget.inputs.distributions import Distribution, distribution
-from pmbudget.inputs.files import Evidence, Strict, read_rows
+from pmbudget.inputs.files import Evidence, Strict
+from pmbudget.inputs.tables import read_rows
 
 MONEY = re.compile(r"^(?P<multiple>[kMG]?)(?P<currency>SEK|EUR|USD|GBP|DKK|NOK|CAD|AUD|CHF)(?![A-Za-z])")
 MULTIPLES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}

@@ -7,7 +7,8 @@ import pandas as pd
 from pydantic import BeforeValidator, Field
 
 from pmbudget.errors import Fault, InputError
-from pmbudget.inputs.files import Evidence, Strict, find_folder, read_rows, shown
+from pmbudget.inputs.files import Evidence, Strict, find_folder, shown
+from pmbudget.inputs.tables import read_rows
 
 CODES = (
     *("01", "03", "04", "05", "06", "07", "08", "09", "10", "12", "13"),

@@ -1,32 +1,49 @@
 """Scenarios: a base, what is changed, an agreement, a pace; resolved once, so that nothing later reads the base."""
 
+import hashlib
 import itertools
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
 from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
+    LONGEST_NAME,
     Document,
     Evidence,
     Ref,
     Strict,
     find_folder,
     near,
+    plain,
     read_yaml,
     references,
+    shown,
+    unsafe,
     validated,
 )
-from pmbudget.inputs.parameters import PRICE_YEAR, ParameterSet, Source, Text, read_parameters
+from pmbudget.inputs.overrides import Override
+from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, ParameterSet, Record, Source, Text, read_parameters
 from pmbudget.inputs.regions import CODES, RegionCode, read_regions
 from pmbudget.vocabulary import LANGUAGES
+
+LARGEST_SWEEP = 100
+"""A run is seven notebooks: a hundred take a night."""
+OF_ONE_FILE = ("overrides", "sweep", "on_request")
+"""What a scenario does not have from its base as it stands: overrides are merged one by one, and who builds on a sweep or on a scenario
+that runs on request alone says so anew.
+"""
+Plain = Annotated[Any, AfterValidator(plain)]
+"""A value as JSON has it, without what a YAML reader remembers of where it stood."""
 
 
 class Gate(Strict):
@@ -44,10 +61,12 @@ class Gate(Strict):
 class AgreedPace(Strict):
     """The pace an agreement sets: from ``start`` by a ``curve`` to the ceiling over ``ramp`` years (0: at once).
 
-    A straight line is at the ceiling when the ramp is over, the other curves have gone 95 per cent of the way. Its project offices and
-    platform run for ``programme_years``. Regions in ``region_starts`` begin another year than the rest; the regions of the first of
-    ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back. ``relief`` is
-    the share of the cost of one test more that the agreement lifts off the ordering unit in those years; it must be what its clauses do.
+    A scenario that leaves ``start`` out starts in its first year. A straight line is at the ceiling when the ramp is over, the other
+    curves have gone 95 per cent of the way. Its project offices and platform run for ``programme_years``; where that is left out, until
+    the ramp of the last region to begin is over. Regions in ``region_starts`` begin another year than the rest; the regions of the first
+    of ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back. ``relief``
+    is the share of the cost of one test more that the agreement lifts off the ordering unit in those years; it must be what its clauses
+    do.
     """
 
     start: int
@@ -57,7 +76,7 @@ class AgreedPace(Strict):
     waves: tuple[tuple[RegionCode, ...], ...] = ()
     wave_years: int = Field(default=1, ge=1, le=20)
     gate: Gate | None = None
-    programme_years: int = Field(ge=0, le=50)
+    programme_years: int | None = Field(default=None, ge=0, le=50)
     relief: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -75,8 +94,11 @@ class AgreedPace(Strict):
 
     @property
     def years(self) -> range:
-        """The years in which the agreement's programme runs."""
-        return range(self.start, self.start + self.programme_years)
+        """The years in which the agreement's programme runs; what is done at once takes a year."""
+        if self.programme_years is not None:
+            return range(self.start, self.start + self.programme_years)
+        last = max(self.start_of(code) for code in CODES)
+        return range(self.start, last + max(self.ramp, 1))
 
     def start_of(self, region: str) -> int:
         """The year in which a region is planned to begin."""
@@ -94,6 +116,12 @@ class Years(Strict):
         if not self.first <= self.last <= self.first + 50:
             raise ValueError(f"{self.first} to {self.last} is no period; last must be first or up to 50 years later")
         return self
+
+
+def _some(values: list[Any]) -> list[Any]:
+    if not values:
+        raise ValueError("no values to sweep over; list one or more, or remove it")
+    return values
 
 
 class ScenarioFile(Strict):
@@ -115,11 +143,20 @@ class ScenarioFile(Strict):
     limits: Literal["read", "stated"] = "read"
     allocated: bool = False
     on_request: bool = False
-    overrides: dict[str, Any] = Field(default_factory=dict)
-    sweep: dict[str, list[Any]] = Field(default_factory=dict)
+    overrides: dict[str, Plain] = Field(default_factory=dict)
+    sweep: dict[str, Annotated[list[Plain], AfterValidator(_some)]] = Field(default_factory=dict)
     evidence: Evidence
     source: Source
     note: str = ""
+
+    @field_validator("pace", mode="before")
+    @classmethod
+    def _starts_in_the_first_year(cls, pace: Any, info: ValidationInfo) -> Any:
+        years = info.data.get("years")
+        if not isinstance(pace, Mapping) or "start" in pace:
+            return pace
+        # Without sound years the scenario does not load, and that is told where they stand.
+        return {**pace, "start": years.first if years else 0}
 
     @model_validator(mode="after")
     def _pace_needs_years(self) -> Self:
@@ -180,6 +217,7 @@ class Scenario:
             "parameters": {
                 name: {
                     **parameter.record.model_dump(mode="json", exclude_none=True),
+                    **({"was": _former(parameter.was)} if parameter.was else {}),
                     "factor": parameter.factor,
                     "studies_rows": [row.model_dump(mode="json") for row in parameter.studies],
                 }
@@ -205,7 +243,8 @@ def load_scenario(
     folder : str or Path
         Looked for in the working directory, then beside the package.
     overrides : mapping
-        Parameter to a number (fixes it) or to keys of its record; on top of the scenario's own.
+        Parameter to a number (fixes it) or to keys of its record; on top of the scenario's own. One that states no source of its own is
+        an assumption, set in this run.
     case : str
         Another case than the scenario's.
 
@@ -225,26 +264,28 @@ def read_scenario(
     name_or_path: str | Path, root: Path, overrides: Mapping[str, Any], case: str | None, faults: list[Fault]
 ) -> Scenario | None:
     """As :func:`load_scenario`; faults are added to ``faults``."""
-    path = Path(name_or_path)
-    if path.suffix != ".yaml":
-        path = root / "scenarios" / f"{name_or_path}.yaml"
-    document, merged = _merged(path, faults)
+    path = _file(name_or_path, root)
+    if hindrance := unsafe(path.stem):
+        faults.append(Fault(shown(path), "file", f"{path.stem!r} {hindrance}", "rename the file"))
+        return None
+    document, merged, stated = _merged(path, faults)
     if document is None:
         return None
     definition = validated(ScenarioFile, document, merged, faults)
-    chosen, own = case or merged.get("case"), {**(merged.get("overrides") or {}), **overrides}
     if definition is None:
         # The parameters are read all the same, so that their faults are told in the same breath.
-        price_year = merged.get("price_year")
-        read_parameters(root, chosen, price_year if isinstance(price_year, int) else PRICE_YEAR, own, faults)
+        price_year, chosen = merged.get("price_year"), case or merged.get("case")
+        year = price_year if isinstance(price_year, int) else PRICE_YEAR
+        read_parameters(root, chosen if isinstance(chosen, str) else None, year, {}, faults)
         return None
-    definition = definition.model_copy(update={"overrides": own, "case": chosen})
+    own = {**stated, **{name: _given(name, to, definition, document) for name, to in overrides.items()}}
+    values = {name: one.to for name, one in own.items()}
+    definition = definition.model_copy(update={"overrides": values, "case": case or definition.case})
     parameters = read_parameters(root, definition.case, definition.price_year, own, faults)
-    for name in own:
+    for name, one in own.items():
         if name not in parameters.raw:
-            place = next((key for key in ("overrides", "sweep") if name in (merged.get(key) or {})), "overrides")
-            line, remedy = document.line([place, name]), near(name, parameters.raw)
-            faults.append(Fault(document.file, f"{place}.{name}", "no such parameter", remedy, line=line))
+            remedy = near(name, parameters.raw)
+            faults.append(Fault(one.file, f"{one.place}.{name}", "no such parameter", remedy, line=one.line))
     for loc, name in references(definition):
         if name not in parameters.raw:
             key, remedy = ".".join(map(str, loc)), near(name, parameters.raw)
@@ -266,7 +307,7 @@ def read_scenario(
         return None
     name = path.stem
     if swept := {key: value for key, value in overrides.items() if key in definition.sweep}:
-        name = "-".join([name, *(f"{key}={value}" for key, value in swept.items())])
+        name = _swept_name(name, swept)
         remaining = {key: values for key, values in definition.sweep.items() if key not in swept}
         label = _swept_label(definition.label, parameters, swept)
         definition = definition.model_copy(update={"sweep": remaining, "label": label})
@@ -275,32 +316,101 @@ def read_scenario(
     )
 
 
-def _merged(path: Path, faults: list[Fault], below: tuple[Path, ...] = ()) -> tuple[Document | None, dict[str, Any]]:
+def _file(name_or_path: str | Path, root: Path) -> Path:
+    """The file of a scenario: a path to one, or its name in the folder of scenarios, with or without its ending."""
+    path = Path(name_or_path)
+    if path.suffix == ".yaml" and (path.is_absolute() or path.is_file()):
+        return path
+    return root / "scenarios" / f"{str(name_or_path).removesuffix('.yaml')}.yaml"
+
+
+def _swept_name(name: str, swept: Mapping[str, Any]) -> str:
+    """A run's name with what the sweep set: figures as they are, anything else and what is too long by a hash."""
+    parts = [
+        f"{key}={value}" if isinstance(value, int | float) else f"{key}={_hash(value)}" for key, value in swept.items()
+    ]
+    whole = "-".join([name, *parts])
+    return whole if len(whole) <= LONGEST_NAME else f"{whole[: LONGEST_NAME - 9]}-{_hash(whole)}"
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _given(name: str, to: Any, definition: ScenarioFile, document: Document) -> Override:
+    """An override given on top of the file's: one of the file's own sweep, and so on the file's word, or of this run alone."""
+    swept = definition.sweep.get(name, [])
+    # What has been through a notebook's parameters has text for the keys of quantiles.
+    if to not in swept and json.dumps(to, default=str) not in [json.dumps(value, default=str) for value in swept]:
+        return Override(to)
+    source, line = definition.source.model_dump(mode="json"), document.line(["sweep", name])
+    return Override(to, definition.evidence, source, document.file, "sweep", line)
+
+
+def _former(record: Record) -> dict[str, Any]:
+    """What stood in a parameter's place before an override: figures, grade and where they were read."""
+    figures = record.distribution.model_dump(mode="json", exclude_none=True)
+    return {"distribution": figures, "evidence": record.evidence, "source": record.source.title}
+
+
+def _merged(
+    path: Path, faults: list[Fault], below: tuple[Path, ...] = ()
+) -> tuple[Document | None, dict[str, Any], dict[str, Override]]:
+    """A scenario's file, its keys with those of its base below them, and its overrides, each on the word of the file it stands in."""
     document = read_yaml(path, faults)
     if document is None:
-        return None, {}
-    base = document.data.get("base")
+        return None, {}, {}
+    own, base = dict(document.data), document.data.get("base")
     if base is None:
-        return document, dict(document.data)
+        return document, own, _overrides(document)
+    parent = _base(path, base, document, faults, below)
+    above, inherited, before = _merged(parent, faults, (*below, path)) if parent else (None, {}, {})
+    if above is None:
+        return None, {}, {}
+    if own.get("overrides") or own.get("sweep"):
+        for key in ("evidence", "source"):
+            if key not in own:
+                remedy = f"add {key}: that of the base is not where this scenario's own overrides come from"
+                faults.append(
+                    Fault(document.file, key, "the key is missing", remedy, line=document.line(["overrides"]))
+                )
+    passed_on = {key: value for key, value in inherited.items() if key not in OF_ONE_FILE}
+    overrides = {**before, **_overrides(document)}
+    return document, {**passed_on, **own}, overrides
+
+
+def _base(path: Path, base: Any, document: Document, faults: list[Fault], below: tuple[Path, ...]) -> Path | None:
+    """The file that a scenario builds on; None, and a fault, where there is none or it builds on this one."""
     # A case's own scenarios stand in a folder below the general ones and may build on them.
     beside, above_it = path.parent / f"{base}.yaml", path.parent.parent / f"{base}.yaml"
     parent = above_it if above_it.is_file() and (beside == path or not beside.is_file()) else beside
     line = document.line(["base"])
+    if hindrance := next((found for part in str(base).split("/") if (found := unsafe(part))), None):
+        remedy = "name a scenario beside this one or, for a case's own, one of those above"
+        faults.append(Fault(document.file, "base", hindrance, remedy, base, line))
+        return None
     if parent in (path, *below):
         chain = " -> ".join([*(step.stem for step in below), path.stem, str(base)])
         remedy = "let one of them stand without base"
         faults.append(Fault(document.file, "base", f"circular: {chain}", remedy, base, line))
-        return None, {}
+        return None
     if not parent.is_file():
         remedy = near(base, (p.stem for p in path.parent.glob("*.yaml") if p != path))
         faults.append(Fault(document.file, "base", "no such scenario", remedy, base, line))
-        return None, {}
-    above, inherited = _merged(parent, faults, (*below, path))
-    if above is None:
-        return None, {}
-    merged = {**inherited, **document.data}
-    merged["overrides"] = {**(inherited.get("overrides") or {}), **(document.data.get("overrides") or {})}
-    return document, merged
+        return None
+    return parent
+
+
+def _overrides(document: Document) -> dict[str, Override]:
+    """What a scenario's file puts in place of parameters; nothing where its overrides are no mapping, which is told elsewhere."""
+    given, data = document.data.get("overrides"), document.data
+    if not isinstance(given, Mapping):
+        return {}
+    source, evidence = plain(data.get("source")), data.get("evidence")
+    return {
+        str(name): Override(plain(to), evidence, source, document.file, line=document.line(["overrides", name]))
+        for name, to in given.items()
+    }
 
 
 def expand(scenario: Scenario) -> list[Scenario]:
@@ -309,11 +419,14 @@ def expand(scenario: Scenario) -> list[Scenario]:
     Raises
     ------
     InputError
-        A swept parameter that does not exist, or a value that it cannot have.
+        More runs than a sweep may make, a swept parameter that does not exist, or a value that it cannot have.
     """
     sweep = scenario.definition.sweep
     if not sweep:
         return [scenario]
+    if (runs := math.prod(len(values) for values in sweep.values())) > LARGEST_SWEEP:
+        remedy = f"sweep over fewer values; a sweep makes {LARGEST_SWEEP} runs at most"
+        raise InputError([Fault(scenario.file, "sweep", f"makes {runs:,} runs of the scenario", remedy)])
     faults: list[Fault] = []
     expanded = []
     for values in itertools.product(*sweep.values()):
@@ -328,9 +441,21 @@ def expand(scenario: Scenario) -> list[Scenario]:
 
 def _swept_label(label: Text, parameters: ParameterSet, swept: Mapping[str, Any]) -> Text:
     """A scenario's label with what the sweep set, so that its runs can be told apart."""
-    records = [(parameters[name].record, value) for name, value in swept.items()]
     set_to = {
-        language: "; ".join(f"{getattr(record.label, language)} {value} {record.unit}" for record, value in records)
+        language: "; ".join(
+            f"{getattr(parameters[name].record.label, language)} {_figures(parameters[name], value)}"
+            for name, value in swept.items()
+        )
         for language in LANGUAGES
     }
     return Text(sv=f"{label.sv}: {set_to['sv']}", en=f"{label.en}: {set_to['en']}")
+
+
+def _figures(parameter: Parameter, value: Any) -> str:
+    """What a parameter is swept to: the number, or the mean and interval of the distribution, or the source where it is learnt."""
+    known, record = parameter.distribution, parameter.record
+    if isinstance(value, int | float):
+        return f"{value:g} {record.unit}"
+    if known is None:
+        return f"({record.source.title})"
+    return f"{known.mean:.4g} ({known.interval[0]:.4g}–{known.interval[1]:.4g}) {record.unit}"

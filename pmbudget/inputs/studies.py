@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pmbudget.inputs.distributions import Distribution, Pool, distribution
 from pmbudget.inputs.files import Evidence, Strict
 
-Model = Literal["proportion", "accuracy", "ratio", "rate", "cost", "survival", "uptake", "expert"]
+Model = Literal["proportion", "accuracy", "ratio", "rate", "cost", "survival", "uptake", "shares", "expert"]
 SURVIVAL_FAMILIES: Mapping[str, tuple[str, ...]] = {
     "exponential": ("rate",),
     "weibull": ("shape", "scale"),
@@ -125,7 +125,7 @@ class SurvivalStudy(Study):
 
     kind: Literal["patient", "median", "alive"]
     month: float | None = Field(default=None, gt=0)
-    event: Literal[0, 1] | None = None
+    event: int | None = Field(default=None, ge=0, le=1)
     count: int = Field(default=1, gt=0)
     value: float | None = Field(default=None, gt=0)
     low: float | None = Field(default=None, gt=0)
@@ -167,6 +167,13 @@ class UptakeStudy(Study):
         return self
 
 
+class SharesStudy(Study):
+    """One category of a study that sorts persons into several: ``count`` persons in ``category``, a row for each."""
+
+    category: str
+    count: int = Field(ge=0)
+
+
 class ExpertStudy(Study):
     """One expert's quantiles of the quantity itself, two or more, and the expert's weight in the pool."""
 
@@ -201,6 +208,7 @@ ROWS: Mapping[str, type[Study]] = {
     "cost": CostStudy,
     "survival": SurvivalStudy,
     "uptake": UptakeStudy,
+    "shares": SharesStudy,
     "expert": ExpertStudy,
 }
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -218,6 +226,7 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     "cost": frozenset({"borrow", "prior", "family"}),
     "survival": frozenset({"borrow", "families", "weights", "at_month"}),
     "uptake": frozenset({"borrow", "curve", "at_year"}),
+    "shares": frozenset({"borrow"}),
     "expert": frozenset({"family"}),
 }
 SHARED = ("borrow", "family", "families", "weights", "spectrum", "curve")
@@ -274,6 +283,10 @@ class FromStudies(Strict):
             options = ", ".join(sorted(OPTIONS[self.model]))
             raise ValueError(f"{', '.join(sorted(foreign))} does not go with model {self.model}; it takes {options}")
         parts = self._parts()
+        if self.model == "shares":
+            if self.part is None:
+                raise ValueError("model shares needs to know which part; give the category of the table")
+            return self
         if not parts and self.part is not None:
             raise ValueError(f"model {self.model} has one part; remove part")
         if parts and self.part not in parts:
@@ -329,7 +342,12 @@ class FromStudies(Strict):
             return f"{self.studies} has no study to pool for this quantity", "set use to pool in a row"
         groups: dict[str, list[str]] = defaultdict(list)
         for row in rows:
-            if row.overlap and row.use in COUNTED:
+            # The categories of one study are one study.
+            if (
+                row.overlap
+                and row.use in COUNTED
+                and not (isinstance(row, SharesStudy) and row.study in groups[row.overlap])
+            ):
                 groups[row.overlap].append(row.study)
         for name, studies in groups.items():
             if len(studies) > 1:
@@ -339,11 +357,37 @@ class FromStudies(Strict):
             isinstance(row, SurvivalStudy) and row.kind == "patient" and row.use in COUNTED for row in rows
         ):
             return "stacking needs rows of kind patient", "add them, or state a weight for each family"
+        return self._unsorted(rows) if self.model == "shares" else None
+
+    def _unsorted(self, rows: Sequence[Study]) -> tuple[str, str] | None:
+        """What keeps counts by category from being shares that sum to 1, and the remedy."""
+        counted = [row for row in rows if isinstance(row, SharesStudy) and row.use in COUNTED]
+        categories = list(dict.fromkeys(row.category for row in counted))
+        if self.part not in categories:
+            return f"no study counts {self.part}", f"use one of {', '.join(categories)}"
+        for study in dict.fromkeys(row.study for row in counted):
+            own = [row for row in counted if row.study == study]
+            if sorted(row.category for row in own) != sorted(categories) or len({row.use for row in own}) > 1:
+                wanted = f"give it one row for each of {', '.join(categories)}, 0 where none, with the same use"
+                return f"{study} does not count each category once", wanted
+            if not sum(row.count for row in own):
+                return f"{study} counts nobody", "correct its rows, or set use to no"
         return None
 
     def pool(self, rows: Sequence[Study]) -> Distribution | Pool:
-        """The linear pool of the experts' distributions, one for each expert."""
+        """The linear pool of the experts' distributions, one for each expert.
+
+        Raises
+        ------
+        ValueError
+            An expert's quantiles are none of the family's.
+        """
         experts = [row for row in rows if isinstance(row, ExpertStudy) and row.use == "pool"]
-        members = tuple(distribution(str(self.family), quantiles=expert.quantiles) for expert in experts)
+        members = []
+        for expert in experts:
+            try:
+                members.append(distribution(str(self.family), quantiles=expert.quantiles))
+            except ValueError as error:
+                raise ValueError(f"{expert.study}: {error}") from None
         total = sum(expert.weight for expert in experts)
-        return Pool(members, tuple(expert.weight / total for expert in experts))
+        return Pool(tuple(members), tuple(expert.weight / total for expert in experts))

@@ -242,7 +242,7 @@ def pace_line(scenario: Scenario, words: Words) -> Html:
     curve = words(f"curve_names.{'step' if pace.ramp == 0 else pace.curve}")
     waves = words("wave_line", waves=len(pace.waves) + 1, years=pace.wave_years) if pace.waves else ""
     return note(
-        words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), curve=curve, programme=pace.programme_years),
+        words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), curve=curve, programme=len(pace.years)),
         *([waves] if waves else []),
         words("pace_effect", effect=words.percent(effect.mean) if effect else ""),
     )

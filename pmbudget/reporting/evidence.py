@@ -14,10 +14,10 @@ from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
 from pmbudget.inputs.files import Evidence
-from pmbudget.inputs.parameters import Parameter
+from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, lead, table
+from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.words import Words
 
 GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "assumption")
@@ -133,6 +133,8 @@ def result_of(study: rows.Study, words: Words) -> str:
         case rows.UptakeStudy():
             share = words.percent(study.numerator / study.denominator)
             return words("users", unit=study.unit, when=f"{study.when:g}", share=share)
+        case rows.SharesStudy():
+            return f"{study.category}: {words.number(study.count)}"
     return words("not_applicable")
 
 
@@ -304,3 +306,35 @@ def three(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
     """Mean and ends of the 95 % interval."""
     row = interval_frame(xr.DataArray(np.asarray(values), dims="draw")).iloc[0]
     return float(row["mean"]), float(row["lower"]), float(row["upper"])
+
+
+def set_by_scenario_table(scenario: Scenario, words: Words) -> Html:
+    """What the scenario or the run set: each parameter's figure, grade and source, and those that it replaced.
+
+    Figures are in the unit in which they were stated, with 95 % intervals where they are uncertain.
+    """
+    body = [
+        [
+            words.label(one.record.label),
+            words.data(one.record.unit),
+            *_stated(one.record, words),
+            *_stated(one.was, words),
+        ]
+        for one in scenario.parameters.values()
+        if one.was
+    ]
+    if not body:
+        return note(words("set_by_scenario_nothing"))
+    keys = ("label", "unit", "set_to", "grade", "source", "was", "was_grade", "was_source")
+    header = [words(f"set_by_scenario_columns.{key}") for key in keys]
+    return table(words("set_by_scenario_caption"), header, body, text_columns=len(keys))
+
+
+def _stated(record: Record, words: Words) -> list[str]:
+    """A record's figure as it was stated, its grade and its source."""
+    figure = words("set_by_scenario_learnt")
+    if not isinstance(record.distribution, rows.FromStudies):
+        known = record.distribution.distribution()
+        ends = dict(zip(("mean", "low", "high"), map(words.figure, (known.mean, *known.interval)), strict=True))
+        figure = ends["mean"] if known.is_fixed else words("with_interval", **ends)
+    return [figure, words(f"evidence.{record.evidence}"), words.data(record.source.title)]

@@ -5,7 +5,6 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac, icer_table
-from pmbudget.appraisal import ratio as judged
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from pmbudget.appraisal import ceac, net_monetary_benefit
+from pmbudget.appraisal import ceac, net_monetary_benefit, ratio
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.frames import increments, interval_frame, judged, periods, thresholds, with_groups
+from pmbudget.reporting.frames import increments, interval_frame, periods, thresholds, with_groups
 from pmbudget.reporting.reach import reached
 from pmbudget.reporting.value import Worth, value_figures
 from pmbudget.road import Results
@@ -75,8 +75,8 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         {"measure": "incremental_cost", "unit": "SEK", **interval_frame(cost).iloc[0].to_dict()},
         {"measure": "incremental_qaly", "unit": "QALY", **interval_frame(qaly).iloc[0].to_dict()},
     ]
-    verdict, ratio = judged(float(cost.mean()), float(qaly.mean()))
-    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": ratio})
+    verdict, icer = ratio(float(cost.mean()), float(qaly.mean()))
+    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": icer})
     for name, wtp in thresholds(scenario).items():
         rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
         probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal import ratio
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.worth import programme_totals, programme_worth
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.frames import interval_frame, judged, periods, thresholds
+from pmbudget.reporting.frames import interval_frame, periods, thresholds
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.reach import reached
 from pmbudget.reporting.words import Words
@@ -64,8 +65,8 @@ def beside_value(results: Results, scenario: Scenario, mix: str) -> xr.DataArray
 
 def ratio_of(cost: xr.DataArray, per: xr.DataArray) -> float:
     """Mean cost over a mean gain, by the sign rules of the ICER: missing unless both are more."""
-    verdict, ratio = judged(float(cost.mean()), float(per.mean()))
-    return ratio if verdict == "icer" else np.nan
+    verdict, value = ratio(float(cost.mean()), float(per.mean()), size=(1e8, 1e2))
+    return value if verdict == "icer" else np.nan
 
 
 def value_figures(scenario: Scenario, worths: Worth) -> pd.DataFrame:

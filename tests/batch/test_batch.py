@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from dataclasses import replace
 
 import nbformat
@@ -9,10 +10,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pmbudget.batch.manifest import is_done
-from pmbudget.batch.notebooks import CHAPTERS, COMPARISON
+from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.batch.plan import Job, Settings, plan_batch
 from pmbudget.batch.run import SCRATCH, Children, execute_notebook, run_job, sweep
-from pmbudget.inputs.files import find_folder
+from pmbudget.errors import InputError
+from pmbudget.inputs.files import find_folder, unsafe
 
 BODY = """
 import os
@@ -102,6 +104,46 @@ def test_the_kernel_talks_over_a_socket_of_its_own(tmp_path):
     assert all(len(text[1]) < 100 and os.path.isabs(text[1]) for text in texts)
 
 
+@pytest.mark.parametrize(
+    "remembered",
+    [
+        {"name": "another-machine", "display_name": "Somebody's R", "language": "R"},
+        {"name": "python3", "display_name": "Python 3", "language": "python"},
+        None,
+    ],
+)
+def test_the_batch_uses_its_own_python_whatever_kernel_a_notebook_remembers(tmp_path, monkeypatch, job, remembered):
+    # A kernel of the user's own called python3 goes before the environment's, and may be another Python.
+    own = tmp_path / "jupyter" / "kernels" / "python3"
+    own.mkdir(parents=True)
+    spec = {"argv": ["/nowhere/python", "-m", "ipykernel_launcher"], "display_name": "Another", "language": "python"}
+    (own / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    source = tmp_path / "remembers.ipynb"
+    cells = [
+        new_code_cell("output_dir: str = ''", metadata={"tags": ["parameters"]}),
+        new_code_cell("import sys\nprint(sys.executable)"),
+    ]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": remembered} if remembered else {}), source)
+    outcome = run_job(replace(job, notebook=str(source), parameters={}), tmp_path / "batch", Children(), threads=1)
+    assert outcome.error is None
+    made = nbformat.read(tmp_path / "batch" / "one" / "01_evidence.ipynb", as_version=4)
+    assert made.cells[-1].outputs[0]["text"].strip() == sys.executable
+    assert made.metadata["kernelspec"]["name"] == "python3"
+
+
+def test_check_passes_a_notebook_that_remembers_another_kernel(tmp_path):
+    source = tmp_path / "01_evidence.ipynb"
+    cells = [
+        new_code_cell("draws: int = 1", metadata={"tags": ["parameters"]}),
+        new_code_cell("check_parameters(globals())"),
+    ]
+    nbformat.write(
+        new_notebook(cells=cells, metadata={"kernelspec": {"name": "elsewhere", "display_name": "x"}}), source
+    )
+    assert notebook_faults(source) == []
+
+
 def test_scenarios_share_what_they_do_not_change():
     plan = plan_batch(["agreement_even", "agreement_fast"], name="shared")
     by_chapter = {}
@@ -110,6 +152,30 @@ def test_scenarios_share_what_they_do_not_change():
     assert [len(by_chapter[name]) for name in ("01_evidence", "03_cost_effectiveness", "05_budget_impact")] == [1, 1, 2]
     assert len(by_chapter["01_evidence"][0].folders) == 2
     assert plan.jobs[-1].chapter == COMPARISON
+
+
+UNSAFE = ["..", ".", "", "a/b", "../a", "a\\b", 'a"b', "a<b", "a:b", "a\nb", "[/a]", "a.", "a ", " a", "a" * 81]
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_a_batch_that_no_folder_can_be_called_is_refused(name):
+    with pytest.raises(InputError, match="name.*is no name of"):
+        plan_batch(["unplanned"], name=name)
+
+
+def test_folders_of_a_sweep_are_names_that_any_machine_takes(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    head = 'label: {sv: "Prov", en: "Trial"}\nbase: agreement_even\nevidence: assumption\nsource: {title: "Invented"}\nsweep:\n'
+    slash = "  cost_panel: [{note: 'a/../../b <\"'}, {distribution: {family: gamma, mean: 700, interval: [500, 950]}}, 700]\n"
+    many = "".join(
+        f"  {name}: [0.1]\n"
+        for name in ("discount_rate_cost", "discount_rate_qaly", "effect_agreement", "prevalence_egfr")
+    )
+    for name, text in (("slash", slash), ("many", many)):
+        (folder / "scenarios" / f"{name}.yaml").write_text(head + text, "utf-8")
+        folders = [run.folder for run in plan_batch([name]).runs]
+        assert len(set(folders)) == len(folders) == (3 if name == "slash" else 1)
+        assert [each for each in folders if unsafe(each.rsplit("-nsclc_panel-", 1)[0])] == []
 
 
 @pytest.mark.parametrize("other", [Settings(seed=2), Settings(draws=200), Settings(language="en")])

@@ -113,6 +113,37 @@ def test_figures_that_no_member_has_are_refused(family, figures, said):
         distribution(family, **figures)
 
 
+@pytest.mark.parametrize(
+    ("family", "figures", "said"),
+    [
+        ("gamma", {"median": 1, "interval": (0.9, 100)}, "no gamma comes near quantiles of 0.9 (has "),
+        ("beta", {"median": 0.5, "interval": (0.01, 0.6)}, "no beta comes near quantiles of 0.01 (has "),
+        ("lognormal", {"median": 10, "interval": (1, 12)}, "12 (has 14.7); use another family"),
+        ("normal", {"quantiles": {0.1: 1, 0.5: 2, 0.9: 8}}, "no normal comes near"),
+        ("uniform", {"quantiles": {0.1: 1, 0.5: 2, 0.9: 8}}, "no uniform comes near"),
+    ],
+)
+def test_quantiles_that_the_family_misses_are_refused_with_what_it_has(family, figures, said):
+    with pytest.raises(ValueError) as caught:
+        distribution(family, **figures)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("median", "low", "high"), [(9.0, 8.1, 10.4), (38.6, 34.5, 41.8), (19.0, 12.2, 36.6)])
+def test_a_reported_median_that_is_a_little_off_is_met_within_a_twentieth_of_the_interval(median, low, high):
+    known = distribution("lognormal", median=median, interval=(low, high))
+    for at, value in ((0.025, low), (0.5, median), (0.975, high)):
+        assert abs(known.quantile(at) - value) <= 0.05 * (high - low)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=some.floats(0.4, 300), scale=some.floats(0.01, 1e6))
+def test_three_quantiles_of_any_gamma_are_met(shape, scale):
+    asked = {p: float(stats.gamma.ppf(p, shape, scale=scale)) for p in (0.05, 0.5, 0.95)}
+    known = distribution("gamma", quantiles=asked)
+    assert known.mean == pytest.approx(shape * scale, rel=1e-3)
+
+
 @settings(max_examples=60, deadline=None)
 @given(alpha=some.floats(0.4, 300), beta=some.floats(0.4, 300))
 def test_the_interval_of_any_beta_gives_its_mean_and_width(alpha, beta):

@@ -415,7 +415,9 @@ BREAKS = [
     ),
     Break("unknown case", PLAIN, "case: nsclc_panel", "case: nsclc_panl", ("case", "no such case", "nsclc_panel"), ""),
     Break("scenario key", EVEN, "  ramp: 5", "  ramp: 5\n  rampp: 6", ("pace.rampp", "unknown key", "ramp"), "rampp"),
-    Break("pace outside the years", EVEN, "start: 2026", "start: 2050", ("pace starts 2050", "move start"), ""),
+    Break(
+        "pace outside the years", EVEN, "  ramp: 5", "  ramp: 5\n  start: 2050", ("pace starts 2050", "move start"), ""
+    ),
     Break(
         "pace without agreement",
         EVEN,

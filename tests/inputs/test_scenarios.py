@@ -4,6 +4,7 @@ import pytest
 
 from pmbudget.errors import InputError
 from pmbudget.inputs import expand, load_scenario
+from pmbudget.inputs.scenarios import AgreedPace
 
 HEAD = 'label: {sv: "Prov", en: "Trial"}\nbase: agreement_even\nevidence: assumption\nsource: {title: "Invented"}\n'
 SWEEP = "sweep:\n  discount_rate_cost: [0, 0.05]\n  discount_rate_qaly: [0, 0.03, 0.05]\n"
@@ -39,7 +40,7 @@ def test_a_scenario_in_a_cases_folder_builds_on_the_general_ones(folder):
 
 def test_base_is_followed_through_two_steps(write):
     found = load_scenario("trial", write(HEAD))
-    assert (found.definition.pace.ramp, found.years[-1]) == (5, 2035)
+    assert (found.definition.pace.ramp, found.years[-1]) == (5, 2036)
 
 
 def test_overrides_are_merged_by_parameter(write):
@@ -150,6 +151,56 @@ def test_a_swept_parameter_that_does_not_exist_is_refused(write):
         expand(load_scenario("trial", write(HEAD + SWEEP.replace("rate_cost", "rate_cots"))))
 
 
+def test_a_sweep_that_is_too_large_says_how_many_runs_before_it_makes_one(write):
+    values = ", ".join(str(n / 1000) for n in range(60))
+    text = f"sweep:\n  discount_rate_cost: [{values}]\n  discount_rate_qaly: [{values}]\n"
+    with pytest.raises(InputError, match=r"sweep: makes 3,600 runs.*100 runs at most"):
+        expand(load_scenario("trial", write(HEAD + text)))
+
+
+def test_a_run_swept_to_a_distribution_is_labelled_by_its_figures(write):
+    text = "sweep:\n  cost_panel: [{distribution: {family: gamma, mean: 700, interval: [500, 950]}}]\n"
+    [one] = expand(load_scenario("trial", write(HEAD + text)))
+    assert "700 (" in one.definition.label.en
+    assert "{" not in one.definition.label.en + one.name
+
+
+@pytest.mark.parametrize("name", ['tri"al', "tri<al", "tri:al", "tri\nal", "t" * 81, "trial.", "[/b]"])
+def test_a_scenario_file_whose_name_no_folder_can_have_is_refused(write, folder, name):
+    try:
+        (folder / "scenarios" / f"{name}.yaml").write_text(HEAD, "utf-8")
+    except OSError:
+        pytest.skip("the file system does not take such a name")
+    with pytest.raises(InputError, match="rename the file"):
+        load_scenario(folder / "scenarios" / f"{name}.yaml", folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base: ../scenarios/unplanned", "base = .*is no name of"),
+        ("base: /etc/unplanned", "base = .*is no name of"),
+        ("agreement: ../agreements/state_share_tapered", "agreement = .*no such agreement"),
+    ],
+)
+def test_what_lies_outside_the_folders_is_not_read(write, text, said):
+    key = text.split(":")[0]
+    head = HEAD if key != "base" else HEAD.replace("base: agreement_even\n", "")
+    with pytest.raises(InputError, match=said):
+        load_scenario("trial", write(head + text + "\n"))
+
+
+@pytest.mark.parametrize("name", ["agreement_even", "fh_cascade/cohort_effect"])
+def test_a_scenario_may_be_named_with_its_ending(shipped, name):
+    assert load_scenario(f"{name}.yaml", shipped).resolved() == load_scenario(name, shipped).resolved()
+
+
+def test_a_scenario_that_is_not_there_is_answered_with_the_nearest_with_or_without_ending(shipped):
+    for name in ("agreement_evn", "agreement_evn.yaml"):
+        with pytest.raises(InputError, match="did you mean agreement_even"):
+            load_scenario(name, shipped)
+
+
 def test_no_stays_a_word(write):
     found = load_scenario("trial", write(HEAD.replace('sv: "Prov"', "sv: no")))
     assert found.definition.label.sv == "no"
@@ -162,7 +213,7 @@ def test_a_number_with_an_exponent_is_a_number(write, written, value):
 
 
 def test_the_years_are_all_from_first_to_last(scenario):
-    assert scenario.years == list(range(2026, 2036))
+    assert scenario.years == list(range(2027, 2037))
 
 
 def test_resolved_is_plain_data_and_the_same_each_time(shipped, scenario):
@@ -189,11 +240,9 @@ def test_levers_that_are_on_are_part_of_what_is_resolved(scenario):
 
 
 GATED = """pace:
-  start: 2026
   ramp: 3
   waves: [["14"]]
   gate: {probability: 0.5, wtp: wtp_very_hihg, lag: 1}
-  programme_years: 5
 """
 
 
@@ -202,7 +251,40 @@ def test_a_gate_at_a_threshold_that_does_not_exist_is_told(write):
         load_scenario("trial", write(HEAD + GATED))
 
 
+def test_the_years_are_stated_once_and_the_pace_starts_in_the_first(folder):
+    path = folder / "scenarios" / "unplanned.yaml"
+    path.write_text(path.read_text("utf-8").replace("2027", "2031").replace("2036", "2040"), "utf-8")
+    for name in ("agreement_even", "agreement_waves", "fh_cascade/cohort_effect", "rare_disease_wgs/against_exome"):
+        found = load_scenario(name, folder)
+        assert (found.years[0], found.years[-1], found.definition.pace.start) == (2031, 2040, 2031)
+        assert found.resolved()["scenario"]["pace"]["start"] == 2031
+
+
+def test_a_pace_may_start_later_than_the_first_year(write):
+    found = load_scenario("trial", write(HEAD + "pace: {ramp: 2, start: 2029}\n"))
+    assert list(found.definition.pace.years) == [2029, 2030]
+
+
+def test_years_that_are_none_are_told_once(write):
+    with pytest.raises(InputError, match="1 fault\\n.*years"):
+        load_scenario("trial", write(HEAD + "years: {first: 2040, last: 2030}\n"))
+
+
+@pytest.mark.parametrize(
+    ("given", "years"),
+    [
+        ({"ramp": 5}, range(2027, 2032)),
+        ({"ramp": 0}, range(2027, 2028)),
+        ({"ramp": 3, "programme_years": 5}, range(2027, 2032)),
+        ({"ramp": 3, "waves": [["14"], ["09"]], "wave_years": 2}, range(2027, 2034)),
+        ({"ramp": 2, "region_starts": {"25": 2030}}, range(2027, 2032)),
+    ],
+)
+def test_offices_run_until_the_last_ramp_is_over_unless_it_is_said_how_long(given, years):
+    assert AgreedPace(start=2027, **given).years == years
+
+
 def test_a_wave_after_the_last_year_shown_is_told(write):
-    late = GATED.replace("programme_years", "wave_years: 15\n  programme_years").replace("hihg", "high")
+    late = GATED.replace("  ramp: 3", "  ramp: 3\n  wave_years: 15").replace("hihg", "high")
     with pytest.raises(InputError, match="outside the years shown"):
         load_scenario("trial", write(HEAD + late))

@@ -135,6 +135,25 @@ def test_experts_are_pooled_from_their_quantiles_by_weight():
     assert [one.quantile(0.5) for one in found.members] == pytest.approx([0.2, 0.5], abs=0.02)
 
 
+EXPERTS = """\
+share_asked:
+  label: {sv: "Extra", en: "Extra"}
+  unit: share
+  distribution: {studies: asked.csv, quantity: asked, model: expert, family: beta}
+  evidence: expert
+  source: {title: "Invented"}
+"""
+
+
+def test_an_expert_whose_quantiles_are_none_of_the_family_s_is_named(folder):
+    (folder / "asked.csv").write_text(
+        "quantity,study,q05,q50,q95,use,evidence,source\nasked,Berg,0.01,0.5,0.6,pool,expert,Invented\n", "utf-8"
+    )
+    (folder / "asked.yaml").write_text(EXPERTS, "utf-8")
+    with pytest.raises(InputError, match=r"asked.yaml:4: share_asked.distribution.family.*Berg: no beta comes near"):
+        load_parameters(folder)
+
+
 # Files
 
 

@@ -85,8 +85,8 @@ def test_the_unplanned_world_has_no_added_hires(scenario, few):
     xr.testing.assert_equal(more.sel(mix="unplanned"), none.sel(mix="unplanned"))
     late = more.sel(mix="new", limit="pathology") - none.sel(mix="new", limit="pathology")
     # A specialist takes five and a half years to train: nothing before the sixth year of the agreement.
-    assert float(late.sel(year=slice(2026, 2030)).max()) == 0
-    assert float(late.sel(year=2033).min()) > 0
+    assert float(late.sel(year=slice(2027, 2031)).max()) == 0
+    assert float(late.sel(year=2034).min()) > 0
 
 
 def test_a_patient_who_needs_no_more_than_the_comparator_sets_free_meets_no_limit(scenario, few, as_shipped, limits):

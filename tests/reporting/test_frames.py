@@ -38,8 +38,8 @@ def test_regions_together_and_all_payers_add_up(results):
 def test_five_years_and_per_inhabitant_follow_from_the_yearly_budget(scenario, results, figures):
     rows = figures.set_index(["measure", "reference", "period", "payer"])["mean"]
     net = results.net_budget("today").sel(year=scenario.years[:5]).sum(["region", "year", "payer"]).mean("draw")
-    assert rows["net_budget", "today", "2026–2030", "all"] == pytest.approx(float(net))
-    per_head = rows["net_budget_per_inhabitant", "today", "2026–2030", "all"]
+    assert rows["net_budget", "today", "2027–2031", "all"] == pytest.approx(float(net))
+    per_head = rows["net_budget_per_inhabitant", "today", "2027–2031", "all"]
     assert per_head == pytest.approx(float(net) / scenario.regions["population"].sum())
 
 
