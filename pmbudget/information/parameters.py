@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.appraisal.voi import draws_needed, evppi_by_group, evppi_by_parameter, parameter_table
+from pmbudget.evidence.draws import ReadDraws
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.outcomes import simulate
 from pmbudget.road import Results
 
 TOGETHER = (2, 3, 5, 10)
@@ -47,6 +51,23 @@ def most_valuable(scenario: Scenario, table: xr.Dataset, ranked: pd.DataFrame, *
 
 
 def learnable(scenario: Scenario, table: xr.Dataset) -> xr.DataArray:
-    """The parameters of the patient's model as (draw, parameter), without those that only describe research."""
-    research = scenario.case.research
-    return parameter_table(table, sorted(research.own_parameters) if research else ())
+    """The parameters that the patient's model of the case reads, as (draw, parameter), one value per draw and not the same in all."""
+    watched = ReadDraws(table.isel(draw=slice(2)))
+    simulate(watched, scenario.case, horizon=scenario.case.horizon_years)
+    return parameter_table(table[[str(name) for name in table if name in watched.read]])
+
+
+def worth_knowing(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Of parameters ranked by ``evppi``, those of more value than two standard errors."""
+    return ranked[ranked["evppi"] > ERRORS * ranked["se"]]
+
+
+def told_apart(values: pd.Series, errors: pd.Series) -> list[str]:
+    """The labels of the highest value and of those that two standard errors of the difference do not tell from it, highest first.
+
+    The errors are taken as independent: values from the same draws differ by less, so that too few are told apart rather than too many.
+    """
+    order = values.sort_values(ascending=False)
+    first = order.index[0]
+    apart = order[first] - order > ERRORS * np.hypot(errors[first], errors[order.index])
+    return [str(name) for name in order.index[~apart.to_numpy()]]

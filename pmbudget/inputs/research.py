@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pmbudget.inputs.files import Ref, Strict, references
+from pmbudget.inputs.files import Ref, Strict
 from pmbudget.inputs.parameters import Text
 
 NEEDS = {
@@ -91,13 +91,3 @@ class Research(Strict):
 
     studies: dict[str, ProposedStudy] = Field(min_length=1)
     rollout: RolloutStudy
-
-    @property
-    def own_parameters(self) -> set[str]:
-        """What describes studies and nothing else: prices, times, quality of registers, variation between regions."""
-        names = {name for _, name in references(self.rollout)}
-        for study in self.studies.values():
-            names |= {study.fixed_cost, study.cost_per_participant, study.years}
-            for measure in study.measures:
-                names |= {name for name in (measure.missing, measure.false_negative, measure.false_positive) if name}
-        return {str(name) for name in names}

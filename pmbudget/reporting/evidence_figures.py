@@ -72,10 +72,10 @@ def _forest(block: Block, posterior: Posterior, words: Words) -> Picture:
             FixedLocator([tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if ends[0] < tick < ends[1]])
         )
         axis.xaxis.set_minor_locator(NullLocator())
-        numbered(axis.xaxis, words, 1)
+        numbered(axis.xaxis, words)
     else:
         axis.set_xlim(left=0)
-        numbered(axis.xaxis, words, 1 if summary[1][1][2] < 5 else 0)
+        numbered(axis.xaxis, words)
     mean, low, high = summary[1][1]
     digits = 2 if block.model == "ratio" else 1 if high < 10 else 0
     unit = "" if block.model != "proportion" else words("percent_sign")

@@ -73,6 +73,11 @@ def note(*sentences: str) -> Html:
     return Html(f'<div class="note">{"".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)}</div>')
 
 
+def prose(*sentences: str) -> Html:
+    """Paragraphs of running text that depend on the case."""
+    return Html("".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences))
+
+
 def prices_note(scenario: Scenario, words: Words) -> str:
     """Which year's prices, and that nothing is discounted."""
     return words("prices_note", year=scenario.parameters.price_year)

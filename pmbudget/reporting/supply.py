@@ -83,7 +83,7 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
         axis.set_title(wrapped(limit_name(scenario, name, words), 24), fontsize=10)
         axis.set_xticks(scenario.years[:: max(1, len(scenario.years) // 3)])
         axis.tick_params(labelsize=8)
-        numbered(axis.yaxis, words, 1)
+        numbered(axis.yaxis, words)
     axes[0][0].set_ylabel(words("posts_y"), fontsize=9)
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=len(labels), fontsize=9, frameon=False)
