@@ -15,6 +15,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.inputs.studies import AccuracyStudy, RatioStudy, SurvivalStudy, UptakeStudy
 from pmbudget.reporting.evidence import case_blocks, label_of, three
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
+from pmbudget.reporting.markup import Html, heading, prose
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import TAILS
 
@@ -100,6 +101,21 @@ def _shown(study: Any) -> bool:
 def _axis_label(block: Block, words: Words) -> str:
     known = {"proportion": "forest_x", "ratio": "forest_ratio"}
     return words(known[block.model]) if block.model in known else words.data(block.parameters[0].unit)
+
+
+def sections(scenario: Scenario, posterior: Posterior, words: Words) -> list[Html | Picture]:
+    """Survival, spread and context, each with its heading where the case has any."""
+    context = [*accuracy_plots(scenario, posterior, words), *forest_plots(scenario, posterior, words, context=True)]
+    parts = {
+        "survival": survival_plots(scenario, posterior, words),
+        "spread": uptake_plots(scenario, posterior, words),
+        "context": context,
+    }
+    shown: list[Html | Picture] = []
+    for name, plots in parts.items():
+        if plots:
+            shown += [heading(words(f"evidence_{name}.title")), prose(words(f"evidence_{name}.text")), *plots]
+    return shown
 
 
 def accuracy_plots(scenario: Scenario, posterior: Posterior, words: Words) -> list[Picture]:
