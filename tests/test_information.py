@@ -223,7 +223,7 @@ def test_every_table_and_figure_of_the_chapter_can_be_made(
     check = fit_check(results.cost, results.qaly, information.most_valuable(scenario, table, ranked), wtp=WTP)
     made = [
         answers.information_headline(scenario, results, losses, ranked, studies, options, states, words, wtp=WTP),
-        pages.information_frame(scenario, words, wtp=WTP),
+        pages.information_frame(scenario, results, words, wtp=WTP),
         pages.losses_table(losses, words),
         pages.ranking_table(scenario, losses, ranked, words),
         pages.sets_table(losses, sets, words),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from pmbudget.evidence.checks import before_data, predictive_check
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
-from pmbudget.inputs.files import Evidence
+from pmbudget.inputs.files import Evidence, references
 from pmbudget.inputs.parameters import Parameter
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
@@ -23,6 +24,8 @@ from pmbudget.reporting.words import Words
 RATIOS = ("hazard ratio", "ratio")
 LEAST_RATIO = 0.2
 """Units whose values have two decimals, and the least mean that does."""
+FOR_ALL = ("norms", "financing")
+"""Shared files whose parameters every case is counted with."""
 GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "assumption")
 
 
@@ -38,9 +41,21 @@ def label_of(block: Block, words: Words, part: str | None = None) -> str:
     return words.label(named.record.label)
 
 
+def case_parameters(scenario: Scenario) -> dict[str, Parameter]:
+    """The parameters of a case: those of its own files and of the norms, and of the other shared files those that it names."""
+    named = {name for _, name in references(scenario.case)}
+    own = {
+        name: one
+        for name, one in scenario.parameters.items()
+        if name in named or Path(one.file).parent.name == scenario.definition.case or Path(one.file).stem in FOR_ALL
+    }
+    rates = {one.rate for one in own.values() if one.rate}
+    return {name: one for name, one in scenario.parameters.items() if name in own or name in rates}
+
+
 def counted_parameters(scenario: Scenario) -> list[Parameter]:
-    """The parameters of the calculation: all but those that are shown as context."""
-    return [one for one in scenario.parameters.values() if not one.record.context]
+    """The parameters of the calculation: the case's but those that are shown as context."""
+    return [one for one in case_parameters(scenario).values() if not one.record.context]
 
 
 def counts_as(parameter: Parameter) -> Evidence:
@@ -274,7 +289,7 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
     """
     blocks = {one.name: block for block in case_blocks(scenario) for one in block.parameters}
     body = []
-    for name, parameter in scenario.parameters.items():
+    for name, parameter in case_parameters(scenario).items():
         record, values = parameter.record, draws[name]
         conversion = words("not_applicable")
         if record.price_year is not None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.voi import evpi
 from pmbudget.information import best_on_average, proposed, told_apart, worth_knowing
 from pmbudget.inputs.scenarios import Scenario
@@ -21,6 +22,7 @@ from pmbudget.reporting.information_headline import (
     verdict,
 )
 from pmbudget.reporting.markup import Html, note, prose, rate, table
+from pmbudget.reporting.verdict import error_words, leading_thresholds
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -28,19 +30,37 @@ RANKED = 12
 PALETTE = ("#00659b", "#d08700", "#3a7d44", "#8a4f9e", "#b00020", "#7f7f7f")
 
 
-def information_frame(scenario: Scenario, words: Words, *, wtp: float) -> Html:
-    """At which threshold, for whom, over which years and at which rate it is counted."""
+def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp: float) -> Html:
+    """At which threshold and why, for whom, over which years and at which rate it is counted; the value of all information at the other
+    thresholds where no severity singles one out.
+    """
     years = scenario.years
-    return note(
-        words(
-            "info_frame",
-            wtp=words.number(wtp),
-            first=years[0],
-            last=years[-1],
-            rate=rate(scenario, "discount_rate_cost", words),
-            year=scenario.parameters.price_year,
-        )
+    frame = words(
+        "info_frame",
+        wtp=words.number(wtp),
+        first=years[0],
+        last=years[-1],
+        rate=rate(scenario, "discount_rate_cost", words),
+        year=scenario.parameters.price_year,
     )
+    others = [other for other in leading_thresholds(scenario).values() if other != wtp]
+    told = [
+        words(
+            "info_other_threshold",
+            other=words.number(other),
+            value=words.number(float(evpi(results.cost, results.qaly, other)), -2),
+        )
+        for other in others
+    ]
+    return note(frame, simulation_sentence(results, wtp, words), *told)
+
+
+def simulation_sentence(results: Results, wtp: float, words: Words) -> str:
+    """The Monte Carlo standard error of the value of all information per patient, and where the others stand."""
+    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    best = benefit.isel(strategy=int(benefit.mean("draw").argmax("strategy")))
+    missed = benefit.max("strategy") - best
+    return words("info_simulation", draws=words.number(missed.size), error=error_words(missed, words))
 
 
 def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, words: Words, *, wtp: float) -> Picture:
@@ -100,10 +120,12 @@ def losses_table(losses: pd.DataFrame, words: Words) -> Html:
     return table(words("info_loss_caption"), header, rows)
 
 
-def ranking_chart(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> Picture:
-    """The most valuable parameters one by one, with intervals; assumptions are marked."""
-    plt, _ = plot()
+def ranking_chart(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> Picture | Html:
+    """The most valuable parameters one by one, with intervals, assumptions marked; or that none is surely worth knowing."""
     known = worth_knowing(ranked)
+    if known.empty:
+        return note(words("info_headline_no_parameter"))
+    plt, _ = plot()
     shown = known.head(RANKED).iloc[::-1]
     figure, axis = plt.subplots(figsize=(11, 0.45 * len(shown) + 1.8))
     labels = []

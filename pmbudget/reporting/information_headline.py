@@ -38,15 +38,15 @@ def information_headline(
         study_sentence(scenario, studies, words),
         decision_sentence(options, names["new"], words)
         + " "
-        + words("info_patient", best=names[best].lower() if sure else words("info_neither")),
+        + words("info_patient", best=names[best] if sure else words("info_neither")),
         states_sentence(states.loc["new"], names, best, words),
     )
 
 
 def strategy_names(scenario: Scenario, words: Words) -> dict[str, str]:
-    """The label of each strategy by its own name, and of the new one and the comparator also by these."""
+    """What each strategy is called inside a sentence, by its own name, and the new one and the comparator also by these."""
     case = scenario.case
-    labels = {name: words.label(one.label) for name, one in case.strategies.items()}
+    labels = {name: words.inside(one.label) for name, one in case.strategies.items()}
     return {**labels, "new": labels[case.new], "comparator": labels[case.comparator]}
 
 
@@ -71,8 +71,8 @@ def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: str | None,
         )
     if nothing(year["implementation"], words):
         return told
-    gaps = {"new": names["new"].lower(), "comparator": names["comparator"].lower()}
-    gaps["best"] = names[best].lower() if best else ""
+    gaps = {"new": names["new"], "comparator": names["comparator"]}
+    gaps["best"] = names[best] if best else ""
     return f"{told} {words(f'info_use.{use_key(names, best)}', loss=words.msek(year['implementation']), **gaps)}"
 
 
@@ -87,7 +87,7 @@ def knowledge_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -
     if known.empty:
         return words("info_headline_no_parameter")
     names = told_apart(known["evppi"], known["se"])
-    labels = [words.label(scenario.parameters[name].record.label) for name in names]
+    labels = [words("quoted", text=words.label(scenario.parameters[name].record.label)) for name in names]
     if len(labels) == 1:
         return words("info_headline_parameter", first=labels[0])
     return words("info_headline_parameters", names=listed(labels, words))
@@ -145,7 +145,7 @@ def decision_sentence(options: pd.DataFrame, new: str, words: Words) -> str:
     row = options.loc[best]
     gaps = {
         "value": words.msek(row["value"]),
-        "new": new.lower(),
+        "new": new,
         **{name: words.percent(row[name]) for name in ("extend", "keep", "withdraw")},
     }
     return words(f"info_decision.{_ending(best, row)}", **gaps)
@@ -171,7 +171,7 @@ def states_sentence(row: pd.Series, names: dict[str, str], best: str, words: Wor
 
 def better_use(names: dict[str, str], best: str, words: Words) -> str:
     """What is done where everybody gets what is best on average."""
-    return words(f"info_better_use.{use_key(names, best)}", new=names["new"].lower(), best=names[best].lower())
+    return words(f"info_better_use.{use_key(names, best)}", new=names["new"], best=names[best])
 
 
 def around(value: float, error: float) -> dict[str, float]:

@@ -13,7 +13,7 @@ from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, staff_share_of
 from pmbudget.reporting.markup import Html, lead, note, table
-from pmbudget.reporting.verdict import known_digits
+from pmbudget.reporting.verdict import error_words, known_digits, known_span
 from pmbudget.reporting.words import Words
 from pmbudget.road import present_values
 from pmbudget.vocabulary import TAILS
@@ -299,7 +299,7 @@ def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, wo
     rows = []
     for name, values in lines.items():
         old, new = (values.sel(strategy=strategy, drop=True) for strategy in (case.comparator, case.new))
-        spans = [words.span(interval_frame(one).iloc[0], digits=3) for one in (old, new, new - old)]
+        spans = [known_span(one, words, 3) for one in (old, new, new - old)]
         rows.append([words(f"health_rows.{name}", rate=words.percent(float(draws["discount_rate_qaly"]))), *spans])
     label = [words.label(case.strategies[name].label) for name in (case.comparator, case.new)]
     caption = f"{words('health_caption', horizon=words.number(case.horizon_years))}. {words('interval_note')}"
@@ -427,9 +427,9 @@ def simulation_note(outcomes: xr.Dataset, case: Case, draws: xr.Dataset, words: 
         words(
             "simulation_pathway",
             draws=words.number(outcomes.sizes["draw"]),
-            gained=words.figure(100 * simulation_error(gained)),
-            qaly=words.figure(simulation_error(qaly)),
-            cost=words.figure(simulation_error(cost)),
+            gained=error_words(100 * gained, words),
+            qaly=error_words(qaly, words),
+            cost=error_words(cost, words),
         )
     )
 

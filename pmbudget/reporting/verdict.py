@@ -85,6 +85,16 @@ def known_digits(error: float, most: int) -> int:
     return most if error <= 0 else min(most, int(-np.floor(np.log10(ERRORS * error))))
 
 
+def error_words(values: Any, words: Words) -> str:
+    """The simulation error of a mean over draws, with two digits."""
+    return two_digits(simulation_error(values), words)
+
+
+def two_digits(error: float, words: Words) -> str:
+    """An error with two digits that matter."""
+    return words.number(error, int(1 - np.floor(np.log10(error))) if error > 0 else 0)
+
+
 def known(values: Any, words: Words, most: int) -> str:
     """The mean of draws with the digits that its simulation error allows."""
     draws = np.asarray(values, float)

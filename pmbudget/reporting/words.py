@@ -51,6 +51,11 @@ class Words:
         """A bilingual label in this language."""
         return str(getattr(text, self.language))
 
+    def inside(self, text: Text) -> str:
+        """A bilingual label as it stands inside a sentence: its first letter small, unless it begins an abbreviation."""
+        label = self.label(text)
+        return label[:1].lower() + label[1:] if label[1:2].islower() or label[1:2] == " " else label
+
     def number(self, value: float, digits: int = 0) -> str:
         """A number with thousands apart and the language's decimal sign; -0 is 0, and what is missing is a dash."""
         if value != value:

@@ -6,6 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac, ceaf, expected_loss, net_monetary_benefit
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.breakdown import Breakdown
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
@@ -20,7 +21,7 @@ from pmbudget.reporting.frames import (
 )
 from pmbudget.reporting.markup import Html, note, rate, table
 from pmbudget.reporting.pathway import has_later_lines, treated_share
-from pmbudget.reporting.verdict import increment, known, known_span, verdict_words
+from pmbudget.reporting.verdict import increment, known, known_digits, verdict_words
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -104,11 +105,12 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
         ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters), key=lambda x: x[1]
     )
     cost, qaly = increments(scenario, results)
+    gains = {name: net_monetary_benefit(cost, qaly, wtp) / 1e3 for name, wtp in norms}
+    digits = min(known_digits(simulation_error(gain), 1) for gain in gains.values())
     rows = []
     for name, wtp in norms:
         frontier = ceaf(results.cost, results.qaly, wtp)
         loss = expected_loss(results.cost, results.qaly, wtp)
-        gain = net_monetary_benefit(cost, qaly, wtp) / 1e3
         record = scenario.parameters[name].record
         rows.append(
             [
@@ -117,7 +119,7 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
                 words.number(wtp),
                 labels[str(frontier["optimal"].item())],
                 words.probability(float(ceac(results.cost, results.qaly, wtp).sel(strategy=case.new))),
-                known_span(gain, words, 1),
+                words.span(interval_frame(gains[name]).iloc[0], digits=digits),
                 *(words.number(float(loss.sel(strategy=one)), -2) for one in (case.new, case.comparator)),
             ]
         )

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.breakdown import ATTRIBUTIONS, Breakdown
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.verdict import known, known_span, verdict_words
+from pmbudget.reporting.verdict import known, known_digits, known_span, verdict_words
 from pmbudget.reporting.words import Words
 from pmbudget.reporting.worth import WIDTH, difference, strategy_labels
 from pmbudget.reporting.worth_headline import classes_sentence, stands_out
@@ -33,6 +34,7 @@ def subgroup_table(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: f
     """What the new strategy does for a patient of each true class, and what the class adds to the whole."""
     cost, qaly = difference(scenario, parts.cost).sum("resource"), difference(scenario, parts.qaly)
     benefit = parts.benefit(scenario.case, wtp)
+    decimals = min(known_digits(simulation_error(qaly.sel(subgroup=name)), 3) for name in scenario.case.classes)
     rows = []
     for name, row in subgroup_frame(scenario, parts, wtp).iterrows():
         own = {key: values.sel(subgroup=name) for key, values in (("cost", cost), ("qaly", qaly), ("net", benefit))}
@@ -41,7 +43,7 @@ def subgroup_table(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: f
                 words.label(scenario.case.classes[str(name)].label),
                 words.percent(row["share"], 1),
                 known(own["cost"], words, -2),
-                known(own["qaly"], words, 3),
+                words.number(float(own["qaly"].mean()), decimals),
                 verdict_words(own["cost"], own["qaly"], words),
                 known(own["net"], words, -2),
                 words.probability(row["p"]),

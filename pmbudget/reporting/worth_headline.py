@@ -14,12 +14,14 @@ from pmbudget.reporting.markup import Html, lead, note
 from pmbudget.reporting.verdict import (
     NOTHING,
     Increment,
+    error_words,
     increment_of,
     known,
     known_digits,
     leading_threshold,
     leading_thresholds,
     ratio_words,
+    two_digits,
 )
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -35,7 +37,7 @@ def worth_headline(
     """The answers: cost and health, how sure, worth it or not, for whom, what turns it, what it hangs on; each with its condition."""
     case = scenario.case
     found = increment_of(scenario, results)
-    new, comparator = (words.label(case.strategies[name].label) for name in (case.new, case.comparator))
+    new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
     wtp = leading_threshold(scenario)
     return lead(
         verdict_sentence(found, new, comparator, words),
@@ -54,8 +56,8 @@ def verdict_sentence(found: Increment, new: str, comparator: str, words: Words) 
     ratio = ratio_words(found.ratio, words, found.ratio_error) if key in ("icer", "southwest") else ""
     return words(
         "headline_cea",
-        comparator=comparator.lower(),
-        cost=cost.format(new=new.lower()),
+        comparator=comparator,
+        cost=cost.format(new=new),
         qaly=qaly,
         verdict=words(f"verdict_{key}", icer=ratio),
     )
@@ -89,14 +91,14 @@ def risk_sentence(found: Increment, new: str, words: Words) -> str:
     """The probabilities that the new strategy is dearer, and that it is worse for health."""
     gaps = {"dearer": found.cost > 0, "worse": found.qaly < 0}
     shares = {key: words.probability(float(values.mean())) for key, values in gaps.items()}
-    return words("headline_risk", new=new.lower(), **shares)
+    return words("headline_risk", new=new, **shares)
 
 
 def threshold_sentence(scenario: Scenario, results: Results, words: Words) -> str:
     """The probability of being worth it at the thresholds that lead, what these are, and which strategy is best on average there."""
     case = scenario.case
     limits = leading_thresholds(scenario)
-    new = words.label(case.strategies[case.new].label).lower()
+    new = words.inside(case.strategies[case.new].label)
     gaps = {"new": new}
     for name, wtp in limits.items():
         share = float(ceac(results.cost, results.qaly, wtp).sel(strategy=case.new))
@@ -117,7 +119,7 @@ def _unassessed(scenario: Scenario) -> str:
 def best_sentence(scenario: Scenario, results: Results, words: Words) -> str:
     """Which strategy is best on average at each threshold that leads, where the draws tell."""
     found = [best_on_average(scenario, results, wtp) for wtp in leading_thresholds(scenario).values()]
-    labels = [words.label(scenario.case.strategies[name].label).lower() for name, _ in found]
+    labels = [words.inside(scenario.case.strategies[name].label) for name, _ in found]
     if not all(sure for _, sure in found):
         return words("headline_best_unsure")
     if len(found) == 1:
@@ -132,7 +134,7 @@ def best_sentence(scenario: Scenario, results: Results, words: Words) -> str:
 def classes_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
     """From which true class most net benefit comes, and which loses most; only those that surely stand above the others are said to."""
     adds = (parts.benefit(scenario.case, wtp) * parts.share).transpose("subgroup", "draw")
-    label = {name: words.label(one.label) for name, one in scenario.case.classes.items()}
+    label = {name: words.inside(one.label) for name, one in scenario.case.classes.items()}
     means = adds.mean("draw").to_numpy()
     told = []
     for end, largest in (("most", True), ("least", False)):
@@ -163,22 +165,25 @@ def untreated_benefit(scenario: Scenario, parts: Breakdown, wtp: float) -> xr.Da
 
 
 def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
-    """The classes without whose treatment the expected net benefit has the other sign, with both; nothing where none turns it."""
+    """The classes without whose treatment the expected net benefit loses its sign or has the other, with both figures; nothing where none
+    does, nor where only one class is treated.
+    """
     case = scenario.case
     whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
     without = untreated_benefit(scenario, parts, wtp)
+    treated = {name: one.matched for name, one in case.classes.items() if one.matched}
     told = []
-    for name, one in case.classes.items():
+    for name, management in treated.items() if len(treated) > 1 else ():
         other = without.sel(subgroup=name)
-        if one.matched is None or not _turned(whole, other):
+        if sign(whole) == 0 or sign(other) == sign(whole):
             continue
         told.append(
             words(
-                "headline_turned",
-                label=words.label(one.label),
-                treatment=words.label(case.managements[one.matched].label).lower(),
+                f"headline_turned.{'sign' if sign(other) else 'none'}",
+                label=words.inside(case.classes[name].label),
+                treatment=words.inside(case.managements[management].label),
                 wtp=words.number(wtp),
-                new=words.label(case.strategies[case.new].label).lower(),
+                new=words.inside(case.strategies[case.new].label),
                 with_=known(whole, words, -2),
                 without=known(other, words, -2),
                 p_with=words.probability(float((whole > 0).mean())),
@@ -188,13 +193,10 @@ def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp:
     return " ".join(told)
 
 
-def _turned(first: xr.DataArray, second: xr.DataArray) -> bool:
-    """Whether the means of two sets of draws have different signs, each beyond two simulation errors."""
-    means = [float(values.mean()) for values in (first, second)]
-    sure = all(
-        abs(mean) > ERRORS * simulation_error(values) for mean, values in zip(means, (first, second), strict=True)
-    )
-    return means[0] * means[1] < 0 and sure
+def sign(values: xr.DataArray) -> int:
+    """The sign of a mean over draws, 0 where two simulation errors do not tell it from none."""
+    mean = float(values.mean())
+    return int(np.sign(mean)) if abs(mean) > ERRORS * simulation_error(values) else 0
 
 
 def stands_out(influence: pd.DataFrame) -> pd.Series:
@@ -222,16 +224,16 @@ def simulation_note(scenario: Scenario, results: Results, words: Words) -> Html:
     """The Monte Carlo standard errors of the chapter's headline figures."""
     found, wtp = increment_of(scenario, results), leading_threshold(scenario)
     benefit = found.benefit(wtp)
-    ratio = words("simulation_ratio", error=words.figure(found.ratio_error)) if found.ratio_is_known else ""
+    ratio = words("simulation_ratio", error=two_digits(found.ratio_error, words)) if found.ratio_is_known else ""
     return note(
         words(
             "simulation_note",
             draws=words.number(found.cost.size),
-            cost=words.figure(simulation_error(found.cost)),
-            qaly=words.figure(simulation_error(found.qaly)),
-            benefit=words.figure(simulation_error(benefit)),
+            cost=error_words(found.cost, words),
+            qaly=error_words(found.qaly, words),
+            benefit=error_words(benefit, words),
             wtp=words.number(wtp),
-            share=words.figure(100 * simulation_error(benefit > 0)),
+            share=error_words(100 * (benefit > 0), words),
             ratio=ratio,
         )
     )

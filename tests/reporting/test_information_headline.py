@@ -10,7 +10,7 @@ from pmbudget.reporting import information_headline as answers
 from pmbudget.reporting.words import Words
 
 LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])
-NAMES = {"old": "One by one", "panel": "Panel", "third": "Third", "new": "Panel", "comparator": "One by one"}
+NAMES = {"old": "one by one", "panel": "panel", "third": "third", "new": "panel", "comparator": "one by one"}
 
 
 def options(**values):
@@ -28,7 +28,7 @@ def options(**values):
 @LANGUAGES
 def test_a11_a_study_that_never_leads_to_introduction_is_said_to_pay_by_withdrawing(language):
     words = Words(language)
-    told = answers.decision_sentence(options(only_in_research=10.5e6), "Panel", words)
+    told = answers.decision_sentence(options(only_in_research=10.5e6), "panel", words)
     assert {"sv": "leder inte till införande", "en": "does not lead to introduction"}[language] in told
     assert {"sv": "kommer av att panel avvecklas i 60\u00a0% av utfallen", "en": "withdrawing panel in 60%"}[
         language
@@ -53,7 +53,7 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     frame = frame.assign(error=0.0)
     assert frame.loc["only_in_research", "extend"] == 0
     told = answers.decision_sentence(
-        frame.drop(index="withdraw").assign(best=lambda f: f["value"] == f["value"].max()), "Panel", Words("en")
+        frame.drop(index="withdraw").assign(best=lambda f: f["value"] == f["value"].max()), "panel", Words("en")
     )
     assert "does not lead to introduction" in told
 
@@ -70,7 +70,7 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     ],
 )
 def test_each_decision_has_its_own_sentence(language, best, sv, en):
-    told = answers.decision_sentence(options(**{best: 9e6}), "Panel", Words(language))
+    told = answers.decision_sentence(options(**{best: 9e6}), "panel", Words(language))
     assert {"sv": sv, "en": en}[language] in told
     assert ("9,0" in told or "9.0" in told) == (best != "reject")
 
@@ -79,17 +79,17 @@ def test_each_decision_has_its_own_sentence(language, best, sv, en):
 def test_a_study_first_that_can_lead_to_introduction_says_how_often(language):
     frame = options(only_in_research=9e6)
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.3, 0.5, 0.2]
-    told = answers.decision_sentence(frame, "Panel", Words(language))
+    told = answers.decision_sentence(frame, "panel", Words(language))
     assert all(Words(language).percent(share) in told for share in (0.3, 0.5, 0.2))
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.0, 1.0, 0.0]
-    told = answers.decision_sentence(frame, "Panel", Words(language))
+    told = answers.decision_sentence(frame, "panel", Words(language))
     assert {"sv": "sällan ändrar något", "en": "seldom changes"}[language] in told
 
 
 @LANGUAGES
 def test_options_within_two_simulation_errors_are_not_ranked(language):
     words, frame = Words(language), options(only_in_research=0.15e6)
-    told = answers.decision_sentence(frame, "Panel", words)
+    told = answers.decision_sentence(frame, "panel", words)
     assert words("info_option_said.only_in_research") in told
     assert words("info_option_said.reject") in told
     assert words("info_option_said.approve") not in told

@@ -45,7 +45,7 @@ def added(cost, qaly, spread_cost=1.0, spread_qaly=1e-5):
 )
 def test_the_verdict_walks_the_quadrants(language, cost, qaly, sv, en):
     found = added(cost, qaly, 1.0 if cost else 0.0, 1e-5 if qaly else 0.0)
-    told = worth_headline.verdict_sentence(found, "Panel", "One by one", Words(language))
+    told = worth_headline.verdict_sentence(found, "panel", "one by one", Words(language))
     assert all(part in told for part in {"sv": sv, "en": en}[language])
     assert "\u2212" not in told
     assert not any(character in told for character in "{}")
@@ -57,16 +57,16 @@ def test_b15_dominance_is_told_as_such_only_where_it_is_sure(language, cost, qal
     sure = added(cost, qaly, 1.0, 1e-5 if qaly else 0.0)
     unsure = added(cost, qaly, 10_000.0, 1e-5 if qaly else 0.0)
     words = Words(language)
-    told = [worth_headline.verdict_sentence(one, "Panel", "One", words) for one in (sure, unsure)]
+    told = [worth_headline.verdict_sentence(one, "panel", "one", words) for one in (sure, unsure)]
     assert ["(domin" in one for one in told] == [True, False]
     assert {"sv": "ordningen är osäker", "en": "order is uncertain"}[language] in told[1]
-    risk = worth_headline.risk_sentence(unsure, "Panel", words)
+    risk = worth_headline.risk_sentence(unsure, "panel", words)
     assert words.probability(float((unsure.cost > 0).mean())) in risk
 
 
 def test_a19_a_saving_has_the_words_of_both_its_ends():
     found = added(-600, 0.008, 10_000.0)
-    told = worth_headline.verdict_sentence(found, "Panel", "One", Words("sv"))
+    told = worth_headline.verdict_sentence(found, "panel", "one", Words("sv"))
     assert "lägre till" in told
     assert "högre kostnad" in told
     assert "mindre" not in told
@@ -80,7 +80,7 @@ def test_a13_no_ratio_to_a_difference_that_is_none_or_noise(language):
     assert verdict.verdict_words(draws(-5300, 10), draws(3e-17, 0), words) == words("dominant")
     noise = added(1000, 1e-4, 1.0, 0.05)
     assert verdict.verdict_words(noise.cost, noise.qaly, words) == words("ratio_unknown")
-    assert words("verdict_unknown") in worth_headline.verdict_sentence(noise, "Panel", "One", words)
+    assert words("verdict_unknown") in worth_headline.verdict_sentence(noise, "panel", "one", words)
 
 
 def test_no_figure_is_printed_finer_than_two_simulation_errors():
@@ -167,10 +167,8 @@ def test_what_is_best_is_said_where_the_draws_tell(scenario, results, language, 
     words = Words(language)
     unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
     told = worth_headline.best_sentence(unread, with_strategy(results, cost=cost, qaly=qaly, spread=spread), words)
-    label = words.label(scenario.case.strategies[best].label).lower() if best else ""
-    assert told == words(
-        key, best=label, first=label, second=words.label(scenario.case.strategies["panel"].label).lower()
-    )
+    label = words.inside(scenario.case.strategies[best].label) if best else ""
+    assert told == words(key, best=label, first=label, second=words.inside(scenario.case.strategies["panel"].label))
 
 
 def planted(parts, scenario, **qaly_by_class):
@@ -192,7 +190,9 @@ def test_a7_a_class_whose_treatment_turns_the_sign_is_named_with_both_figures(sc
     assert words.number(0.045 / 9 * 1e6) in told
     assert words.number(-0.045 / 9 * 1e6) in told
     assert "RET" not in told
-    for same in (planted(parts, scenario, ret=0.045), planted(parts, scenario, kras_g12c=-0.09)):
+    lost = planted(parts, scenario, kras_g12c=-0.09)
+    assert words.number(-0.09 / 9 * 1e6) in worth_headline.turning_sentence(scenario, lost, words, wtp=WTP)
+    for same in (planted(parts, scenario, ret=0.045, met_ex14=0.045), planted(parts, scenario)):
         assert worth_headline.turning_sentence(scenario, same, words, wtp=WTP) == ""
 
 
