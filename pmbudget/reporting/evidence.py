@@ -1,4 +1,8 @@
-"""Chapter 01: what is known and from where, what the studies say, and every parameter with its source."""
+"""Chapter 01: what is known and from where, what the studies say, and every parameter with its source.
+
+What: how many parameters are learnt, read and assumed. For whom: the case's patients. How sure: intervals, how far each estimate hangs on
+one study, whether the fit holds. Resting on what: the studies one by one, and where they may mislead. What next: the value of finding out.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -98,6 +102,25 @@ def evidence_headline(scenario: Scenario, words: Words) -> Html:
 
 def _plural(key: str, number: int) -> str:
     return f"{key}.one" if number == 1 else f"{key}.many"
+
+
+def evidence_frame(scenario: Scenario, words: Words) -> Html:
+    """What the evidence is for, and where it is worked out what to find out first."""
+    question, patients, _, following = frame_sentences(scenario, words, "07_value_of_information")
+    return note(question, patients, following)
+
+
+def frame_sentences(scenario: Scenario, words: Words, *chapters: str) -> list[str]:
+    """What a chapter is about, for whom, on how many assumptions it rests, and in which ``chapters`` the next question is answered."""
+    case, grades = scenario.case, grade_counts(scenario)
+    funnel = [case.eligible.incident, *case.eligible.shares]
+    labels = (words.inside(scenario.parameters[name].record.label) for name in funnel)
+    return [
+        words.label(case.question),
+        words("worth_population", funnel="; ".join(labels)),
+        words("frame_rests", total=grades.total(), share=words.percent(grades["assumption"] / grades.total())),
+        words("frame_next", chapters="; ".join(words(f"reports.{name}") for name in chapters)),
+    ]
 
 
 def grades_table(scenario: Scenario, words: Words) -> Html:

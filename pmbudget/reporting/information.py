@@ -1,4 +1,9 @@
-"""Chapter 07: what uncertainty costs, where it lies, what to find out first, and whether to wait for it."""
+"""Chapter 07: what uncertainty costs, where it lies, what to find out first, and whether to wait for it.
+
+What: the cost of uncertainty a year, and of use other than the best on average. For whom: all patients of the years shown, each payer.
+How sure: intervals of the simulation, and what cannot be told apart. Resting on what: the parameters worth knowing, by grade. What next:
+the study that pays, and the decision now with costs of change counted.
+"""
 
 import numpy as np
 import pandas as pd
@@ -7,6 +12,7 @@ from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.voi import evpi
 from pmbudget.information import best_on_average, proposed, told_apart, worth_knowing
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import thresholds
 from pmbudget.reporting.information_headline import (
@@ -52,7 +58,8 @@ def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp
         )
         for other in others
     ]
-    return note(frame, simulation_sentence(results, wtp, words), *told)
+    question, *rest = frame_sentences(scenario, words, "06_agreement")
+    return note(question, frame, *told, simulation_sentence(results, wtp, words), *rest)
 
 
 def simulation_sentence(results: Results, wtp: float, words: Words) -> str:
@@ -165,9 +172,10 @@ def ranking_table(scenario: Scenario, losses: pd.DataFrame, ranked: pd.DataFrame
             ]
         )
     header = [words(f"info_ranking_columns.{key}") for key in ("parameter", "evidence", "patient", "year", "share")]
-    caption = (
-        f"{words('info_ranking_caption')} {words('info_ranking_left', number=words.number(len(ranked) - len(rows)))}"
-    )
+    left = words("info_ranking_left", number=words.number(len(ranked) - len(known)))
+    if not rows:
+        return note(left)
+    caption = f"{words('info_ranking_caption')} {left}"
     return table(caption, header, rows, text_columns=2)
 
 

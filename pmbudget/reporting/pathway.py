@@ -1,4 +1,9 @@
-"""Chapter 02: one patient's pathway drawn, the course of the disease, cost by year and unit, staff by profession."""
+"""Chapter 02: one patient's pathway drawn, the course of the disease, cost by year and unit, staff by profession.
+
+What: how many are found and get what the answer leads to, at what cost of staff. For whom: the case's patients, and relatives where it
+traces them. How sure: intervals, and the simulation error once. Resting on what: the share of parameters that are assumed, and the
+published models that the engine reproduces. What next: whether it is worth it.
+"""
 
 from typing import Any
 
@@ -10,6 +15,7 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, staff_share_of
 from pmbudget.reporting.markup import Html, lead, note, table
@@ -146,7 +152,7 @@ def tree_title(case: Case, outcomes: xr.Dataset, words: Words) -> str:
     title = words("tree_title", action=words.label(case.action), **gaps)
     if not has_later_lines(case):
         return title
-    return f"{title} {words('tree_first', old=words.percent(old['first']), new=words.percent(new['first']))}"
+    return f"{title}. {words('tree_first', old=words.percent(old['first']), new=words.percent(new['first']))}"
 
 
 type Tree = dict[str, tuple[float, Tree]]
@@ -219,12 +225,12 @@ def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
         for label, (probability, below) in branches.items():
             level = draw(below, depth + 1, share * probability) if below else float(next(places))
             first = level if first is None else first
-            end = depth + 1.0 if below else depth + 0.5
+            end = depth + 1.0 if below else depth + 0.75
             axis.plot(
                 [depth, depth + 0.35, end], [first, level, level], linewidth=0.8 + 5 * share * probability, **line
             )
             given = {"ha": "center", "va": "bottom", "fontsize": 9, "color": COLOURS["new"]}
-            axis.text(depth + 0.62 if below else depth + 0.44, level - 0.1, _tenths(probability, words), **given)
+            axis.text(depth + 0.62 if below else depth + 0.56, level - 0.1, _tenths(probability, words), **given)
             if below:
                 axis.text(depth + 0.62, level + 0.12, wrapped(label, 15), ha="center", va="top", fontsize=8.5)
             else:
@@ -235,7 +241,7 @@ def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
     root = draw(tree, 0, 1.0)
     axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axis.plot([-0.25, 0], [root, root], linewidth=5.8, **line)
-    axis.set_xlim(-0.3, deep + 1.1)
+    axis.set_xlim(-0.3, deep + 1.3)
     axis.set_ylim(next(places) - 0.4, -0.7)
     axis.axis("off")
 
@@ -415,23 +421,24 @@ def cost_title(total: pd.Series, years: int, words: Words) -> str:
     return words(f"cost_chart_title.{way}", unit=words(f"payers.{unit}"), cost=words.number(abs(cost)), years=years)
 
 
-def simulation_note(outcomes: xr.Dataset, case: Case, draws: xr.Dataset, words: Words) -> Html:
-    """The Monte Carlo standard errors of the chapter's headline figures."""
+def pathway_frame(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, words: Words) -> Html:
+    """For whom, on what it rests, the Monte Carlo standard errors of the headline figures, and what comes next."""
+    case = scenario.case
+    question, patients, rests, following = frame_sentences(scenario, words, "03_cost_effectiveness")
     cost, qaly = (
         values.sel(strategy=case.new) - values.sel(strategy=case.comparator)
         for values in present_values(outcomes, draws)
     )
     gained = treated_share(case, outcomes)
     gained = gained.sel(strategy=case.new) - gained.sel(strategy=case.comparator)
-    return note(
-        words(
-            "simulation_pathway",
-            draws=words.number(outcomes.sizes["draw"]),
-            gained=error_words(100 * gained, words),
-            qaly=error_words(qaly, words),
-            cost=error_words(cost, words),
-        )
+    simulation = words(
+        "simulation_pathway",
+        draws=words.number(outcomes.sizes["draw"]),
+        gained=error_words(100 * gained, words),
+        qaly=error_words(qaly, words),
+        cost=error_words(cost, words),
     )
+    return note(question, patients, rests, simulation, following)
 
 
 def staff_table(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Html:

@@ -1,4 +1,9 @@
-"""Chapter 03: is it worth it, for whom it is counted, and how sure that is."""
+"""Chapter 03: is it worth it, for whom it is counted, and how sure that is.
+
+What: cost, health and what they amount to. For whom: the case's patients, by true class and by payer. How sure: probabilities at the
+threshold of the severity assessed, and of being dearer or worse; the simulation error once. Resting on what: the parameter that decides,
+the class whose treatment turns it, the method. What next: the budget, and what to find out first.
+"""
 
 from typing import Any
 
@@ -10,7 +15,7 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.breakdown import Breakdown
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.evidence import grade_counts
+from pmbudget.reporting.evidence import frame_sentences, grade_counts
 from pmbudget.reporting.frames import (
     NORMS,
     incremental_table,
@@ -41,20 +46,16 @@ def difference(scenario: Scenario, values: xr.DataArray) -> xr.DataArray:
 
 
 def worth_frame(scenario: Scenario, words: Words) -> Html:
-    """For whom, over how long, from whose side and in which prices the value is counted."""
-    case, parameters = scenario.case, scenario.parameters
-    funnel = [case.eligible.incident, *case.eligible.shares]
-    return note(
-        words.label(case.question),
-        words(
-            "worth_frame",
-            horizon=case.horizon_years,
-            year=parameters.price_year,
-            cost=rate(scenario, "discount_rate_cost", words),
-            qaly=rate(scenario, "discount_rate_qaly", words),
-        ),
-        words("worth_population", funnel="; ".join(words.label(parameters[name].record.label) for name in funnel)),
+    """For whom, over how long, from whose side and in which prices the value is counted, on what it rests, what comes next."""
+    counted = words(
+        "worth_frame",
+        horizon=scenario.case.horizon_years,
+        year=scenario.parameters.price_year,
+        cost=rate(scenario, "discount_rate_cost", words),
+        qaly=rate(scenario, "discount_rate_qaly", words),
     )
+    question, *rest = frame_sentences(scenario, words, "05_budget_impact", "07_value_of_information")
+    return note(question, counted, *rest)
 
 
 def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -213,7 +214,7 @@ def checklist_table(scenario: Scenario, results: Results, words: Words) -> Html:
     grades = grade_counts(scenario)
     funnel = [case.eligible.incident, *case.eligible.shares]
     filled: dict[str, dict[str, Any]] = {
-        "population": {"funnel": "; ".join(words.label(parameters[name].record.label) for name in funnel)},
+        "population": {"funnel": "; ".join(words.inside(parameters[name].record.label) for name in funnel)},
         "setting": {},
         "comparators": {
             "comparator": labels[case.comparator],

@@ -44,7 +44,7 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
         for dearer, y, vertical in ((True, 0.985, "top"), (False, 0.015, "bottom")):
             share = float((((qaly > 0) == better) & ((cost > 0) == dearer)).mean())
             text = words(f"quadrant.{'better' if better else 'worse'}_{'dearer' if dearer else 'cheaper'}")
-            told = f"{text}: {words.percent(share)}"
+            told = f"{text}: {words.probability(share)}"
             axis.text(x, y, told, transform=axis.transAxes, ha=side, va=vertical, fontsize=9, backgroundcolor="white")
     axis.set_xlabel(words("plane_x"))
     axis.set_ylabel(words("plane_y"))

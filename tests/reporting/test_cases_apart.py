@@ -16,8 +16,8 @@ from pmbudget.reporting.words import Words, _phrases
 from pmbudget.road import evaluate_draws
 
 OF_CASE = {
-    "nsclc_panel": "lungcancer|lung cancer|målinriktad|riktad behandling|matched treatment|kemoimmun|sotorasib|KRAS|EGFR|ersätta vävnad|replace tissue"
-    "|biopsi|delad överlevnad|partitioned survival|rabatt|rebates",
+    "nsclc_panel": "lungcancer|lung cancer|målinriktad|riktad behandling|matched treatment|kemoimmun|sotorasib|KRAS|EGFR"
+    "|ersätta vävnad|replace tissue|biopsi|delad överlevnad|partitioned survival|rabatt|rebates",
     "rare_disease_wgs": "helgenom|genome first|exom|array|utvecklingsavvikelse|neurodevelopmental|föräldrar|parents",
     "fh_cascade": "kaskad|cascade|kolesterol|cholesterol|familjär|familial|kranskärl|coronary|infarkt|infarction",
 }
@@ -122,6 +122,20 @@ def test_a19_an_index_has_no_interval_and_a_year_no_thousands(scenario, table):
             assert "%" in said
         if one.unit == "year":
             assert re.fullmatch(r"20\d\d( \(20\d\d till 20\d\d\))?", said)
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_the_evidence_is_told_by_the_number_of_studies(scenario, shipped, language, monkeypatch):
+    words = Words(language)
+    many = evidence.evidence_headline(scenario, words)
+    one = evidence.evidence_headline(load_scenario("agreement_even", shipped, case="fh_cascade"), words)
+    monkeypatch.setattr(evidence, "case_blocks", lambda scenario: [])
+    none = evidence.evidence_headline(scenario, words)
+    said = {
+        "sv": ["4 av dem vilar", "1 skattning vilar", "Ingen parameter"],
+        "en": ["4 of them rest", "1 estimate rests", "No parameter"],
+    }
+    assert [text in page for text, page in zip(said[language], (many, one, none), strict=True)] == [True] * 3
 
 
 def test_english_notes_on_a_swedish_page_are_marked(scenario):

@@ -1,5 +1,7 @@
 """Chapter 07's sentences follow its tables: every option, sign and tie, in both languages, on small made-up results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -202,3 +204,22 @@ def test_an_order_is_best_only_beyond_the_error(language, own, sv, en):
     assert Words(language)("info_rollout_note.withdrawn") in told
     kept = pages.rollouts_note(rollouts(own, withdrawn=0.2), Words(language))
     assert Words(language)("info_rollout_note.withdrawn") not in kept
+
+
+@LANGUAGES
+def test_a_chapter_without_anything_worth_knowing_says_so(scenario, results, language):
+    words = Words(language)
+    names = list(scenario.parameters)[:3]
+    ranked = pd.DataFrame({"evppi": [2.0, 1.0, 0.0], "se": [5.0, 5.0, 0.0]}, index=names)
+    assert words("info_headline_no_parameter") in pages.ranking_chart(scenario, ranked, words)
+    shown = pages.ranking_table(scenario, losses(0.0, 0.0), ranked, words)
+    assert "<table>" not in shown
+    assert words("info_ranking_left", number="3") in shown
+
+
+@LANGUAGES
+def test_the_thresholds_of_this_chapter_follow_the_severity(scenario, results, language):
+    words = Words(language)
+    assert words.number(500_000) not in pages.information_frame(scenario, results, words, wtp=1e6)
+    unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
+    assert words.number(500_000) in pages.information_frame(unread, results, words, wtp=1e6)

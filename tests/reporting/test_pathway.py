@@ -70,7 +70,7 @@ def test_every_part_of_the_chapter_can_be_made(few, outcomes, scenario, language
         pathway.answers_table(scenario, outcomes, words),
         pathway.health_table(scenario, outcomes, few, words),
         pathway.staff_table(scenario, few, outcomes, words),
-        pathway.simulation_note(outcomes, scenario.case, few, words),
+        pathway.pathway_frame(scenario, outcomes, few, words),
     ]
     assert not [text for text in texts if "nan" in text.split()]
     pictures = [
