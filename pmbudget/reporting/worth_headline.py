@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac
-from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_best
+from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.breakdown import Breakdown
 from pmbudget.information import best_on_average, told_apart
 from pmbudget.inputs.scenarios import Scenario
@@ -165,8 +165,8 @@ def untreated_benefit(scenario: Scenario, parts: Breakdown, wtp: float) -> xr.Da
 
 
 def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
-    """The classes without whose treatment the expected net benefit loses its sign or has the other, with both figures; nothing where none
-    does, nor where only one class is treated.
+    """The classes without whose treatment the expected net benefit has the other sign, with both figures, and whether that sign is sure;
+    nothing where no paired difference surely turns it, nor where only one class is treated.
     """
     case = scenario.case
     whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
@@ -175,7 +175,8 @@ def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp:
     told = []
     for name, management in treated.items() if len(treated) > 1 else ():
         other = without.sel(subgroup=name)
-        if sign(whole) == 0 or sign(other) == sign(whole):
+        apart = surely_above(other, whole) or surely_above(whole, other)
+        if not apart or sign(whole) == 0 or float(other.mean()) * float(whole.mean()) >= 0:
             continue
         told.append(
             words(
