@@ -32,12 +32,12 @@ CURVE_STATES = ("progression_free", "progressed", "dead")
 
 
 class Severity(Strict):
-    """How severe the authority that prices drugs has judged the disease of these patients to be, and where that was read."""
+    """How severe the authority that prices drugs has judged the disease to be, ``of`` which patients, and where that was read."""
 
     level: Literal["moderate", "high", "very_high"]
+    of: Text
     evidence: Evidence
     source: Source
-    note: str = ""
 
 
 class Case(Strict):

@@ -138,7 +138,8 @@ def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
         judged_as = words("severity_unread")
     else:
         source = words.data(case.severity.source.title)
-        judged_as = words("severity_judged", level=words(f"severity_levels.{case.severity.level}"), source=source)
+        level = words(f"severity_levels.{case.severity.level}")
+        judged_as = words("severity_judged", level=level, patients=words.label(case.severity.of), source=source)
     sources = words("severity_thresholds")
     if case.utility_population is None:
         return note(judged_as, words("severity_unknown"), sources)

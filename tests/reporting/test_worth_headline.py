@@ -133,6 +133,11 @@ def test_b9_the_threshold_that_leads_is_that_of_the_severity_assessed(scenario, 
     assert low in worth.worth_table(scenario, results, words)
 
 
+def test_b9_the_page_says_whose_disease_was_judged(scenario, parts):
+    words = Words("sv")
+    assert words.label(scenario.case.severity.of) in worth.severity_note(scenario, parts, words)
+
+
 def test_b9_the_shipped_cases_say_what_was_read(shipped):
     level = {
         name: (
