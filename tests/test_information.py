@@ -11,9 +11,11 @@ import xarray as xr
 from pmbudget import information
 from pmbudget.appraisal import evpi, fit_check, net_monetary_benefit
 from pmbudget.information.rollouts import _matched
+from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.programme.levers import levered
 from pmbudget.reporting import information as pages
+from pmbudget.reporting import information_headline as answers
 from pmbudget.reporting import store
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
@@ -62,6 +64,16 @@ def test_what_a_study_costs_and_what_regions_hold_is_no_parameter_to_learn(scena
     assert not {study.fixed_cost, study.years, research.rollout.region_sd, "share_register_missed"} & set(ranked.index)
     assert not {str(name) for name in table if "region" in table[name].dims} & set(ranked.index)
     assert len(ranked) > 100
+
+
+@pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs", "fh_cascade"])
+def test_a14_only_what_the_patients_model_reads_is_worth_learning(shipped, crude_draws, case):
+    chosen = load_scenario("agreement_even", shipped, case=case)
+    names = set(information.learnable(chosen, crude_draws(chosen, n=20))["parameter"].to_numpy())
+    assert names
+    # Posts, instruments and pace exist in every case's files, and one patient's worth does not depend on them.
+    foreign = ("n_conference", "n_instruments", "n_pathologists", "spare_", "hires_", "coverage_", "slope_")
+    assert not {name for name in names if name.startswith(foreign)}
 
 
 def test_no_parameter_is_worth_more_than_everything(scenario, results, table, ranked):
@@ -137,6 +149,32 @@ def test_a_staggered_roll_out_teaches_more_than_all_at_once(rollouts):
     assert len(rollouts) == 10
 
 
+def test_a12_the_shown_columns_of_the_roll_out_add_up_to_its_sum(rollouts):
+    parts = rollouts[["meanwhile", "afterwards", "evsi", "follow_up"]].sum(axis=1)
+    np.testing.assert_allclose(parts, rollouts["value"])
+    shown = re.findall(r"<tr>.*?</tr>", pages.rollouts_table(rollouts, Words("en")))[1:]
+    for row in shown:
+        cells = [
+            float(cell.replace("\u2212", "-").replace(",", "")) for cell in re.findall(r">([\u2212\d.,]+)<", row)[-5:]
+        ]
+        assert sum(cells[:4]) == pytest.approx(cells[4], abs=0.21)
+
+
+def test_a4_everybody_has_a_fate_and_each_fate_its_cost_and_health():
+    dims = ("draw", "mix", "fate", "region", "year")
+    people = xr.DataArray(np.zeros((2, 2, 3, 1, 1)), dims=dims, coords={"mix": ["today", "new"]})
+    people.loc[{"mix": "today"}] = np.array([10, 0, 0])[None, :, None, None]
+    people.loc[{"mix": "new"}] = np.array([4, 5, 1])[None, :, None, None]
+    cost = xr.DataArray([[100.0, 200.0, 50.0]] * 2, dims=("draw", "fate"))
+    qaly = xr.DataArray([[1.0, 1.5, 0.2]] * 2, dims=("draw", "fate"))
+    weights = xr.DataArray([0.5], dims="year")
+    found = information.present_benefit(people, cost, qaly, wtp=1000.0, weights=weights)
+    np.testing.assert_allclose(found.sel(mix="today"), 0.5 * 10 * 900)
+    np.testing.assert_allclose(found.sel(mix="new"), 0.5 * (4 * 900 + 5 * 1300 + 1 * 150))
+    with pytest.raises(ValueError, match="give everybody a fate"):
+        information.present_benefit(people.isel(fate=slice(2)), cost, qaly, wtp=1000.0, weights=weights)
+
+
 def test_burden_moves_between_payers_with_the_agreement(scenario, results):
     burden = information.burden_by_payer(scenario, results, wtp=WTP)
     assert burden.loc["state", "alone"] == 0
@@ -153,7 +191,6 @@ def test_a_case_that_proposes_nothing_is_told_what_to_add(scenario):
     silent = replace(scenario, case=scenario.case.model_copy(update={"research": None}))
     with pytest.raises(ValueError, match="proposes no studies; add research to its case.yaml"):
         information.proposed(silent)
-    assert information.learnable(silent, xr.Dataset({"p": ("draw", [1.0, 1.0])}))["parameter"].size == 0
 
 
 def test_without_an_agreement_the_chapter_still_counts(unplanned, crude_draws):
@@ -176,15 +213,16 @@ def test_every_table_and_figure_of_the_chapter_can_be_made(
     sets = information.sets_ranked(scenario, results, table, ranked, wtp=WTP)
     check = fit_check(results.cost, results.qaly, information.most_valuable(scenario, table, ranked), wtp=WTP)
     made = [
-        pages.information_headline(scenario, losses, ranked, studies, options, states, words, wtp=WTP),
-        pages.information_frame(scenario, words, wtp=WTP),
+        answers.information_headline(scenario, results, losses, ranked, studies, options, states, words, wtp=WTP),
+        pages.information_frame(scenario, results, words, wtp=WTP),
         pages.losses_table(losses, words),
         pages.ranking_table(scenario, losses, ranked, words),
         pages.sets_table(losses, sets, words),
         pages.fit_note(check, words),
         pages.studies_table(scenario, studies, words),
         pages.options_table(scenario, options, words),
-        pages.states_table(states, words),
+        pages.states_table(scenario, results, states, words, wtp=WTP),
+        pages.rollouts_intro(scenario, words),
         pages.rollouts_table(rollouts, words),
         pages.rollouts_note(rollouts, words),
         pages.quality_table(
@@ -207,9 +245,9 @@ def test_a_chapter_without_a_study_that_pays_says_so(scenario, results, table, r
     options = information.choices(scenario, results, table, dear, wtp=WTP, seed=1)
     losses = information.yearly_loss(scenario, results, wtp=WTP)
     states = information.four_states(scenario, results, wtp=WTP)
-    text = pages.information_headline(scenario, losses, ranked, dear, options, states, words, wtp=WTP)
+    text = answers.information_headline(scenario, results, losses, ranked, dear, options, states, words, wtp=WTP)
     assert "None of the proposed studies is worth its cost" in text
-    assert words("info_pays_not") in pages.studies_table(scenario, dear, words)
+    assert words("info_verdict.pays_not") in pages.studies_table(scenario, dear, words)
 
 
 def test_the_tables_are_kept_beside_the_run(tmp_path, ranked, studies):

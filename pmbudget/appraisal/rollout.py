@@ -153,9 +153,10 @@ def rollout_value(
     -------
     DataFrame
         One row per analysis: ``periods`` observed; ``error`` the standard error with which the effect is estimated (missing where it
-        cannot be told from the trend); ``evsi`` what the data add to the decision, and its standard error ``se``; ``meanwhile`` expected
-        net benefit of use until then;
-        ``value`` of it all, data paid for, against no use at all; ``withdrawn`` the probability of withdrawal. SEK present value.
+        cannot be told from the trend); ``meanwhile`` expected net benefit of use until then; ``afterwards`` that of the better of going on
+        and withdrawing on present knowledge; ``evsi`` what the data add to that decision, and its standard error ``se``; ``follow_up``
+        what the data cost, negative; ``value`` the sum of meanwhile, afterwards, evsi and follow_up, against no use at all; ``withdrawn``
+        the probability of withdrawal. SEK present value.
     """
     periods = design.exposure.shape[1]
     if not all(1 <= analysis < periods for analysis in analyses):
@@ -176,15 +177,18 @@ def rollout_value(
             costs = np.column_stack([np.full_like(going_on, -stop), -going_on])
             told, error = evppi(costs, np.zeros_like(costs), estimate, wtp=0.0).loc[0, ["evppi", "se"]]
         meanwhile = float(used[:analysis].sum()) * float(benefit.mean())
-        paid = study_cost * float(present[:analysis].sum())
+        afterwards = max(float(going_on.mean()), stop)
+        follow_up = -study_cost * float(present[:analysis].sum())
         rows.append(
             {
                 "periods": analysis,
                 "error": float((estimate - effect).std()) if estimate is not None else np.nan,
+                "meanwhile": meanwhile,
+                "afterwards": afterwards,
                 "evsi": float(told),
                 "se": float(error),
-                "meanwhile": meanwhile,
-                "value": meanwhile + max(float(going_on.mean()), stop) + float(told) - paid,
+                "follow_up": follow_up,
+                "value": meanwhile + afterwards + float(told) + follow_up,
                 "withdrawn": float((known < stop).mean()),
             }
         )

@@ -1,14 +1,17 @@
 """What uncertainty costs: by year, against implementation, and by payer."""
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.research import uncertainty_burden, value_of_implementation
-from pmbudget.information.national import national_use, present_weights
+from pmbudget.information.national import best_on_average, national_use, present_weights
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
+
+SAME_PERSONS = 1e-9
+"""Share of all persons by which two mixes may differ and still be said to follow the same."""
 
 
 def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataFrame:
@@ -33,7 +36,7 @@ def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
     frame["implementation"] = found["evpim"].to_series() * patients
     benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
     missed = benefit.max("strategy") - benefit.isel(strategy=int(benefit.mean("draw").argmax("strategy")))
-    frame["error"] = float(missed.std("draw")) / np.sqrt(missed.size) * patients
+    frame["error"] = simulation_error(missed) * patients
     return frame
 
 
@@ -44,34 +47,72 @@ def four_states(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
     -------
     DataFrame
         Index ``today`` and ``new``; columns of :func:`pmbudget.appraisal.value_of_implementation`, SEK in all against the comparator for
-        everyone.
+        everyone, and ``error``, the Monte Carlo standard error of ``evpi`` less ``evpim``.
     """
     patients, use = national_use(scenario, results)
-    comparator = (
-        net_monetary_benefit(results.cost, results.qaly, wtp).sel(strategy=scenario.case.comparator).mean("draw")
-    )
+    case = scenario.case
+    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    comparator = float(benefit.sel(strategy=case.comparator).mean("draw"))
+    best, _ = best_on_average(scenario, results, wtp)
+    weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use.index})
     rows = {}
     for mix in ("today", "new"):
         shares = xr.DataArray(
             [1 - use[mix], use[mix]],
             dims=("strategy", "year"),
-            coords={"strategy": [scenario.case.comparator, scenario.case.new], "year": use.index},
+            coords={"strategy": [case.comparator, case.new], "year": use.index},
         )
         found = value_of_implementation(results.cost, results.qaly, wtp, shares)
-        weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use.index})
         levels = {"current", "implementation", "information", "perfect"}
         rows[mix] = {
-            str(name): float(((values - (float(comparator) if name in levels else 0.0)) * weights).sum())
+            str(name): float(((values - (comparator if name in levels else 0.0)) * weights).sum())
             for name, values in found.items()
         }
+        missed = benefit.max("strategy") - benefit.sel(strategy=best)
+        unused = benefit.sel(strategy=best) - (benefit * (shares * weights).sum("year") / weights.sum()).sum("strategy")
+        rows[mix]["error"] = simulation_error(missed - unused) * float(weights.sum())
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataFrame:
-    """What uncertainty costs the state and the regions once the scenario is committed to, with its agreement and without sharing.
+def present_benefit(
+    patients: xr.DataArray, cost: xr.DataArray, qaly: xr.DataArray, *, wtp: float, weights: xr.DataArray
+) -> xr.DataArray:
+    """Net benefit of all who are followed, sum over fates, regions and years of patients x weight x (wtp x qaly - cost). SEK.
 
-    Health is counted where responsibility for care lies, with the regions; the cost of patients over their whole course falls on the
-    regions less what the agreement moves to the state. Against today's use, costs of change left out.
+    Parameters
+    ----------
+    patients : DataArray
+        (draw, mix, fate, region, year), persons; whoever is followed in one mix is followed in all.
+    cost, qaly : DataArray
+        (draw, fate): what follows for one person of each fate, SEK and QALY.
+    wtp : float
+        SEK per QALY.
+    weights : DataArray
+        (year,): present value of a krona of each year.
+
+    Returns
+    -------
+    DataArray
+        (draw, mix).
+
+    Raises
+    ------
+    ValueError
+        The mixes differ in how many persons they follow: some are lost without cost or health.
+    """
+    people = patients.sum(["fate", "region", "year"])
+    if float((people.max("mix") - people.min("mix")).max()) > SAME_PERSONS * float(people.max()):
+        raise ValueError("the mixes follow different numbers of persons; give everybody a fate in each of them")
+    weighed: xr.DataArray = (patients * weights).sum(["region", "year"])
+    return (weighed * (wtp * qaly - cost)).sum("fate")
+
+
+def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataFrame:
+    """What the state and the regions lose where today's use had been better, once the scenario is committed to.
+
+    With its agreement and without sharing. Health is counted where responsibility for care lies, with the regions; the cost of patients
+    over their whole course falls on the regions less what the agreement moves to the state. Everybody is counted with what becomes of
+    them, those who are lost while they wait too. Costs of change are left out.
 
     Returns
     -------
@@ -79,10 +120,8 @@ def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.D
         Index payer (state, regions_together), columns shared and alone; SEK present value.
     """
     present = xr.DataArray(present_weights(scenario), dims="year", coords={"year": scenario.years})
-    wealth = net_monetary_benefit(results.cost, results.qaly, wtp)
-    total = (results.patients * present * wealth).sum(["strategy", "region", "year"])
-    state = -(results.budget.sel(payer="state") * present).sum(["region", "year"])
-    state, total = (values.drop_vars("payer", errors="ignore") for values in (state, total))
+    total = present_benefit(results.patients, results.fate_cost, results.fate_qaly, wtp=wtp, weights=present)
+    state = -(results.budget.sel(payer="state", drop=True) * present).sum(["region", "year"])
     shared = xr.concat([state, total - state], dim="payer")
     alone = xr.concat([0 * state, total], dim="payer")
     benefit = xr.concat([shared, alone], dim="design").assign_coords(

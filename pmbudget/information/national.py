@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.research import Research
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -23,12 +24,28 @@ def proposed(scenario: Scenario) -> Research:
     return scenario.case.research
 
 
+def everybody(results: Results) -> xr.DataArray:
+    """All whom the results follow (draw, mix, region, year), persons, whatever they get."""
+    return results.patients.sum("fate")
+
+
+def on_new(scenario: Scenario, results: Results) -> xr.DataArray:
+    """Those who get the new strategy (draw, mix, region, year), persons."""
+    return results.patients.sel(fate=scenario.case.new, drop=True)
+
+
 def national_use(scenario: Scenario, results: Results) -> tuple[pd.Series, pd.DataFrame]:
-    """Expected eligible patients by year, and the share of them on the new strategy by year (rows) and mix (columns)."""
-    starts = results.patients.sum("region").mean("draw")
-    eligible = starts.sum("strategy")
-    use = (starts.sel(strategy=scenario.case.new, drop=True) / eligible).transpose("year", "mix").to_pandas()
-    return eligible.sel(mix="new", drop=True).to_series(), use
+    """Expected patients by year, and the share of them on the new strategy by year (rows) and mix (columns)."""
+    people, new = (counted.sum("region").mean("draw") for counted in (everybody(results), on_new(scenario, results)))
+    return people.sel(mix="new", drop=True).to_series(), (new / people).transpose("year", "mix").to_pandas()
+
+
+def best_on_average(scenario: Scenario, results: Results, wtp: float) -> tuple[str, bool]:
+    """The strategy of highest expected net benefit, and whether it stands above each other by more than two simulation errors."""
+    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    best = str(benefit["strategy"].to_numpy()[int(benefit.mean("draw").argmax("strategy"))])
+    leads = [benefit.sel(strategy=best) - benefit.sel(strategy=one) for one in scenario.case.strategies if one != best]
+    return best, all(float(lead.mean()) > ERRORS * simulation_error(lead) for lead in leads)
 
 
 def incremental_benefit(scenario: Scenario, results: Results, wtp: float) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.appraisal.voi import draws_needed, evppi_by_group, evppi_by_parameter, parameter_table
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -54,3 +56,19 @@ def learnable(scenario: Scenario, table: xr.Dataset) -> xr.DataArray:
         return varying
     read = set(patient_parameters(scenario, table))
     return varying.sel(parameter=[name for name in varying["parameter"].to_numpy() if name in read])
+
+
+def worth_knowing(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Of parameters ranked by ``evppi``, those of more value than two standard errors."""
+    return ranked[ranked["evppi"] > ERRORS * ranked["se"]]
+
+
+def told_apart(values: pd.Series, errors: pd.Series) -> list[str]:
+    """The labels of the highest value and of those that two standard errors of the difference do not tell from it, highest first.
+
+    The errors are taken as independent: values from the same draws differ by less, so that too few are told apart rather than too many.
+    """
+    order = values.sort_values(ascending=False)
+    first = order.index[0]
+    apart = order[first] - order > ERRORS * np.hypot(errors[first], errors[order.index])
+    return [str(name) for name in order.index[~apart.to_numpy()]]

@@ -8,7 +8,14 @@ import xarray as xr
 
 from pmbudget.appraisal.rollout import Rollout, Variation, exposure_of, rollout_value, starts_in_waves
 from pmbudget.evidence.draws import generator
-from pmbudget.information.national import discount_rate, expected, incremental_benefit, proposed
+from pmbudget.information.national import (
+    discount_rate,
+    everybody,
+    expected,
+    incremental_benefit,
+    on_new,
+    proposed,
+)
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
 from pmbudget.programme.levers import levered
@@ -33,14 +40,12 @@ def rollouts_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, 
     """
     case, research = scenario.case, proposed(scenario).rollout
     codes = list(scenario.regions.index)
-    new = (
-        results.patients.sel(mix="new", region=codes)
-        .sum("strategy")
-        .mean("draw")
-        .transpose("region", "year")
-        .to_numpy()
+    people, treated = (
+        counted.sel(region=codes).mean("draw").transpose("mix", "region", "year")
+        for counted in (everybody(results), on_new(scenario, results))
     )
-    today = results.coverage.sel(mix="today", region=codes).isel(year=0).mean("draw").to_numpy()
+    share = treated / people
+    new, today = people.sel(mix="new").to_numpy(), share.sel(mix="today").isel(year=0).to_numpy()
     effect, level = _matched(scenario, table)
     spread = {name: expected(table, getattr(research, f"{name}_sd")) for name in ("region", "period", "region_period")}
     variation = Variation(patient=float(np.sqrt(level * (1 - level))), **spread)
@@ -53,8 +58,7 @@ def rollouts_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, 
         for order, waves in product(ORDERS, WAVES)
         if waves > 1 or order == ORDERS[0]
     }
-    own = results.coverage.sel(mix="new", region=codes).mean("draw").transpose("region", "year").to_numpy()
-    designs = {("own", 0): own, **designs}
+    designs = {("own", 0): share.sel(mix="new").to_numpy(), **designs}
     parts = []
     for (order, waves), exposure in designs.items():
         frame = rollout_value(

@@ -26,6 +26,8 @@ from pmbudget.road import Results
 
 QUALITIES = ("as_is", "known", "complete", "clean")
 """A register's data: as they are, with rates of error that are known, without gaps, without gaps and errors."""
+BATCHES = 20
+"""Into how many parts the draws are split for the error of a difference between options."""
 
 
 def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float, seed: int) -> pd.DataFrame:
@@ -129,7 +131,8 @@ def choices(
     Returns
     -------
     DataFrame
-        :func:`pmbudget.appraisal.adoption`, its values against today's use; ``attrs`` name the study, its size and the years it takes.
+        :func:`pmbudget.appraisal.adoption`, its values against today's use, and ``error``: the Monte Carlo standard error of how far each
+        option lies behind the best, by batch means. ``attrs`` name the study, its size and the years it takes.
     """
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposed(scenario).studies[chosen["study"]]
@@ -140,18 +143,24 @@ def choices(
     summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
     patients, use = national_use(scenario, results)
     delay = expected(table, study.years)
-    frame = adoption(
-        expected_after(incremental_benefit(scenario, results, wtp), summary),
-        starts_per_year=patients,
-        use_per_year=use["new"],
-        today_per_year=use["today"],
-        discount_rate=discount_rate(scenario),
-        delay=delay,
-        research_cost=float(chosen["cost"]),
-        investment=_transition(scenario, results),
-        reversal_cost=expected(table, proposed(scenario).rollout.reversal_cost),
+    after = expected_after(incremental_benefit(scenario, results, wtp), summary)
+    frame, *parts = (
+        adoption(
+            values,
+            starts_per_year=patients,
+            use_per_year=use["new"],
+            today_per_year=use["today"],
+            discount_rate=discount_rate(scenario),
+            delay=delay,
+            research_cost=float(chosen["cost"]),
+            investment=_transition(scenario, results),
+            reversal_cost=expected(table, proposed(scenario).rollout.reversal_cost),
+        )
+        for values in (after, *np.array_split(after, min(BATCHES, len(after))))
     )
     frame["value"] -= frame.loc["reject", "value"]
+    apart = pd.concat([part["value"][frame["best"].idxmax()] - part["value"] for part in parts], axis=1)
+    frame["error"] = apart.std(axis=1) / np.sqrt(len(parts))
     frame.attrs = {"study": str(chosen["study"]), "n": size, "years": delay, "pays": bool(chosen["enbs"] > 0)}
     return frame
 

@@ -5,7 +5,7 @@ No case's name stands in the package: a case is a folder under ``parameters/case
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -31,10 +31,20 @@ CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
 
 
+class Severity(Strict):
+    """How severe the authority that prices drugs has judged the disease to be, ``of`` which patients, and where that was read."""
+
+    level: Literal["moderate", "high", "very_high"]
+    of: Text
+    evidence: Evidence
+    source: Source
+
+
 class Case(Strict):
     """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months.
 
-    ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence.
+    ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
+    assessment of it was read.
     """
 
     label: Text
@@ -44,6 +54,7 @@ class Case(Strict):
     evidence: Evidence
     source: Source
     note: str = ""
+    severity: Severity | None = None
     comparator: str
     new: str
     horizon_years: int = Field(gt=0, le=100)

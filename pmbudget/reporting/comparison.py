@@ -11,6 +11,7 @@ from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, 
 from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
+from pmbudget.reporting.verdict import ratio_words
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import REFERENCES
 
@@ -80,8 +81,8 @@ def _ranks(runs: Sequence[RunSummary], measure: str, period: str, words: Words) 
 def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     """What each run's programme buys and is worth against today's use, the longest period first: tests, QALYs, cost, net benefit."""
     periods = list(dict.fromkeys(runs[0].figures.query("measure == 'tests'")["period"]))[::-1]
-    limit = THRESHOLDS[-1]
-    wtp = float(runs[0].figures.query("measure == 'threshold' and reference == @limit")["mean"].iloc[0])
+    leading = runs[0].figures.query("measure == 'leading_threshold'").iloc[-1]
+    limit, wtp = leading["reference"], float(leading["mean"])
     tables = []
     for period in periods:
         rows = []
@@ -121,15 +122,20 @@ def _worth_sentences(runs: Sequence[RunSummary], words: Words) -> list[str]:
 
 
 def _worth_sentence(run: RunSummary, words: Words) -> str:
-    icer = run.figures.query("measure == 'icer'").iloc[0]
-    verdict = words(f"verdict_{icer['reference']}", icer=words.number(icer["mean"], -4))
+    key = run.figures.query("measure == 'verdict'").iloc[0]["reference"]
+    verdict = words(f"verdict_{key}", icer=_ratio(run, words)).capitalize()
     chance = run.figures.query("measure == 'p_cost_effective'").set_index("reference")["mean"]
-    wtp = run.figures.query("measure == 'threshold'").set_index("reference")["mean"]
+    wtp = run.figures.query("measure == 'leading_threshold'").set_index("reference")["mean"]
     chances = [
-        words("index_chance", chance=words.probability(chance[name]), wtp=words.number(wtp[name]))
-        for name in chance.index
+        words("index_chance", chance=words.probability(chance[name]), wtp=words.number(wtp[name])) for name in wtp.index
     ]
     return words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
+
+
+def _ratio(run: RunSummary, words: Words) -> str:
+    """A run's ratio of cost to health, with the digits that its simulation error allows."""
+    mean, error = (float(run.figures.query("measure == @name").iloc[0]["mean"]) for name in ("icer", "icer_error"))
+    return ratio_words(mean, words, error)
 
 
 def _rests_sentence(runs: Sequence[RunSummary], words: Words) -> str:
@@ -190,18 +196,16 @@ def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     }
     for run in runs:
         figures = run.figures.set_index("measure")
-        cost, qaly, icer = (figures.loc[name] for name in ("incremental_cost", "incremental_qaly", "icer"))
-        verdict = {
-            "icer": words.number(icer["mean"], -4),
-            "southwest": words("saves", icer=words.number(icer["mean"], -4)),
-        }.get(icer["reference"]) or words(icer["reference"])
+        cost, qaly = (figures.loc[name] for name in ("incremental_cost", "incremental_qaly"))
+        key = run.figures.query("measure == 'verdict'").iloc[0]["reference"]
+        verdict = {"icer": _ratio(run, words), "southwest": words("saves", icer=_ratio(run, words))}.get(key)
         probability = run.figures.query("measure == 'p_cost_effective'").set_index("reference")["mean"]
         rows.append(
             [
                 words.label(run.scenario),
                 words.span(cost, digits=-2),
                 words.span(qaly, digits=3),
-                verdict,
+                verdict or words(f"index_verdict.{key}"),
                 *(words.probability(probability[limit]) for limit in limits),
             ]
         )

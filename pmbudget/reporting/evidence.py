@@ -1,7 +1,12 @@
-"""Chapter 01: what is known and from where, what the studies say, and every parameter with its source."""
+"""Chapter 01: what is known and from where, what the studies say, and every parameter with its source.
+
+What: how many parameters are learnt, read and assumed. For whom: the case's patients. How sure: intervals, how far each estimate hangs on
+one study, whether the fit holds. Resting on what: the studies one by one, and where they may mislead. What next: the value of finding out.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,13 +18,18 @@ from pmbudget.evidence.checks import before_data, predictive_check
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
-from pmbudget.inputs.files import Evidence
+from pmbudget.inputs.files import Evidence, references
 from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, lead, note, table
+from pmbudget.reporting.markup import English, Html, as_stored, lead, note, table
 from pmbudget.reporting.words import Words
 
+RATIOS = ("hazard ratio", "ratio")
+LEAST_RATIO = 0.2
+"""Units whose values have two decimals, and the least mean that does."""
+FOR_ALL = ("norms", "financing")
+"""Shared files whose parameters every case is counted with."""
 GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "assumption")
 
 
@@ -35,35 +45,89 @@ def label_of(block: Block, words: Words, part: str | None = None) -> str:
     return words.label(named.record.label)
 
 
+def case_parameters(scenario: Scenario) -> dict[str, Parameter]:
+    """The parameters of a case: those of its own files and of the norms, and of the other shared files those that it names."""
+    named = {name for _, name in references(scenario.case)}
+    own = {
+        name: one
+        for name, one in scenario.parameters.items()
+        if name in named or Path(one.file).parent.name == scenario.definition.case or Path(one.file).stem in FOR_ALL
+    }
+    rates = {one.rate for one in own.values() if one.rate}
+    return {name: one for name, one in scenario.parameters.items() if name in own or name in rates}
+
+
+def counted_parameters(scenario: Scenario) -> list[Parameter]:
+    """The parameters of the calculation: the case's but those that are shown as context."""
+    return [one for one in case_parameters(scenario).values() if not one.record.context]
+
+
+def counts_as(parameter: Parameter) -> Evidence:
+    """The grade of a parameter, an amount whose price year was assumed being an assumption."""
+    return "assumption" if parameter.is_assumed else parameter.record.evidence
+
+
+def grade_counts(scenario: Scenario) -> Counter[str]:
+    """How many of the calculation's parameters have each grade."""
+    return Counter(counts_as(one) for one in counted_parameters(scenario))
+
+
 def evidence_headline(scenario: Scenario, words: Words) -> Html:
     """How many parameters are learnt, read and assumed, from how many studies, and what hangs on one study alone."""
-    parameters = [one for one in scenario.parameters.values() if not one.record.context]
-    assumed = sum(one.is_assumed for one in parameters)
-    fitted = [one for one in parameters if one.is_learnt and not one.is_assumed]
+    parameters, grades = counted_parameters(scenario), grade_counts(scenario)
+    assumed = grades["assumption"]
+    learnt_ones = [one for one in parameters if one.is_learnt]
+    fitted = sum(not one.is_assumed for one in learnt_ones)
     blocks = [block for block in case_blocks(scenario) if any(not one.record.context for one in block.parameters)]
     studies = sum(len(block.counted) for block in blocks)
     alone = [label_of(block, words) for block in blocks if len(block.counted) == 1]
+    both = len(learnt_ones) - fitted
     return lead(
         words(
             "headline_evidence",
-            learnt=len(fitted),
-            published=len(parameters) - assumed - len(fitted),
+            learnt=fitted,
+            published=len(parameters) - assumed - fitted,
             assumed=assumed,
             total=len(parameters),
             share=words.percent(assumed / len(parameters)),
-        ),
-        words("headline_studies", studies=studies, blocks=len(blocks)),
-        words("headline_alone", labels="; ".join(alone), number=len(alone)) if alone else "",
+        )
+        + (f" {words('headline_both', number=both)}" if both else ""),
+        words(_plural("headline_studies", len(blocks)), studies=studies, blocks=len(blocks))
+        if blocks
+        else words("headline_no_studies"),
+        words(_plural("headline_alone", len(alone)), labels="; ".join(alone), number=len(alone)) if alone else "",
         words("headline_interval"),
     )
 
 
+def _plural(key: str, number: int) -> str:
+    return f"{key}.one" if number == 1 else f"{key}.many"
+
+
+def evidence_frame(scenario: Scenario, words: Words) -> Html:
+    """What the evidence is for, and where it is worked out what to find out first."""
+    question, patients, _, following = frame_sentences(scenario, words, "07_value_of_information")
+    return note(question, patients, following)
+
+
+def frame_sentences(scenario: Scenario, words: Words, *chapters: str) -> list[str]:
+    """What a chapter is about, for whom, on how many assumptions it rests, and in which ``chapters`` the next question is answered."""
+    case, grades = scenario.case, grade_counts(scenario)
+    funnel = [case.eligible.incident, *case.eligible.shares]
+    labels = (words.inside(scenario.parameters[name].record.label) for name in funnel)
+    return [
+        words.label(case.question),
+        words("worth_population", funnel="; ".join(labels)),
+        words("frame_rests", total=grades.total(), share=words.percent(grades["assumption"] / grades.total())),
+        words("frame_next", chapters="; ".join(words(f"reports.{name}") for name in chapters)),
+    ]
+
+
 def grades_table(scenario: Scenario, words: Words) -> Html:
     """How many parameters have each grade, and how they come into the calculation."""
-    parameters = [one for one in scenario.parameters.values() if not one.record.context]
-    figures: Counter[str] = Counter(one.record.evidence for one in parameters)
-    spreads: Counter[str] = Counter(one.record.evidence for one in parameters if one.spread_is_assumed)
-    pooled: Counter[str] = Counter(one.record.evidence for one in parameters if one.is_learnt)
+    parameters, figures = counted_parameters(scenario), grade_counts(scenario)
+    spreads: Counter[str] = Counter(counts_as(one) for one in parameters if one.spread_is_assumed)
+    pooled: Counter[str] = Counter(counts_as(one) for one in parameters if one.is_learnt)
     body = [
         [
             words(f"evidence.{grade}"),
@@ -79,11 +143,6 @@ def grades_table(scenario: Scenario, words: Words) -> Html:
     return table(words("grades_caption"), [words(f"grades_columns.{key}") for key in keys], body)
 
 
-def _counts_as(parameter: Parameter) -> Evidence:
-    """The grade of a parameter, an amount whose price year was assumed being an assumption."""
-    return "assumption" if parameter.is_assumed else parameter.record.evidence
-
-
 def findings_table(scenario: Scenario, words: Words) -> Html:
     """What in the evidence a reader would not expect."""
     body = [
@@ -91,11 +150,13 @@ def findings_table(scenario: Scenario, words: Words) -> Html:
             words.label(scenario.parameters[one.about].record.label),
             str(getattr(one, f"finding_{words.language}")),
             words(f"evidence.{one.evidence}"),
-            words.data(one.source),
+            as_stored(one.source, words),
         ]
         for one in scenario.parameters.findings
         if one.about in scenario.parameters
     ]
+    if not body:
+        return note(words("findings_none"))
     keys = ("about", "finding", "grade", "source")
     return table(words("findings_caption"), [words(f"findings_columns.{key}") for key in keys], body, text_columns=4)
 
@@ -154,8 +215,8 @@ def studies_table(scenario: Scenario, words: Words) -> Html:
                     study.country or words("not_applicable"),
                     use,
                     words(f"evidence.{study.evidence}"),
-                    study.source,
-                    study.note,
+                    as_stored(study.source, words),
+                    as_stored(study.note, words),
                     result_of(study, words),
                 ]
             )
@@ -253,7 +314,7 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
     """
     blocks = {one.name: block for block in case_blocks(scenario) for one in block.parameters}
     body = []
-    for name, parameter in scenario.parameters.items():
+    for name, parameter in case_parameters(scenario).items():
         record, values = parameter.record, draws[name]
         conversion = words("not_applicable")
         if record.price_year is not None:
@@ -261,20 +322,46 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
             conversion = words.figure(parameter.factor) + (f" × {rate}" if rate else "")
         body.append(
             [
-                words.label(record.label),
+                _label(scenario, parameter, words),
                 words.data(parameter.unit),
                 _grade(parameter, words),
-                " ".join(words.data(part) for part in (record.source.title, record.source.where) if part),
+                _source(parameter, words),
                 str(record.price_year or words("not_applicable")),
                 conversion,
                 _before(blocks.get(name), parameter, draws, words),
-                _span(values.to_numpy(), words) if "draw" in values.dims else words.figure(float(values)),
+                value_words(parameter, values, words),
             ]
         )
     keys = ("label", "unit", "grade", "source", "price_year", "factor", "prior", "value")
-    note = words("conversion_note", rates=words("conversion_rates"), year=scenario.parameters.price_year)
+    conversions = words("conversion_note", rates=words("conversion_rates"), year=scenario.parameters.price_year)
     header = [words(f"evidence_columns.{key}") for key in keys]
-    return table(f"{words('evidence_caption')}. {note}", header, body, text_columns=4)
+    return table(f"{words('evidence_caption')}. {conversions}", header, body, text_columns=4)
+
+
+def _label(scenario: Scenario, parameter: Parameter, words: Words) -> str:
+    """A parameter's label, and by which other it is divided where what studies tell is divided before it is used."""
+    label = words.label(parameter.record.label)
+    over = parameter.learning.over if parameter.is_learnt else None
+    return words("divided", label=label, by=words.label(scenario.parameters[over].record.label)) if over else label
+
+
+def _source(parameter: Parameter, words: Words) -> str:
+    source = parameter.record.source
+    parts = [as_stored(part, words) for part in (source.title, source.where) if part]
+    said = " ".join(parts)
+    return English(said) if any(isinstance(part, English) for part in parts) else said
+
+
+def value_words(parameter: Parameter, values: xr.DataArray, words: Words) -> str:
+    """A parameter's value as its unit is read: years as years, a place in a list by how often each is drawn, others with interval."""
+    if "draw" not in values.dims:
+        return f"{float(values):.0f}" if parameter.unit == "year" else words.figure(float(values))
+    if parameter.is_index:
+        shares = pd.Series(values.to_numpy()).value_counts(normalize=True).sort_index()
+        return "; ".join(f"{place + 1:.0f}: {words.percent(share)}" for place, share in shares.items())
+    if parameter.unit == "year":
+        return words.year_span(interval_frame(values).iloc[0])
+    return _span(values.to_numpy(), words, parameter.unit)
 
 
 def _grade(parameter: Parameter, words: Words) -> str:
@@ -295,11 +382,12 @@ def _before(block: Block | None, parameter: Parameter, draws: xr.Dataset, words:
     if before is None:
         return words("not_applicable")
     divisor = float(draws[how.over].mean()) if how.over else 1.0
-    return _span(before * parameter.factor / divisor, words)
+    return _span(before * parameter.factor / divisor, words, parameter.unit)
 
 
-def _span(values: np.ndarray, words: Words) -> str:
-    return words.span(interval_frame(xr.DataArray(np.ravel(values), dims="draw")).iloc[0])
+def _span(values: np.ndarray, words: Words, unit: str) -> str:
+    row = interval_frame(xr.DataArray(np.ravel(values), dims="draw")).iloc[0]
+    return words.span(row, digits=2 if unit in RATIOS and row["mean"] >= LEAST_RATIO else None)
 
 
 def three(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:

@@ -15,6 +15,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.inputs.studies import AccuracyStudy, RatioStudy, SurvivalStudy, UptakeStudy
 from pmbudget.reporting.evidence import case_blocks, label_of, three
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
+from pmbudget.reporting.markup import Html, heading, prose
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import TAILS
 
@@ -72,10 +73,10 @@ def _forest(block: Block, posterior: Posterior, words: Words) -> Picture:
             FixedLocator([tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if ends[0] < tick < ends[1]])
         )
         axis.xaxis.set_minor_locator(NullLocator())
-        numbered(axis.xaxis, words, 1)
+        numbered(axis.xaxis, words)
     else:
         axis.set_xlim(left=0)
-        numbered(axis.xaxis, words, 1 if summary[1][1][2] < 5 else 0)
+        numbered(axis.xaxis, words)
     mean, low, high = summary[1][1]
     digits = 2 if block.model == "ratio" else 1 if high < 10 else 0
     unit = "" if block.model != "proportion" else words("percent_sign")
@@ -100,6 +101,21 @@ def _shown(study: Any) -> bool:
 def _axis_label(block: Block, words: Words) -> str:
     known = {"proportion": "forest_x", "ratio": "forest_ratio"}
     return words(known[block.model]) if block.model in known else words.data(block.parameters[0].unit)
+
+
+def sections(scenario: Scenario, posterior: Posterior, words: Words) -> list[Html | Picture]:
+    """Survival, spread and context, each with its heading where the case has any."""
+    context = [*accuracy_plots(scenario, posterior, words), *forest_plots(scenario, posterior, words, context=True)]
+    parts = {
+        "survival": survival_plots(scenario, posterior, words),
+        "spread": uptake_plots(scenario, posterior, words),
+        "context": context,
+    }
+    shown: list[Html | Picture] = []
+    for name, plots in parts.items():
+        if plots:
+            shown += [heading(words(f"evidence_{name}.title")), prose(words(f"evidence_{name}.text")), *plots]
+    return shown
 
 
 def accuracy_plots(scenario: Scenario, posterior: Posterior, words: Words) -> list[Picture]:

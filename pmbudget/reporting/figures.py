@@ -56,12 +56,12 @@ def picture(figure: Any, alt: str) -> Picture:
     return Picture(buffer.getvalue(), alt, width)
 
 
-def numbered(axis: Any, words: Words, digits: int | None = None) -> None:
-    """Tick labels in the language's number format, with the decimals that tell them apart unless ``digits`` are given."""
+def numbered(axis: Any, words: Words) -> None:
+    """Tick labels in the language's number format, with the decimals that tell them apart."""
     from matplotlib.ticker import FuncFormatter
 
     def written(value: float, _: int) -> str:
-        return words.number(value, _decimals(axis.get_majorticklocs()) if digits is None else digits)
+        return words.number(value, _decimals(axis.get_majorticklocs()))
 
     axis.set_major_formatter(FuncFormatter(written))
 

@@ -1,84 +1,73 @@
-"""Chapter 07: what uncertainty costs, where it lies, what to find out first, and whether to wait for it."""
+"""Chapter 07: what uncertainty costs, where it lies, what to find out first, and whether to wait for it.
 
-from typing import Any
+What: the cost of uncertainty a year, and of use other than the best on average. For whom: all patients of the years shown, each payer.
+How sure: intervals of the simulation, and what cannot be told apart. Resting on what: the parameters worth knowing, by grade. What next:
+the study that pays, and the decision now with costs of change counted.
+"""
 
 import numpy as np
 import pandas as pd
 
+from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.voi import evpi
-from pmbudget.information import proposed
+from pmbudget.information import best_on_average, proposed, told_apart, worth_knowing
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import thresholds
-from pmbudget.reporting.markup import Html, lead, note, rate, table
+from pmbudget.reporting.information_headline import (
+    WIDTH,
+    around,
+    best_sizes,
+    better_use,
+    knowledge_sentence,
+    listed,
+    nothing,
+    strategy_names,
+    study_sentence,
+    verdict,
+)
+from pmbudget.reporting.markup import Html, note, prose, rate, table
+from pmbudget.reporting.verdict import error_words, leading_thresholds
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
-WIDTH = 1.96
-"""Standard errors on each side of a 95 % interval."""
 RANKED = 12
 PALETTE = ("#00659b", "#d08700", "#3a7d44", "#8a4f9e", "#b00020", "#7f7f7f")
 
 
-def information_headline(
-    scenario: Scenario,
-    losses: pd.DataFrame,
-    ranked: pd.DataFrame,
-    studies: pd.DataFrame,
-    options: pd.DataFrame,
-    states: pd.DataFrame,
-    words: Words,
-    *,
-    wtp: float,
-) -> Html:
-    """The four answers: cost a year, parameters, study and whether to wait, information against implementation."""
-    year = losses.mean()
-    names = [_label(scenario, name, words) for name in ranked.index[:3]]
-    first = words(
-        "info_headline",
-        wtp=words.number(wtp),
-        yearly=words.span_msek(_around(year["information"], year["error"])),
-        patient=words.number(year["information"] / year["patients"], -2),
-        implementation=words.msek(year["implementation"]),
-    )
-    where = words("info_headline_parameters", first=names[0], second=names[1], third=names[2])
-    return lead(first, where, _study_sentence(scenario, studies, options, words), _states_sentence(states, words))
-
-
-def _study_sentence(scenario: Scenario, studies: pd.DataFrame, options: pd.DataFrame, words: Words) -> str:
-    best = studies.loc[studies["enbs"].idxmax()]
-    choice = words(f"info_option_said.{options.index[options['best']][0]}")
-    if best["enbs"] <= 0:
-        return words("info_headline_no_study", choice=choice)
-    return words(
-        "info_headline_study",
-        study=words("quoted", text=words.label(proposed(scenario).studies[best["study"]].label)),
-        participants=words.number(best["participants"]),
-        cost=words.msek(best["cost"]),
-        enbs=words.msek(best["enbs"]),
-        choice=choice,
-    )
-
-
-def _states_sentence(states: pd.DataFrame, words: Words) -> str:
-    row = states.loc["new"]
-    more = "implementation" if row["evpim"] > row["evpi"] else "information"
-    return words(f"info_headline_{more}", evpi=words.msek(row["evpi"]), evpim=words.msek(row["evpim"]))
-
-
-def information_frame(scenario: Scenario, words: Words, *, wtp: float) -> Html:
-    """At which threshold, for whom, over which years and at which rate it is counted."""
+def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp: float) -> Html:
+    """At which threshold and why, for whom, over which years and at which rate it is counted; the value of all information at the other
+    thresholds where no severity singles one out.
+    """
     years = scenario.years
-    return note(
-        words(
-            "info_frame",
-            wtp=words.number(wtp),
-            first=years[0],
-            last=years[-1],
-            rate=rate(scenario, "discount_rate_cost", words),
-            year=scenario.parameters.price_year,
-        )
+    frame = words(
+        "info_frame",
+        wtp=words.number(wtp),
+        first=years[0],
+        last=years[-1],
+        rate=rate(scenario, "discount_rate_cost", words),
+        year=scenario.parameters.price_year,
     )
+    others = [other for other in leading_thresholds(scenario).values() if other != wtp]
+    told = [
+        words(
+            "info_other_threshold",
+            other=words.number(other),
+            value=words.number(float(evpi(results.cost, results.qaly, other)), -2),
+        )
+        for other in others
+    ]
+    question, *rest = frame_sentences(scenario, words, "06_agreement")
+    return note(question, frame, *told, simulation_sentence(results, wtp, words), *rest)
+
+
+def simulation_sentence(results: Results, wtp: float, words: Words) -> str:
+    """The Monte Carlo standard error of the value of all information per patient, and where the others stand."""
+    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    best = benefit.isel(strategy=int(benefit.mean("draw").argmax("strategy")))
+    missed = benefit.max("strategy") - best
+    return words("info_simulation", draws=words.number(missed.size), error=error_words(missed, words))
 
 
 def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, words: Words, *, wtp: float) -> Picture:
@@ -95,9 +84,12 @@ def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, wor
     years.set_ylabel(words("msek"))
     years.set_ylim(0, 1.3 * float((information + use).max()) or 1)
     years.legend(loc="upper left")
-    numbered(years.yaxis, words, 0 if information.max() > 5 else 1)
+    numbered(years.yaxis, words)
     years.set_xticks(losses.index[::3])
-    title = words("info_loss_title", first=words.msek(losses["information"].iloc[0]))
+    first = losses["information"].iloc[0]
+    title = (
+        words("info_loss_title_none") if nothing(first, words) else words("info_loss_title", first=words.msek(first))
+    )
     years.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
     grid = np.linspace(0, 2 * max(thresholds(scenario).values()), 401)
     values = np.asarray(evpi(results.cost, results.qaly, grid))
@@ -107,7 +99,7 @@ def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, wor
     curve.set_ylabel(words("info_evpi_y"))
     curve.set_ylim(bottom=0)
     numbered(curve.xaxis, words)
-    numbered(curve.yaxis, words, 0 if float(values.max()) > 5e3 else 1)
+    numbered(curve.yaxis, words)
     curve.set_xticks(np.linspace(0, grid[-1] / 1e3, 5))
     at = words.number(float(evpi(results.cost, results.qaly, wtp)), -2)
     title = words("info_evpi_title", wtp=words.number(wtp), value=at)
@@ -123,7 +115,7 @@ def losses_table(losses: pd.DataFrame, words: Words) -> Html:
             str(year),
             words.number(row["patients"]),
             words.percent(row["use"]),
-            words.span_msek(_around(row["information"], row["error"])),
+            words.span_msek(around(row["information"], row["error"])),
             words.msek(row["implementation"]),
         ]
         for year, row in losses.iterrows()
@@ -135,10 +127,13 @@ def losses_table(losses: pd.DataFrame, words: Words) -> Html:
     return table(words("info_loss_caption"), header, rows)
 
 
-def ranking_chart(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> Picture:
-    """The most valuable parameters one by one, with intervals; assumptions are marked."""
+def ranking_chart(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> Picture | Html:
+    """The most valuable parameters one by one, with intervals, assumptions marked; or that none is surely worth knowing."""
+    known = worth_knowing(ranked)
+    if known.empty:
+        return note(words("info_headline_no_parameter"))
     plt, _ = plot()
-    shown = ranked.head(RANKED).iloc[::-1]
+    shown = known.head(RANKED).iloc[::-1]
     figure, axis = plt.subplots(figsize=(11, 0.45 * len(shown) + 1.8))
     labels = []
     for name in shown.index:
@@ -154,29 +149,34 @@ def ranking_chart(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> Pic
     axis.set_xlabel(f"{words('info_ranking_x')}   (* {words('info_assumption')})")
     axis.set_xlim(left=0)
     numbered(axis.xaxis, words)
-    title = words("info_ranking_title", first=_label(scenario, ranked.index[0], words))
+    title = knowledge_sentence(scenario, ranked, words)
     axis.set_title(wrapped(title, 90), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("info_ranking_alt"))
 
 
 def ranking_table(scenario: Scenario, losses: pd.DataFrame, ranked: pd.DataFrame, words: Words) -> Html:
-    """The most valuable parameters: per patient, per year, share of everything, grade of evidence."""
+    """The parameters worth knowing, beyond two standard errors: per patient, per year, share of everything, grade of evidence."""
     patients, everything = losses["patients"].mean(), losses["information"].mean()
     rows = []
-    for name, row in ranked.head(RANKED).iterrows():
+    known = worth_knowing(ranked)
+    for name, row in known.head(RANKED).iterrows():
         yearly = row["evppi"] * patients
         rows.append(
             [
                 _label(scenario, str(name), words),
                 words(f"evidence.{scenario.parameters[str(name)].record.evidence}"),
-                words.span(_around(row["evppi"], row["se"]), digits=0),
+                words.span(around(row["evppi"], row["se"]), digits=0),
                 words.msek(yearly),
                 words.percent(yearly / everything) if everything else words("not_applicable"),
             ]
         )
     header = [words(f"info_ranking_columns.{key}") for key in ("parameter", "evidence", "patient", "year", "share")]
-    return table(words("info_ranking_caption"), header, rows, text_columns=2)
+    left = words("info_ranking_left", number=words.number(len(ranked) - len(known)))
+    if not rows:
+        return note(left)
+    caption = f"{words('info_ranking_caption')} {left}"
+    return table(caption, header, rows, text_columns=2)
 
 
 def sets_table(losses: pd.DataFrame, sets: pd.DataFrame, words: Words) -> Html:
@@ -190,7 +190,7 @@ def sets_table(losses: pd.DataFrame, sets: pd.DataFrame, words: Words) -> Html:
             [
                 label,
                 words.number(row["parameters"]),
-                words.span(_around(row["evppi"], row["se"]), digits=0) if known else words("info_too_few"),
+                words.span(around(row["evppi"], row["se"]), digits=0) if known else words("info_too_few"),
                 words.percent(min(1.0, row["evppi"] / everything)) if known and everything else words("not_applicable"),
             ]
         )
@@ -227,33 +227,28 @@ def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Pi
     axis.set_xlabel(words("info_study_x"))
     axis.set_ylabel(words("info_study_y"))
     numbered(axis.xaxis, words)
-    numbered(axis.yaxis, words, 0)
+    numbered(axis.yaxis, words)
     axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.16), ncol=2, frameon=False)
-    best = studies.loc[studies["enbs"].idxmax()]
-    label = words.label(proposed(scenario).studies[best["study"]].label)
-    title = words("info_study_title", study=label) if best["enbs"] > 0 else words("info_study_title_none")
-    axis.set_title(wrapped(title, 90), loc="left", fontweight="bold", fontsize=12)
+    axis.set_title(wrapped(study_sentence(scenario, studies, words), 90), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("info_study_alt"))
 
 
 def studies_table(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Html:
     """Each proposed study at its best size: participants, price, years, value per patient, patients reached, net benefit."""
-    rows = []
-    for name, frame in studies.groupby("study", sort=False):
-        row, study = frame.loc[frame["enbs"].idxmax()], proposed(scenario).studies[str(name)]
-        rows.append(
-            [
-                words.label(study.label),
-                words.number(row["participants"]),
-                words.msek(row["cost"]),
-                words.number(row["years"], 1),
-                words.span(_around(row["evsi"], row["se"]), digits=0),
-                words.number(row["reached"], -1),
-                words.msek(row["enbs"]),
-                words("info_pays" if row["enbs"] > 0 else "info_pays_not"),
-            ]
-        )
+    rows = [
+        [
+            words.label(proposed(scenario).studies[str(name)].label),
+            words.number(row["participants"]),
+            words.msek(row["cost"]),
+            words.number(row["years"], 1),
+            words.span(around(row["evsi"], row["se"]), digits=0),
+            words.number(row["reached"], -1),
+            words.msek(row["enbs"]),
+            words(f"info_verdict.{verdict(row)}"),
+        ]
+        for name, row in best_sizes(studies).iterrows()
+    ]
     keys = ("study", "participants", "cost", "years", "evsi", "reached", "enbs", "verdict")
     return table(words("info_study_caption"), [words(f"info_study_columns.{key}") for key in keys], rows)
 
@@ -270,7 +265,7 @@ def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Ht
     ]
     caption = words(
         "info_option_caption",
-        study=words.label(proposed(scenario).studies[options.attrs["study"]].label).lower(),
+        study=words("quoted", text=words.label(proposed(scenario).studies[options.attrs["study"]].label)),
         participants=words.number(options.attrs["n"]),
         years=words.number(options.attrs["years"], 1),
     )
@@ -278,46 +273,61 @@ def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Ht
     return table(caption, header, rows, strong=list(np.flatnonzero(options["best"])))
 
 
-def states_table(states: pd.DataFrame, words: Words) -> Html:
-    """The four states of information and implementation."""
+def states_table(scenario: Scenario, results: Results, states: pd.DataFrame, words: Words, *, wtp: float) -> Html:
+    """The four states of information and implementation, and what is done where everybody gets what is best on average."""
+    best, _ = best_on_average(scenario, results, wtp)
+    use = better_use(strategy_names(scenario, words), best, words)
     keys = ("current", "implementation", "information", "perfect", "evpim", "evpi")
-    rows = [[words(f"info_state.{key}"), *(words.msek(states.loc[mix, key]) for mix in states.index)] for key in keys]
+    rows = [
+        [words(f"info_state.{key}", use=use), *(words.msek(states.loc[mix, key]) for mix in states.index)]
+        for key in keys
+    ]
     header = [words("info_state_header"), *(words(f"info_state_mix.{mix}") for mix in states.index)]
     return table(words("info_state_caption"), header, rows, strong=[4, 5])
 
 
+def rollouts_intro(scenario: Scenario, words: Words) -> Html:
+    """What is simulated for each order and pace."""
+    return prose(words("info_rollout_intro", action=words.label(scenario.case.action)))
+
+
 def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
-    """Orders and paces of regions: how well each would tell the effect, what that is worth, and what all of it comes to."""
+    """Orders and paces of regions: how well each would tell the effect, and the parts that its value is the sum of."""
     rows = [
         [
-            words(f"info_rollout_order.{row['order'] if row['waves'] != 1 else 'together'}"),
+            _order(row, words),
             words.number(row["waves"]) if row["waves"] else words("not_applicable"),
             words.number(row["periods"]),
             words("info_rollout_unknown") if row["error"] != row["error"] else words.number(100 * row["error"], 1),
-            words.span_msek(_around(row["evsi"], row["se"])),
-            words.msek(row["meanwhile"]),
-            words.msek(row["value"]),
+            *(words.msek(row[part]) for part in ("meanwhile", "afterwards", "evsi", "follow_up", "value")),
+            words.percent(row["withdrawn"]),
         ]
         for _, row in rollouts.iterrows()
     ]
-    keys = ("order", "waves", "periods", "error", "evsi", "meanwhile", "value")
+    keys = ("order", "waves", "periods", "error", "meanwhile", "afterwards", "evsi", "follow_up", "value", "withdrawn")
     return table(words("info_rollout_caption"), [words(f"info_rollout_columns.{key}") for key in keys], rows)
 
 
 def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
-    """Which order and pace gives most, by how much over the scenario's own, and which differences are chance."""
-    best, own = rollouts.iloc[0], rollouts[rollouts["order"] == "own"].iloc[0]
-    key = best["order"] if best["waves"] != 1 else "together"
-    name = words(f"info_rollout_order.{key}")
-    waves = words("info_rollout_waves", waves=words.number(best["waves"])) if best["waves"] > 1 else ""
-    return note(
-        words(
-            "info_rollout_note",
-            order=words("quoted", text=name) + waves,
-            more=words.msek(best["value"] - own["value"]),
-            chance=words.msek(WIDTH * rollouts["se"].max()),
-        )
-    )
+    """Which orders and paces give most, those within the error together, against the scenario's own; and that all end in withdrawal."""
+    own = rollouts[rollouts["order"] == "own"].iloc[0]
+    values = rollouts["value"].set_axis(rollouts.index.map(str))
+    tied = told_apart(values, rollouts["se"].set_axis(values.index))
+    rows = [rollouts.loc[int(place)] for place in tied]
+    names = listed([words("quoted", text=_order(row, words)) + _waves(row, words) for row in rows], words)
+    gaps = {"orders": names, "more": words.msek(values.max() - own["value"])}
+    key = "own_alone" if len(rows) == 1 else "own"
+    told = words(f"info_rollout_note.{key if any(row['order'] == 'own' for row in rows) else 'other'}", **gaps)
+    ending = words("info_rollout_note.withdrawn") if (rollouts["withdrawn"] > 0.5).all() else ""
+    return note(*(sentence for sentence in (told, ending) if sentence))
+
+
+def _order(row: pd.Series, words: Words) -> str:
+    return words(f"info_rollout_order.{row['order'] if row['waves'] != 1 else 'together'}")
+
+
+def _waves(row: pd.Series, words: Words) -> str:
+    return words("info_rollout_waves", waves=words.number(row["waves"])) if row["waves"] > 1 else ""
 
 
 def quality_table(scenario: Scenario, quality: pd.DataFrame, words: Words) -> Html:
@@ -338,7 +348,7 @@ def quality_table(scenario: Scenario, quality: pd.DataFrame, words: Words) -> Ht
 
 
 def burden_table(burden: pd.DataFrame, words: Words) -> Html:
-    """What uncertainty costs each payer with the agreement and without sharing."""
+    """What each payer loses where today's use had been better, with the agreement and without sharing."""
     rows = [
         [words(f"payers.{payer}"), *(words.msek(row[design]) for design in ("shared", "alone"))]
         for payer, row in burden.iterrows()
@@ -349,8 +359,3 @@ def burden_table(burden: pd.DataFrame, words: Words) -> Html:
 
 def _label(scenario: Scenario, name: str, words: Words) -> str:
     return words.label(scenario.parameters[name].record.label)
-
-
-def _around(value: float, error: float) -> dict[str, Any]:
-    """A value that cannot be below 0 with its 95 % interval."""
-    return {"mean": value, "lower": max(0.0, value - WIDTH * error), "upper": value + WIDTH * error}

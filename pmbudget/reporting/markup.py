@@ -26,6 +26,21 @@ class Html(str):
         return str(self)
 
 
+class English(str):
+    """Text that stands in English whatever the page's language: a note or a source as the files hold it."""
+
+
+def as_stored(text: str, words: Words) -> str:
+    """A note or a source of the files in the page's language, or marked as English where it has no other words."""
+    said = words.data(text)
+    return English(text) if said == text and text and words.language != "en" else said
+
+
+def _cell(text: str) -> str:
+    escaped = html.escape(text)
+    return f'<span lang="en">{escaped}</span>' if isinstance(text, English) else escaped
+
+
 def table(
     caption: str,
     header: Sequence[str],
@@ -49,7 +64,7 @@ def table(
     for place, row in enumerate(rows):
         cells = [f'<th scope="row">{escape(row[0])}</th>']
         for number, cell in enumerate(row[1:], start=1):
-            cells.append(f"<td{'' if number in texts else ' class=num'}>{escape(cell)}</td>")
+            cells.append(f"<td{'' if number in texts else ' class=num'}>{_cell(cell)}</td>")
         body.append(f"<tr{' class=sum' if place in strong else ''}>{''.join(cells)}</tr>")
     return Html(
         f'<div class="scroll"><table><caption><span>{escape(caption)}</span></caption>'
@@ -71,6 +86,16 @@ def lead(*sentences: str) -> Html:
 def note(*sentences: str) -> Html:
     """What a reader needs beside the figures."""
     return Html(f'<div class="note">{"".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)}</div>')
+
+
+def heading(text: str, level: int = 2) -> Html:
+    """The heading of a section that only some cases have."""
+    return Html(f"<h{level}>{html.escape(text)}</h{level}>")
+
+
+def prose(*sentences: str) -> Html:
+    """Paragraphs of running text that depend on the case."""
+    return Html("".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences))
 
 
 def prices_note(scenario: Scenario, words: Words) -> str:

@@ -1,16 +1,25 @@
-"""Chapter 02: one patient's pathway drawn, the course of the disease, cost by year and unit, staff by profession."""
+"""Chapter 02: one patient's pathway drawn, the course of the disease, cost by year and unit, staff by profession.
+
+What: how many are found and get what the answer leads to, at what cost of staff. For whom: the case's patients, and relatives where it
+traces them. How sure: intervals, and the simulation error once. Resting on what: the share of parameters that are assumed, and the
+published models that the engine reproduces. What next: whether it is worth it.
+"""
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, staff_share_of
-from pmbudget.reporting.markup import Html, lead, table
+from pmbudget.reporting.markup import Html, lead, note, table
+from pmbudget.reporting.verdict import error_words, known_digits, known_span
 from pmbudget.reporting.words import Words
 from pmbudget.road import present_values
 from pmbudget.vocabulary import TAILS
@@ -20,27 +29,48 @@ FIRST_YEARS = 5
 FEW_ALIVE = 0.1
 
 
+def first_line_managements(case: Case) -> list[str]:
+    """The managements that a right answer leads to at once: not those of classes that all wait until later in the disease."""
+    at_once = {one.matched for one in case.classes.values() if one.matched and not one.waits}
+    return [name for name in case.matched if name in at_once]
+
+
+def has_later_lines(case: Case) -> bool:
+    """Whether some of what a right answer leads to comes later in the disease."""
+    return len(first_line_managements(case)) < len(case.matched)
+
+
+def treated_share(case: Case, outcomes: xr.Dataset, *, first_line: bool = False) -> xr.DataArray:
+    """Share of all patients who get what a right answer leads to ([draw,] strategy), or of those who get it in the first line alone."""
+    chosen = first_line_managements(case) if first_line else case.matched
+    return outcomes["treated"].sel(management=chosen).sum("management")
+
+
+def staff_share_row(case: Case, cost_once: xr.DataArray) -> pd.Series:
+    """Staff's share of the cost of diagnostics (draw): mean cost of staff over mean cost, with the 95 % interval of the draws' shares."""
+    row = interval_frame(staff_share_of(case, cost_once)).iloc[0]
+    row["mean"] = float(staff_share_of(case, cost_once.mean("draw")))
+    return row
+
+
 def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """How many are found and treated by each strategy, and what share of diagnostics is staff."""
     case = scenario.case
-    found, treated, staff = {}, {}, {}
-    for name in (case.comparator, case.new):
-        found[name] = outcomes["found"].sel(strategy=name)
-        treated[name] = outcomes["treated"].sel(strategy=name, management=case.matched).sum("management")
-        staff[name] = staff_share_of(case, outcomes["cost_once"].sel(strategy=name))
-    gained = treated[case.new] - treated[case.comparator]
-    label = {name: words.label(case.strategies[name].label) for name in found}
+    names = (case.comparator, case.new)
+    found = {name: outcomes["found"].sel(strategy=name) for name in names}
+    staff = {name: staff_share_row(case, outcomes["cost_once"].sel(strategy=name)) for name in names}
+    label = {name: words.label(case.strategies[name].label) for name in names}
     return lead(
         words(
-            "headline_pathway",
+            "headline_found",
             new=label[case.new],
             comparator=label[case.comparator].lower(),
             finding=words.label(case.finding),
-            action=words.label(case.action),
-            found_new=_percent(found[case.new], words),
-            found_old=_percent(found[case.comparator], words),
-            gained=words.span(interval_frame(gained).iloc[0], per=0.01, digits=1),
-        ),
+            found_new=_percent(interval_frame(found[case.new]).iloc[0], words),
+            found_old=_percent(interval_frame(found[case.comparator]).iloc[0], words),
+        )
+        + " "
+        + gained_sentence(case, outcomes, words),
         _relatives_sentence(scenario, outcomes, words),
         words(
             "headline_staff" if case.strategies[case.comparator].tests else "headline_staff_new",
@@ -50,6 +80,27 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
             staff_old=_percent(staff[case.comparator], words),
         ),
     )
+
+
+def gained_sentence(case: Case, outcomes: xr.Dataset, words: Words) -> str:
+    """How many more or fewer of all patients get what an answer leads to, and how much of that in the first line where some is later."""
+    shares = {name: treated_share(case, outcomes, first_line=name == "first") for name in ("all", "first")}
+    gained = {name: one.sel(strategy=case.new) - one.sel(strategy=case.comparator) for name, one in shares.items()}
+    row = interval_frame(gained["all"]).iloc[0]
+    digits = known_digits(simulation_error(100 * gained["all"]), 1)
+    mean = round(100 * row["mean"], digits)
+    way = "more" if mean > 0 else "fewer" if mean < 0 else "same"
+    told = words(
+        f"headline_gained.{way}",
+        action=words.label(case.action),
+        gained=words.number(abs(mean), digits),
+        low=words.number(100 * row["lower"], digits),
+        high=words.number(100 * row["upper"], digits),
+    )
+    if not has_later_lines(case):
+        return told
+    first = interval_frame(gained["first"]).iloc[0]
+    return f"{told} {words('headline_gained.first_line', gained=words.span(first, per=0.01, digits=digits))}"
 
 
 def _relatives_sentence(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> str:
@@ -69,8 +120,7 @@ def _per_patient_note(case: Case, words: Words) -> str:
     return f" {words('relatives_note')}" if case.relatives and case.relatives.found else ""
 
 
-def _percent(values: xr.DataArray, words: Words) -> str:
-    row = interval_frame(values).iloc[0]
+def _percent(row: pd.Series, words: Words) -> str:
     return words.span(row, per=0.01, digits=0) + (" %" if row["mean"] == row["mean"] else "")
 
 
@@ -83,16 +133,26 @@ def tree_chart(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, word
     plt, _ = plot()
     case = scenario.case
     figure, axes = plt.subplots(2, 1, figsize=(12, 10))
-    shares = []
     for axis, name in zip(axes, (case.comparator, case.new), strict=True):
         tree = pathway_tree(case, draws, outcomes.sel(strategy=name), words)
         _draw_tree(axis, words.label(case.strategies[name].label), tree, words)
-        shares.append(float(outcomes["treated"].sel(strategy=name, management=case.matched).sum("management").mean()))
-    old, new = (words.percent(share) for share in shares)
-    title = words("tree_title", old=old, new=new, action=words.label(case.action))
+    title = tree_title(case, outcomes, words)
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("tree_alt"))
+
+
+def tree_title(case: Case, outcomes: xr.Dataset, words: Words) -> str:
+    """How many of all patients get what an answer leads to with each strategy, and how many of them in the first line."""
+    old, new = (
+        {name: float(treated_share(case, one, first_line=name == "first").mean()) for name in ("all", "first")}
+        for one in (outcomes.sel(strategy=case.comparator), outcomes.sel(strategy=case.new))
+    )
+    gaps = {"old": words.percent(old["all"]), "new": words.percent(new["all"])}
+    title = words("tree_title", action=words.label(case.action), **gaps)
+    if not has_later_lines(case):
+        return title
+    return f"{title}. {words('tree_first', old=words.percent(old['first']), new=words.percent(new['first']))}"
 
 
 type Tree = dict[str, tuple[float, Tree]]
@@ -118,7 +178,7 @@ def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Wor
         reached.append(reached[-1] * draws[name])
     steps = list(case.pathway.after_result)
     treated = words("tree_steps.treated", action=words.label(case.action))
-    trunk: Tree = {}
+    trunk: Tree = _lines(case, outcomes, words)
     for place in reversed(range(len(steps))):
         share = float(reached[place + 1].mean() / reached[place].mean())
         yes = words(f"tree_steps.{steps[place]}") if trunk else treated
@@ -142,6 +202,18 @@ def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Wor
     return {with_label: (with_, branches), without_label: (without, others)}
 
 
+def _lines(case: Case, outcomes: xr.Dataset, words: Words) -> Tree:
+    """What a right answer leads to at once and later in the disease, where some is later; nothing to part otherwise."""
+    whole = float(treated_share(case, outcomes).mean())
+    if not has_later_lines(case) or not whole:
+        return {}
+    share = float(treated_share(case, outcomes, first_line=True).mean()) / whole
+    action = words.label(case.action)
+    return {
+        words(f"tree_lines.{key}", action=action): (part, {}) for key, part in (("first", share), ("later", 1 - share))
+    }
+
+
 def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
     """A tree from left to right; a node stands level with its first branch, so that the trunk is one straight line."""
     deep = _depth(tree)
@@ -153,12 +225,12 @@ def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
         for label, (probability, below) in branches.items():
             level = draw(below, depth + 1, share * probability) if below else float(next(places))
             first = level if first is None else first
-            end = depth + 1.0 if below else depth + 0.5
+            end = depth + 1.0 if below else depth + 0.75
             axis.plot(
                 [depth, depth + 0.35, end], [first, level, level], linewidth=0.8 + 5 * share * probability, **line
             )
             given = {"ha": "center", "va": "bottom", "fontsize": 9, "color": COLOURS["new"]}
-            axis.text(depth + 0.62 if below else depth + 0.44, level - 0.1, _tenths(probability, words), **given)
+            axis.text(depth + 0.62 if below else depth + 0.56, level - 0.1, _tenths(probability, words), **given)
             if below:
                 axis.text(depth + 0.62, level + 0.12, wrapped(label, 15), ha="center", va="top", fontsize=8.5)
             else:
@@ -169,7 +241,7 @@ def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
     root = draw(tree, 0, 1.0)
     axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axis.plot([-0.25, 0], [root, root], linewidth=5.8, **line)
-    axis.set_xlim(-0.3, deep + 1.1)
+    axis.set_xlim(-0.3, deep + 1.3)
     axis.set_ylim(next(places) - 0.4, -0.7)
     axis.axis("off")
 
@@ -215,8 +287,7 @@ def course_chart(scenario: Scenario, draws: xr.Dataset, words: Words) -> Picture
     axes[0].set_ylabel(words("course_y_relatives" if case.relatives and case.relatives.found else "course_y"))
     axes[1].legend(loc="upper right", fontsize=10)
     new, old = (_tenths(alive[name], words) for name in (case.new, case.comparator))
-    key = "course_same" if new == old else "course_title"
-    title = words(key, years=words.number(check), new=new, old=old)
+    title = words("course_same" if new == old else "course_title", years=words.number(check), new=new, old=old)
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("course_alt"))
@@ -234,7 +305,7 @@ def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, wo
     rows = []
     for name, values in lines.items():
         old, new = (values.sel(strategy=strategy, drop=True) for strategy in (case.comparator, case.new))
-        spans = [words.span(interval_frame(one).iloc[0], digits=3) for one in (old, new, new - old)]
+        spans = [known_span(one, words, 3) for one in (old, new, new - old)]
         rows.append([words(f"health_rows.{name}", rate=words.percent(float(draws["discount_rate_qaly"]))), *spans])
     label = [words.label(case.strategies[name].label) for name in (case.comparator, case.new)]
     caption = f"{words('health_caption', horizon=words.number(case.horizon_years))}. {words('interval_note')}"
@@ -245,12 +316,14 @@ def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, wo
 def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """What the tests answer, per 100 patients by strategy, with 95 % intervals; what no strategy has is left out."""
     case = scenario.case
-    matched = outcomes["treated"].sel(management=case.matched).sum("management")
+    matched = treated_share(case, outcomes)
     found = outcomes["found"] * outcomes["carriers"]
+    later = {"first_line": treated_share(case, outcomes, first_line=True)} if has_later_lines(case) else {}
     lines = {
         "found": found,
         "late": found - outcomes["in_time"] * outcomes["carriers"],
         "matched": matched,
+        **later,
         "wrong": outcomes["mismatched"],
         "uncertain": outcomes["uncertain"],
         "incidental": outcomes["incidental"],
@@ -333,12 +406,39 @@ def cost_chart(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Pictur
     axis.set_ylabel(words("cost_chart_y"))
     numbered(axis.yaxis, words)
     axis.legend()
-    total = by_unit.sum("year_since_start")
-    dearest = str(total["unit"].to_numpy()[int(np.argmax(total.to_numpy()))])
-    title = words("cost_chart_title", unit=words(f"payers.{dearest}"), cost=words.number(float(total.max()) * 1e3, -2))
+    total = by_unit.sum("year_since_start").to_series() * 1e3
+    title = cost_title(total, len(years), words)
     axis.set_title(title, loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("cost_chart_alt"))
+
+
+def cost_title(total: pd.Series, years: int, words: Words) -> str:
+    """Which unit's cost rises most over the years shown, or falls least where all fall; index unit, SEK per patient."""
+    unit = str(total.idxmax())
+    cost = round(float(total.max()), -2)
+    way = "more" if cost > 0 else "less" if cost < 0 else "same"
+    return words(f"cost_chart_title.{way}", unit=words(f"payers.{unit}"), cost=words.number(abs(cost)), years=years)
+
+
+def pathway_frame(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, words: Words) -> Html:
+    """For whom, on what it rests, the Monte Carlo standard errors of the headline figures, and what comes next."""
+    case = scenario.case
+    question, patients, rests, following = frame_sentences(scenario, words, "03_cost_effectiveness")
+    cost, qaly = (
+        values.sel(strategy=case.new) - values.sel(strategy=case.comparator)
+        for values in present_values(outcomes, draws)
+    )
+    gained = treated_share(case, outcomes)
+    gained = gained.sel(strategy=case.new) - gained.sel(strategy=case.comparator)
+    simulation = words(
+        "simulation_pathway",
+        draws=words.number(outcomes.sizes["draw"]),
+        gained=error_words(100 * gained, words),
+        qaly=error_words(qaly, words),
+        cost=error_words(cost, words),
+    )
+    return note(question, patients, rests, simulation, following)
 
 
 def staff_table(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Html:
@@ -354,7 +454,7 @@ def staff_table(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, wor
         row += [words.span(interval_frame(minutes.sel(strategy=s) * posts_per_minute).iloc[0], digits=2) for s in names]
         rows.append(row)
     share = [words("staff_row"), ""]
-    share += [_percent(staff_share_of(case, outcomes["cost_once"].sel(strategy=s)), words) for s in names]
+    share += [_percent(staff_share_row(case, outcomes["cost_once"].sel(strategy=s)), words) for s in names]
     rows.append([*share, "", ""])
     label = [words.label(case.strategies[s].label) for s in names]
     header = [words("staff_columns.profession"), words("unit")]

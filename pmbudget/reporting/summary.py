@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from pmbudget.appraisal import ceac, net_monetary_benefit, ratio
+from pmbudget.appraisal import ceac, net_monetary_benefit
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import increments, interval_frame, periods, thresholds, with_groups
 from pmbudget.reporting.reach import reached
 from pmbudget.reporting.value import Worth, value_figures
+from pmbudget.reporting.verdict import increment, leading_threshold, leading_thresholds
+from pmbudget.reporting.worth_headline import verdict_key
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES
 
@@ -51,10 +53,10 @@ def key_figures(scenario: Scenario, results: Results, worths: Worth, shares: Map
 def paired_draws(scenario: Scenario, results: Results, worths: Worth) -> pd.DataFrame:
     """What scenarios are ranked by, draw by draw: measure, reference, period, draw, value (SEK).
 
-    ``net_budget`` of all payers, and ``programme_inmb`` at the norms' highest threshold that leads. Runs of the same seed and number of
+    ``net_budget`` of all payers, and ``programme_inmb`` at the threshold that leads. Runs of the same seed and number of
     draws pair by ``draw``.
     """
-    wtp = list(thresholds(scenario).values())[-1]
+    wtp = leading_threshold(scenario)
     parts = []
     for (reference, period), worth in worths.items():
         net = results.net_budget(reference).sel(year=periods(scenario.years)[period]).sum(["region", "year", "payer"])
@@ -75,10 +77,14 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         {"measure": "incremental_cost", "unit": "SEK", **interval_frame(cost).iloc[0].to_dict()},
         {"measure": "incremental_qaly", "unit": "QALY", **interval_frame(qaly).iloc[0].to_dict()},
     ]
-    verdict, icer = ratio(float(cost.mean()), float(qaly.mean()))
-    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": icer})
+    found = increment(cost, qaly)
+    rows.append({"measure": "icer", "reference": found.kind, "unit": "SEK/QALY", "mean": found.ratio})
+    rows.append({"measure": "icer_error", "unit": "SEK/QALY", "mean": found.ratio_error})
+    rows.append({"measure": "verdict", "reference": verdict_key(found)})
     for name, wtp in thresholds(scenario).items():
         rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
+        if name in leading_thresholds(scenario):
+            rows.append({"measure": "leading_threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
         probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)
         rows.append(
             {"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)}

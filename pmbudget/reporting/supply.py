@@ -9,10 +9,11 @@ import xarray as xr
 from pmbudget.appraisal.ranking import surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import interval_frame, periods, thresholds
+from pmbudget.reporting.frames import interval_frame, periods
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.reach import courses, reached
 from pmbudget.reporting.value import leading, worth_of
+from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results, evaluate
 
@@ -38,7 +39,7 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
     """The scenario as it is and with all stated limits: reached, lost and moved, QALYs, cost and net benefit against today's use."""
     if limited is None:
         return note(words("no_limits"))
-    wtp = list(thresholds(scenario).values())[-1]
+    wtp = leading_threshold(scenario)
     pairs = {"as_is": (scenario, results), "stated": (limited.scenario, limited.results)}
     rows = []
     for key, (one, found) in pairs.items():
@@ -133,7 +134,7 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
         axis.set_title(wrapped(limit_name(scenario, name, words), 24), fontsize=10)
         axis.set_xticks(scenario.years[:: max(1, len(scenario.years) // 3)])
         axis.tick_params(labelsize=8)
-        numbered(axis.yaxis, words, 1)
+        numbered(axis.yaxis, words)
     axes[0][0].set_ylabel(words("posts_y"), fontsize=9)
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=len(labels), fontsize=9, frameon=False)

@@ -14,6 +14,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame, periods, thresholds
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.reach import reached
+from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES
@@ -144,9 +145,9 @@ def _column(
 
 
 def value_sentences(scenario: Scenario, worths: Worth, words: Words) -> list[str]:
-    """What the scenario buys against each reference over all years shown, and whether it is worth it at the higher threshold."""
+    """What the scenario buys against each reference over all years shown, and whether it is worth it at the threshold that leads."""
     period, said = leading(scenario), []
-    wtp = list(thresholds(scenario).values())[-1]
+    wtp = leading_threshold(scenario)
     for reference in references(scenario):
         worth = worths[reference, period]
         inmb = worth["inmb"].sel(wtp=wtp, drop=True)

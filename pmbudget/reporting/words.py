@@ -27,6 +27,9 @@ def _phrases(language: str) -> Mapping[str, Any]:
     return phrases
 
 
+ENDS = {"mean": "mean", "low": "lower", "high": "upper"}
+
+
 @dataclass(frozen=True)
 class Words:
     """The texts of one language, and numbers in its format."""
@@ -47,6 +50,11 @@ class Words:
     def label(self, text: Text) -> str:
         """A bilingual label in this language."""
         return str(getattr(text, self.language))
+
+    def inside(self, text: Text) -> str:
+        """A bilingual label as it stands inside a sentence: its first letter small, unless it begins an abbreviation."""
+        label = self.label(text)
+        return label[:1].lower() + label[1:] if label[1:2].islower() or label[1:2] == " " else label
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number with thousands apart and the language's decimal sign; -0 is 0, and what is missing is a dash."""
@@ -77,7 +85,9 @@ class Words:
         return f"> 99{sign}" if digits == 0 and 0.995 <= share < 1 else f"{self.number(100 * share, digits)}{sign}"
 
     def probability(self, share: float) -> str:
-        """A share of draws as per cent: a finite number of them never shows what is certain or impossible."""
+        """A share of draws as per cent: a finite number of them never shows what is certain or impossible; none at all is missing."""
+        if share != share:
+            return self("missing")
         return self.percent(min(share, 0.999)) if share > 0.005 else f"< {self.percent(0.01)}"
 
     def data(self, text: str) -> str:
@@ -85,18 +95,41 @@ class Words:
         return str(_phrases(self.language)["data_words"].get(text, text))
 
     def span(self, row: Any, *, per: float = 1.0, digits: int | None = None) -> str:
-        """``mean`` (``lower`` to ``upper``) of a row over ``per``, with as many decimals each; 0 where all are 0, a dash for none."""
+        """``mean`` (``lower`` to ``upper``) of a row over ``per``, with as many decimals each; 0 where all are 0, a dash for none.
+
+        An interval that rounding makes one point beside its mean gets more decimals; one that is a point all the same, since nearly all
+        draws agree, is told as about that.
+        """
         mean, low, high = (float(row[end]) / per for end in ("mean", "lower", "upper"))
         if mean != mean:
             return self("not_applicable")
-        size = max(abs(mean), abs(low), abs(high))
-        if size < 1e-9:
+        if max(abs(mean), abs(low), abs(high)) < 1e-9:
             return self.number(0)
         if digits is None:
-            digits = 0 if size >= 20 else 1 if size >= 2 else 2 if size >= 0.2 else 3
+            digits = _decimals_of(mean, low, high)
         mean_, low_, high_ = (self.number(value, digits) for value in (mean, low, high))
+        if low_ == high_ != mean_:
+            digits = next((more for more in range(digits + 1, digits + 4) if _apart(low, high, more)), digits)
+            mean_, low_, high_ = (self.number(value, digits) for value in (mean, low, high))
+        if low_ == high_ != mean_:
+            return self("about", value=low_)
         return self("with_interval", mean=mean_, low=low_, high=high_)
+
+    def year_span(self, row: Any) -> str:
+        """A year with its interval, as years are written."""
+        return self("with_interval", **{name: str(round(float(row[end]))) for name, end in ENDS.items()})
 
     def span_msek(self, row: Any) -> str:
         """A row in SEK as millions with its interval, one decimal throughout so that columns can be added up."""
         return self.span(row, per=1e6, digits=1)
+
+
+def _decimals_of(mean: float, low: float, high: float) -> int:
+    """Decimals by the size of the mean where the interval lies on one side of 0, else by the largest of the three."""
+    one_side = low >= 0 or high <= 0
+    size = abs(mean) if one_side else max(abs(mean), abs(low), abs(high))
+    return 0 if size >= 20 else 1 if size >= 2 else 2 if size >= 0.2 else 3
+
+
+def _apart(low: float, high: float, digits: int) -> bool:
+    return round(low, digits) + 0.0 != round(high, digits) + 0.0

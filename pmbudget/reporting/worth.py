@@ -1,53 +1,37 @@
-"""Chapter 03: is it worth it, for whom it is counted, and how sure that is."""
+"""Chapter 03: is it worth it, for whom it is counted, and how sure that is.
+
+What: cost, health and what they amount to. For whom: the case's patients, by true class and by payer. How sure: probabilities at the
+threshold of the severity assessed, and of being dearer or worse; the simulation error once. Resting on what: the parameter that decides,
+the class whose treatment turns it, the method. What next: the budget, and what to find out first.
+"""
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac, ceaf, expected_loss, net_monetary_benefit
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.breakdown import Breakdown
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.evidence import frame_sentences, grade_counts
 from pmbudget.reporting.frames import (
     NORMS,
     incremental_table,
     increments,
     interval_frame,
-    judged,
     staff_share_of,
     thresholds,
 )
-from pmbudget.reporting.markup import Html, lead, note, rate, table
+from pmbudget.reporting.markup import Html, note, rate, table
+from pmbudget.reporting.pathway import has_later_lines, treated_share
+from pmbudget.reporting.verdict import increment, known, known_digits, verdict_words
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
 WIDTH = 5.8
 """Inches: one panel that can be read on a telephone too."""
-
-
-def ratio_words(value: float, words: Words) -> str:
-    """A ratio with three digits that matter, since more would pretend to know."""
-    if not np.isfinite(value) or value == 0:
-        return words.number(value)
-    return words.number(value, int(2 - np.floor(np.log10(abs(value)))))
-
-
-def verdict_words(cost: float, qaly: float, words: Words) -> str:
-    """What an incremental cost and QALY gain amount to, for a cell: a ratio of means, or a word; never a negative ratio."""
-    verdict, ratio = judged(cost, qaly)
-    return {
-        "icer": lambda: ratio_words(ratio, words),
-        "dominant": lambda: words("dominant"),
-        "dominated": lambda: words("dominated"),
-        "equal": lambda: words("equal"),
-        "southwest": lambda: words("saves", icer=ratio_words(ratio, words)),
-    }[verdict]()
-
-
-def stands_out(influence: pd.DataFrame) -> pd.Series:
-    """Which shares of variance chance does not explain: more than three standard errors, since there are many to choose from."""
-    return influence["share"] > 3 * influence["se"]
 
 
 def strategy_labels(scenario: Scenario, words: Words) -> dict[str, str]:
@@ -61,97 +45,17 @@ def difference(scenario: Scenario, values: xr.DataArray) -> xr.DataArray:
     return values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
 
 
-def worth_headline(
-    scenario: Scenario, results: Results, parts: Breakdown, influence: pd.DataFrame, words: Words
-) -> Html:
-    """The verdict, its probability at the norms' thresholds, and what decides it."""
-    cost, qaly = increments(scenario, results)
-    labels, wtp = strategy_labels(scenario, words), thresholds(scenario)
-    case = scenario.case
-    new, comparator = labels[case.new], labels[case.comparator]
-    probability = incremental_table(scenario, results).loc[case.new]
-    first = ceaf(results.cost, results.qaly, list(wtp.values()))["optimal"].to_numpy()
-    return lead(
-        _verdict_sentence(cost, qaly, new, comparator, words),
-        words(
-            "headline_probability",
-            new=new.lower(),
-            p_moderate=words.probability(probability["wtp_moderate"]),
-            wtp_moderate=words.number(wtp["wtp_moderate"]),
-            p_very_high=words.probability(probability["wtp_very_high"]),
-            wtp_very_high=words.number(wtp["wtp_very_high"]),
-        )
-        + " "
-        + (
-            words("headline_same_best", best=labels[first[0]].lower())
-            if first[0] == first[1]
-            else words("headline_other_best", first=labels[first[0]].lower(), second=labels[first[1]].lower())
-        ),
-        _deciding_sentence(scenario, parts, influence, words),
-    )
-
-
-def _verdict_sentence(cost: xr.DataArray, qaly: xr.DataArray, new: str, comparator: str, words: Words) -> str:
-    """Every amount is told as what it is, more or less, so that none is negative in print."""
-    told = {}
-    for name, values, digits in (("cost", cost, -2), ("qaly", qaly, 3)):
-        row = interval_frame(values).iloc[0]
-        way = "more" if row["mean"] >= 0 else "less"
-        low, high = (row["lower"], row["upper"]) if way == "more" else (-row["upper"], -row["lower"])
-        numbers = {"mean": abs(row["mean"]), "low": low, "high": high}
-        told[name] = words(
-            f"headline_{name}_{way}", **{key: words.number(value, digits) for key, value in numbers.items()}
-        )
-    verdict, ratio = judged(float(cost.mean()), float(qaly.mean()))
-    return words(
-        "headline_cea",
-        new=new,
-        comparator=comparator.lower(),
-        cost=told["cost"],
-        qaly=told["qaly"],
-        verdict=words(f"verdict_{verdict}", icer=ratio_words(ratio, words)),
-    )
-
-
-def _deciding_sentence(scenario: Scenario, parts: Breakdown, influence: pd.DataFrame, words: Words) -> str:
-    """The classes that gain and lose most, and the parameter that the uncertainty hangs most on."""
-    wtp = thresholds(scenario)["wtp_very_high"]
-    gains = (parts.benefit(scenario.case, wtp) * parts.share).mean("draw").to_series().sort_values()
-    label = {name: words.label(one.label) for name, one in scenario.case.classes.items()}
-    told = words(
-        "headline_classes",
-        most=label[gains.index[-1]],
-        least=label[gains.index[0]],
-        gain=words.number(gains.iloc[-1], -2),
-        loss=words.number(gains.iloc[0], -2),
-        wtp=words.number(wtp),
-    )
-    if not stands_out(influence).any():
-        return f"{told} {words('headline_no_parameter')}"
-    name = str(influence.index[0])
-    return f"{told} " + words(
-        "headline_parameter",
-        parameter=words("quoted", text=words.label(scenario.parameters[name].record.label)),
-        share=words.percent(float(influence["share"].iloc[0])),
-        grade=words(f"evidence.{scenario.parameters[name].record.evidence}"),
-    )
-
-
 def worth_frame(scenario: Scenario, words: Words) -> Html:
-    """For whom, over how long, from whose side and in which prices the value is counted."""
-    case, parameters = scenario.case, scenario.parameters
-    funnel = [case.eligible.incident, *case.eligible.shares]
-    return note(
-        words.label(case.question),
-        words(
-            "worth_frame",
-            horizon=case.horizon_years,
-            year=parameters.price_year,
-            cost=rate(scenario, "discount_rate_cost", words),
-            qaly=rate(scenario, "discount_rate_qaly", words),
-        ),
-        words("worth_population", funnel="; ".join(words.label(parameters[name].record.label) for name in funnel)),
+    """For whom, over how long, from whose side and in which prices the value is counted, on what it rests, what comes next."""
+    counted = words(
+        "worth_frame",
+        horizon=scenario.case.horizon_years,
+        year=scenario.parameters.price_year,
+        cost=rate(scenario, "discount_rate_cost", words),
+        qaly=rate(scenario, "discount_rate_qaly", words),
     )
+    question, *rest = frame_sentences(scenario, words, "05_budget_impact", "07_value_of_information")
+    return note(question, counted, *rest)
 
 
 def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -160,11 +64,9 @@ def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
     rows = [
         [
             words.label(scenario.case.strategies[str(name)].label),
-            words.number(row["cost"], -2),
-            words.number(row["qaly"], 3),
-            words.number(row["incremental_cost"], -2),
-            words.number(row["incremental_qaly"], 3),
-            ratio_words(row["icer"], words),
+            known(results.cost.sel(strategy=name), words, -2),
+            known(results.qaly.sel(strategy=name), words, 3),
+            *_added(results, frame, str(name), words),
             words(f"status.{row['status']}"),
             *(words.probability(row[limit]) for limit in limits),
         ]
@@ -181,6 +83,22 @@ def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
     return table(caption, header, rows)
 
 
+def _added(results: Results, frame: pd.DataFrame, name: str, words: Words) -> list[str]:
+    """What a strategy adds to the one before it that is not dominated: cost, QALYs and their ratio; dashes where there is none."""
+    before = frame.loc[:name].index[:-1]
+    before = before[frame.loc[before, "status"].isin(["reference", "undominated"]).to_numpy()]
+    if frame.loc[name, "status"] != "undominated" or not len(before):
+        return [words("not_applicable")] * 3
+    found = increment(
+        *(values.sel(strategy=name) - values.sel(strategy=before[-1]) for values in (results.cost, results.qaly))
+    )
+    return [
+        known(found.cost, words, -2),
+        known(found.qaly, words, 3),
+        verdict_words(found.cost, found.qaly, words),
+    ]
+
+
 def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """At each threshold: which strategy is best on average, how probably the new one is, what it gains, what each choice may lose."""
     case, labels = scenario.case, strategy_labels(scenario, words)
@@ -188,11 +106,12 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
         ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters), key=lambda x: x[1]
     )
     cost, qaly = increments(scenario, results)
+    gains = {name: net_monetary_benefit(cost, qaly, wtp) / 1e3 for name, wtp in norms}
+    digits = min(known_digits(simulation_error(gain), 1) for gain in gains.values())
     rows = []
     for name, wtp in norms:
         frontier = ceaf(results.cost, results.qaly, wtp)
         loss = expected_loss(results.cost, results.qaly, wtp)
-        gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0]
         record = scenario.parameters[name].record
         rows.append(
             [
@@ -201,7 +120,7 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
                 words.number(wtp),
                 labels[str(frontier["optimal"].item())],
                 words.probability(float(ceac(results.cost, results.qaly, wtp).sel(strategy=case.new))),
-                words.span(gain, per=1e3, digits=1),
+                words.span(interval_frame(gains[name]).iloc[0], digits=digits),
                 *(words.number(float(loss.sel(strategy=one)), -2) for one in (case.new, case.comparator)),
             ]
         )
@@ -213,13 +132,21 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
 
 
 def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
-    """How severe the disease is under today's care, as the shortfall of QALYs, and what that can be used for."""
+    """How severe the disease was judged to be, the shortfall of QALYs under today's care, and what that can be used for."""
+    case = scenario.case
+    if case.severity is None:
+        judged_as = words("severity_unread")
+    else:
+        source = words.data(case.severity.source.title)
+        level = words(f"severity_levels.{case.severity.level}")
+        judged_as = words("severity_judged", level=level, patients=words.label(case.severity.of), source=source)
     sources = words("severity_thresholds")
-    if scenario.case.utility_population is None:
-        return note(words("severity_unknown"), sources)
-    lost = parts.shortfall(scenario.case.comparator)
+    if case.utility_population is None:
+        return note(judged_as, words("severity_unknown"), sources)
+    lost = parts.shortfall(case.comparator)
     absolute, share = (interval_frame(lost[name]).iloc[0] for name in ("absolute", "proportional"))
     return note(
+        judged_as,
         words(
             "severity",
             absolute=words.span(absolute, digits=1),
@@ -235,20 +162,18 @@ def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
 def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """What testing leads to by strategy, with staff's share of the cost of diagnostics."""
     case, outcomes = scenario.case, results.outcomes
-    treated = outcomes["treated"]
-    staff = staff_share_of(case, outcomes["cost_once"])
     names = [str(name) for name in outcomes["strategy"].to_numpy()]
+    lines = {
+        "found_row": (outcomes["found"], 0),
+        "matched_row": (treated_share(case, outcomes), 1),
+        "first_line_row": (treated_share(case, outcomes, first_line=True), 1),
+        "mismatched_row": (outcomes["mismatched"], 1),
+        "staff_row": (staff_share_of(case, outcomes["cost_once"]), 0),
+    }
     rows = [
-        [words("found_row"), *(words.percent(float(outcomes["found"].sel(strategy=name))) for name in names)],
-        [
-            words("matched_row"),
-            *(words.percent(float(treated.sel(strategy=name, management=case.matched).sum())) for name in names),
-        ],
-        [
-            words("mismatched_row"),
-            *(f"{words.number(100 * float(outcomes['mismatched'].sel(strategy=name)), 1)} %" for name in names),
-        ],
-        [words("staff_row"), *(words.percent(float(staff.sel(strategy=name))) for name in names)],
+        [words(key), *(words.percent(float(values.sel(strategy=name)), digits) for name in names)]
+        for key, (values, digits) in lines.items()
+        if key != "first_line_row" or has_later_lines(case)
     ]
     return table(
         words("pathway_caption"),
@@ -287,10 +212,10 @@ def checklist_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """What CHEERS 2022 and the Swedish guidelines ask for that a reader needs to judge the analysis."""
     case, parameters = scenario.case, scenario.parameters
     labels = strategy_labels(scenario, words)
-    grades = pd.Series([one.record.evidence for one in parameters.values()]).value_counts()
+    grades = grade_counts(scenario)
     funnel = [case.eligible.incident, *case.eligible.shares]
     filled: dict[str, dict[str, Any]] = {
-        "population": {"funnel": "; ".join(words.label(parameters[name].record.label) for name in funnel)},
+        "population": {"funnel": "; ".join(words.inside(parameters[name].record.label) for name in funnel)},
         "setting": {},
         "comparators": {
             "comparator": labels[case.comparator],
@@ -303,16 +228,16 @@ def checklist_table(scenario: Scenario, results: Results, words: Words) -> Html:
             "qaly": rate(scenario, "discount_rate_qaly", words),
         },
         "outcomes": {},
-        "costs": {},
+        "costs": {"drugs": words(f"checklist_drugs.{_drugs(case)}")},
         "prices": {"year": parameters.price_year},
-        "model": {},
+        "model": {"course": words(f"checklist_course.{_course(case)}")},
         "subgroups": {"number": len(case.classes)},
         "equity": {},
         "uncertainty": {"draws": words.number(results.cost.sizes["draw"])},
         "engagement": {},
         "parameters": {
-            "number": len(parameters),
-            "grades": ", ".join(f"{number} {words(f'evidence.{grade}')}" for grade, number in grades.items()),
+            "number": grades.total(),
+            "grades": ", ".join(f"{number} {words(f'evidence.{grade}')}" for grade, number in grades.most_common()),
         },
         "funding": {},
     }
@@ -322,3 +247,17 @@ def checklist_table(scenario: Scenario, results: Results, words: Words) -> Html:
     ]
     header = [words(f"checklist_columns.{key}") for key in ("item", "number", "text")]
     return table(words("checklist_caption"), header, rows, text_columns=3)
+
+
+def _drugs(case: Case) -> str:
+    """How drugs are priced: none in the case, at list prices, or at list prices less rebates."""
+    drugs = {name for name, one in case.resources.items() if one.kind == "drug"}
+    items = [item for item in case.care_items() if item.resource in drugs]
+    return "rebates" if any(item.less for item in items) else "list" if items else "none"
+
+
+def _course(case: Case) -> str:
+    """How the course is followed: survival curves, moves between states, or the population's mortality alone."""
+    if case.has_curves:
+        return "curves"
+    return "moves" if any(one.moves for one in case.managements.values()) else "population"

@@ -7,10 +7,11 @@ from pmbudget.appraisal import ceac, ceaf, credible_ellipse, net_monetary_benefi
 from pmbudget.breakdown import Breakdown
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot
-from pmbudget.reporting.frames import increments, interval_frame, judged, thresholds
+from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, table
+from pmbudget.reporting.verdict import Increment, increment, known, known_span, leading_threshold, ratio_words
 from pmbudget.reporting.words import Words
-from pmbudget.reporting.worth import WIDTH, difference, ratio_words, strategy_labels
+from pmbudget.reporting.worth import WIDTH, difference, strategy_labels
 from pmbudget.road import Results
 from pmbudget.vocabulary import CREDIBLE_INTERVAL
 
@@ -43,25 +44,28 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
         for dearer, y, vertical in ((True, 0.985, "top"), (False, 0.015, "bottom")):
             share = float((((qaly > 0) == better) & ((cost > 0) == dearer)).mean())
             text = words(f"quadrant.{'better' if better else 'worse'}_{'dearer' if dearer else 'cheaper'}")
-            told = f"{text}: {words.percent(share)}"
+            told = f"{text}: {words.probability(share)}"
             axis.text(x, y, told, transform=axis.transAxes, ha=side, va=vertical, fontsize=9, backgroundcolor="white")
     axis.set_xlabel(words("plane_x"))
     axis.set_ylabel(words("plane_y"))
     numbered(axis.yaxis, words)
     axis.locator_params(axis="x", nbins=6)
     numbered(axis.xaxis, words)
-    means = float(cost.mean()), float(qaly.mean())
-    title = words(
-        f"plane_title.{judged(*means)[0]}",
-        new=strategy_labels(scenario, words)[scenario.case.new],
-        cost=words.number(abs(means[0]), -2),
-        qaly=words.figure(abs(means[1])),
-    )
-    headed(figure, title)
+    headed(figure, plane_title(increment(cost, qaly), strategy_labels(scenario, words)[scenario.case.new], words))
     inside = ((qaly >= left) & (qaly <= right) & (cost / 1e3 >= low) & (cost / 1e3 <= high)).mean()
     gaps = {"draws": words.number(cost.size), "level": words.percent(CREDIBLE_INTERVAL)}
     alt = words("plane_alt", **gaps, outside=words.percent(1 - float(inside), 1))
     return picture(figure, alt)
+
+
+def plane_title(found: Increment, new: str, words: Words) -> str:
+    """What the new strategy gives and costs on average, by quadrant."""
+    return words(
+        f"plane_title.{found.kind}",
+        new=new,
+        cost=known(abs(found.cost.mean()) + found.cost - found.cost.mean(), words, -2),
+        qaly=known(abs(found.qaly.mean()) + found.qaly - found.qaly.mean(), words, 3),
+    )
 
 
 def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
@@ -93,16 +97,21 @@ def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> P
     axis.set_ylabel(words("ceac_y"))
     numbered(axis.xaxis, words)
     axis.legend(loc="best")
-    above = grid[frontier["optimal"].to_numpy() == scenario.case.new]
-    new = strategy_labels(scenario, words)[scenario.case.new]
-    if not above.size:
-        title = words("ceac_title_never", new=new, wtp=words.number(grid[-1]))
-    elif above.size == grid.size:
-        title = words("ceac_title_always", new=new)
-    else:
-        title = words("ceac_title", new=new, wtp=ratio_words(float(above[0]), words))
+    best = frontier["optimal"].to_numpy() == scenario.case.new
+    title = frontier_title(grid, best, strategy_labels(scenario, words)[scenario.case.new], words)
     headed(figure, title)
     return picture(figure, words("ceac_alt"))
+
+
+def frontier_title(grid: np.ndarray, best: np.ndarray, new: str, words: Words) -> str:
+    """At which thresholds of a rising grid the new strategy is best on average: (threshold,) of truth values."""
+    ends = grid[best][[0, -1]] if best.any() else None
+    if ends is None:
+        return words("ceac_title.never", new=new, wtp=words.number(grid[-1]))
+    from_start, to_end = bool(best[0]), bool(best[-1])
+    key = {(True, True): "always", (False, True): "from", (True, False): "until", (False, False): "between"}
+    low, high = (ratio_words(float(end), words) for end in ends)
+    return words(f"ceac_title.{key[from_start, to_end]}", new=new, low=low, high=high)
 
 
 def _prices(scenario: Scenario, parts: Breakdown, wtp: np.ndarray | list[float]) -> tuple[xr.DataArray, xr.DataArray]:
@@ -120,7 +129,7 @@ def price_table(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
     """What testing costs per patient, and the most it may cost at the norms' thresholds."""
     limits = thresholds(scenario)
     now, most = _prices(scenario, parts, list(limits.values()))
-    paid = words.span(interval_frame(now).iloc[0], digits=-2)
+    paid = known_span(now, words, -2)
     rows = [
         [
             words.label(scenario.parameters[name].record.label),
@@ -158,7 +167,7 @@ def price_chart(scenario: Scenario, parts: Breakdown, words: Words) -> Picture:
     numbered(axis.xaxis, words)
     numbered(axis.yaxis, words)
     axis.legend(loc="upper left")
-    wtp = limits["wtp_very_high"]
+    wtp = leading_threshold(scenario)
     enough = float(price_at(scenario, parts, wtp))
     new = strategy_labels(scenario, words)[scenario.case.new]
     key = "price_title_never" if enough <= 0 else "price_title"

@@ -6,53 +6,50 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.breakdown import ATTRIBUTIONS, Breakdown
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.verdict import known, known_digits, known_span, verdict_words
 from pmbudget.reporting.words import Words
-from pmbudget.reporting.worth import WIDTH, difference, stands_out, strategy_labels, verdict_words
+from pmbudget.reporting.worth import WIDTH, difference, strategy_labels
+from pmbudget.reporting.worth_headline import classes_sentence, stands_out
 from pmbudget.road import Results
-from pmbudget.vocabulary import PERSPECTIVES
 
 LOW = "#8fb8d0"
 
 
 def subgroup_frame(scenario: Scenario, parts: Breakdown, wtp: float) -> pd.DataFrame:
-    """By true class, in order of what it adds: share, cost, qaly, benefit per patient of the class, p, and adds with its interval."""
-    cost, qaly = difference(scenario, parts.cost).sum("resource"), difference(scenario, parts.qaly)
+    """By true class, in order of what it adds: share, p of being worth it, and what it adds with its interval."""
     benefit = parts.benefit(scenario.case, wtp)
     adds = interval_frame(benefit * parts.share).set_index("subgroup").add_prefix("adds_")
-    frame = pd.DataFrame(
-        {
-            "share": parts.share.mean("draw").to_series(),
-            "cost": cost.mean("draw").to_series(),
-            "qaly": qaly.mean("draw").to_series(),
-            "benefit": benefit.mean("draw").to_series(),
-            "p": (benefit > 0).mean("draw").to_series(),
-        }
-    )
-    return frame.join(adds).sort_values("adds_mean", ascending=False)
+    share, p = parts.share.mean("draw").to_series(), (benefit > 0).mean("draw").to_series()
+    return pd.DataFrame({"share": share, "p": p}).join(adds).sort_values("adds_mean", ascending=False)
 
 
 def subgroup_table(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> Html:
     """What the new strategy does for a patient of each true class, and what the class adds to the whole."""
-    frame = subgroup_frame(scenario, parts, wtp)
-    rows = [
-        [
-            words.label(scenario.case.classes[str(name)].label),
-            words.percent(row["share"], 1),
-            words.number(row["cost"], -2),
-            words.number(row["qaly"], 3),
-            verdict_words(row["cost"], row["qaly"], words),
-            words.number(row["benefit"], -2),
-            words.probability(row["p"]),
-            words.span(row.rename(lambda key: key.removeprefix("adds_")), digits=-2),
-        ]
-        for name, row in frame.iterrows()
-    ]
-    whole = interval_frame((parts.benefit(scenario.case, wtp) * parts.share).sum("subgroup")).iloc[0]
+    cost, qaly = difference(scenario, parts.cost).sum("resource"), difference(scenario, parts.qaly)
+    benefit = parts.benefit(scenario.case, wtp)
+    decimals = min(known_digits(simulation_error(qaly.sel(subgroup=name)), 3) for name in scenario.case.classes)
+    rows = []
+    for name, row in subgroup_frame(scenario, parts, wtp).iterrows():
+        own = {key: values.sel(subgroup=name) for key, values in (("cost", cost), ("qaly", qaly), ("net", benefit))}
+        rows.append(
+            [
+                words.label(scenario.case.classes[str(name)].label),
+                words.percent(row["share"], 1),
+                known(own["cost"], words, -2),
+                words.number(float(own["qaly"].mean()), decimals),
+                verdict_words(own["cost"], own["qaly"], words),
+                known(own["net"], words, -2),
+                words.probability(row["p"]),
+                words.span(row.rename(lambda key: key.removeprefix("adds_")), digits=-2),
+            ]
+        )
+    whole = interval_frame((benefit * parts.share).sum("subgroup")).iloc[0]
     rows.append([words("total"), words.percent(1.0), "", "", "", "", "", words.span(whole, digits=-2)])
     keys = ("class", "share", "cost", "qaly", "icer", "benefit", "p", "adds")
     header = [words(f"subgroup_columns.{key}") for key in keys]
@@ -77,9 +74,7 @@ def subgroup_chart(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: f
     axis.set_yticks(places, labels)
     axis.set_xlabel(wrapped(words("subgroup_x", wtp=words.number(wtp)), 46))
     numbered(axis.xaxis, words)
-    first, last = (words.label(scenario.case.classes[str(frame.index[place])].label) for place in (-1, 0))
-    title = words("subgroup_title", first=first, last=last)
-    headed(figure, title)
+    headed(figure, classes_sentence(scenario, parts, words, wtp=wtp))
     return picture(figure, words("subgroup_alt"))
 
 
@@ -98,9 +93,9 @@ def _views_table(
         rows.append(
             [
                 label,
-                words.span(interval_frame(cost).iloc[0], digits=-2),
-                words.span(interval_frame(qaly).iloc[0], digits=3),
-                verdict_words(float(cost.mean()), float(qaly.mean()), words),
+                known_span(cost, words, -2),
+                known_span(qaly, words, 3),
+                verdict_words(cost, qaly, words),
                 *(words.probability(float((wtp * qaly - cost > 0).mean())) for wtp in limits.values()),
             ]
         )
@@ -111,7 +106,7 @@ def _views_table(
 
 def perspectives_table(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
     """The result from the side of each set of payers."""
-    views = {words(f"perspectives.{name}"): parts.value(name) for name in PERSPECTIVES}
+    views = {words(f"perspectives.{name}"): parts.value(name) for name in parts.perspectives()}
     return _views_table(scenario, views, words, caption=words("perspective_caption"), first=words("perspective_first"))
 
 
@@ -181,7 +176,8 @@ def importance_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, *, w
     numbered(axis.xaxis, words)
     clear = frame.loc[stands_out(frame), "share"]
     share = words.percent(min(1.0, float(clear.sum())))
-    title = words("importance_title" if len(clear) else "importance_title_none", share=share, count=len(clear))
+    key = {0: "none", 1: "one"}.get(len(clear), "many")
+    title = words(f"importance_title.{key}", share=share, count=len(clear))
     headed(figure, title)
     return picture(figure, words("importance_alt"))
 

@@ -1,10 +1,13 @@
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.reporting import pathway
+from pmbudget.reporting.frames import staff_share_of
 from pmbudget.reporting.words import Words
 
 
@@ -32,8 +35,11 @@ def test_the_drawn_tree_shares_out_all_patients_and_ends_where_the_model_does(fe
     assert all(0 <= share <= 1 for _, share in leaves)
     matched = [one.matched for one in scenario.case.classes.values() if one.matched]
     treated = outcomes["treated"].sel(strategy=strategy, management=matched).sum("management").mean()
-    gets = words("tree_steps.treated", action=words.label(scenario.case.action))
-    assert dict(leaves)[gets] == pytest.approx(float(treated))
+    action = words.label(scenario.case.action)
+    gets = {key: dict(leaves)[words(f"tree_lines.{key}", action=action)] for key in ("first", "later")}
+    assert sum(gets.values()) == pytest.approx(float(treated))
+    second_line = outcomes["treated"].sel(strategy=strategy, management="sotorasib_second_line").mean()
+    assert gets["later"] == pytest.approx(float(second_line))
 
 
 def test_costs_by_resource_and_year_add_up_to_the_difference(outcomes, scenario):
@@ -64,6 +70,7 @@ def test_every_part_of_the_chapter_can_be_made(few, outcomes, scenario, language
         pathway.answers_table(scenario, outcomes, words),
         pathway.health_table(scenario, outcomes, few, words),
         pathway.staff_table(scenario, few, outcomes, words),
+        pathway.pathway_frame(scenario, outcomes, few, words),
     ]
     assert not [text for text in texts if "nan" in text.split()]
     pictures = [
@@ -105,3 +112,56 @@ def test_carriers_among_relatives_are_said_to_be_counted(cascade, cascade_draws)
     health = pathway.health_table(cascade, outcomes, cascade_draws, words)
     assert words("relatives_note") in str(health)
     assert words("not_applicable") in str(pathway.staff_table(cascade, cascade_draws, outcomes, words))
+
+
+def made(case, gain, first=None):
+    """Outcomes of two strategies with a planted difference in the share who are treated, all of it or a part in the first line."""
+    managements = list(case.managements)
+    treated = np.full((40, 2, len(managements)), 0.1)
+    later = managements.index("sotorasib_second_line")
+    at_once = managements.index("osimertinib")
+    treated[:, 1, at_once] += gain if first is None else first
+    treated[:, 1, later] += 0 if first is None else gain - first
+    coords = {"strategy": [case.comparator, case.new], "management": managements}
+    return xr.Dataset({"treated": (("draw", "strategy", "management"), treated)}, coords=coords)
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize(
+    ("gain", "sv", "en"),
+    [(0.05, "ökar med 5", "rises by 5"), (-0.05, "minskar med 5", "falls by 5"), (0.0, "oförändrad", "unchanged")],
+)
+def test_a_share_rises_falls_or_stays(scenario, language, gain, sv, en):
+    told = pathway.gained_sentence(scenario.case, made(scenario.case, gain), Words(language))
+    assert {"sv": sv, "en": en}[language] in told
+    assert "ändras med" not in told
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_a8_what_comes_later_in_the_disease_is_told_apart(scenario, cascade, language):
+    words, outcomes = Words(language), made(scenario.case, 0.051, first=0.02)
+    told = pathway.gained_sentence(scenario.case, outcomes, words)
+    assert words.number(5.1, 1) in told
+    assert f"{words.number(2.0, 1)} " in told.split(words("headline_gained.first_line", gained="|").split("|")[0])[1]
+    assert words("tree_first", old="|", new="|").split("|")[0] in pathway.tree_title(scenario.case, outcomes, words)
+    assert not pathway.has_later_lines(cascade.case)
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize(
+    ("cost", "sv", "en"),
+    [(900, "största ökningen", "largest rise"), (-900, "minsta minskningen", "smallest fall"), (1, "ökar", "rises")],
+)
+def test_the_cost_by_unit_is_told_by_its_sign(language, cost, sv, en):
+    total = pd.Series({"clinic": cost, "region": -5000.0})
+    told = pathway.cost_title(total, 8, Words(language))
+    assert {"sv": sv, "en": en}[language] in told
+    assert "\u2212" not in told
+
+
+def test_a15_staff_have_one_share_of_diagnostics_in_both_chapters(outcomes, scenario):
+    case = scenario.case
+    means = outcomes.mean("draw")
+    for name in (case.comparator, case.new):
+        row = pathway.staff_share_row(case, outcomes["cost_once"].sel(strategy=name))
+        assert row["mean"] == pytest.approx(float(staff_share_of(case, means["cost_once"].sel(strategy=name))))

@@ -40,10 +40,34 @@ def test_a_share_of_draws_is_never_certain():
     assert SV.probability(0.42) == "42\u00a0%"
 
 
-@pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs"])
-def test_every_unit_of_the_parameter_files_has_a_swedish_word(shipped, case):
-    units = {parameter.unit for parameter in load_parameters(shipped, case).values()}
+@pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs", "fh_cascade"])
+def test_a19_every_unit_of_the_parameter_files_has_a_swedish_word(shipped, case):
+    found = load_parameters(shipped, case).values()
+    units = {parameter.unit for parameter in found} | {parameter.record.unit for parameter in found}
     assert units - set(_phrases("sv")["data_words"]) == set()
+    assert not [unit for unit in units if "MSEK" in SV.data(unit)]
+
+
+def test_a19_a_probability_that_is_missing_is_not_next_to_impossible():
+    assert (SV.probability(np.nan), EN.probability(np.nan)) == ("saknas", "missing")
+
+
+@pytest.mark.parametrize(
+    ("mean", "lower", "upper", "digits", "written"),
+    [
+        (-0.1, 0.0, 0.0, 1, "≈ 0,0"),
+        (-0.06, -0.012, 0.004, 1, "−0,06 (−0,01 till 0,00)"),
+        (0.04, 0.0, 0.09, 1, "0,0 (0,0 till 0,1)"),
+        (7.0, 0.04, 52.0, None, "7,0 (0,0 till 52,0)"),
+        (120.0, 3.0, 900.0, None, "120 (3 till 900)"),
+    ],
+)
+def test_a19_no_mean_is_printed_beside_an_interval_that_rounding_made_a_point(mean, lower, upper, digits, written):
+    assert SV.span({"mean": mean, "lower": lower, "upper": upper}, digits=digits) == written
+
+
+def test_a19_years_are_printed_as_years():
+    assert SV.year_span({"mean": 2029.2, "lower": 2027.0, "upper": 2031.0}) == "2029 (2027 till 2031)"
 
 
 def test_both_languages_have_the_same_texts_with_the_same_gaps():

@@ -1,0 +1,179 @@
+"""Chapter 07, in sentences: what uncertainty costs, what to find out, whether to wait, and how that agrees with one patient's worth."""
+
+import pandas as pd
+
+from pmbudget.appraisal.ranking import ERRORS
+from pmbudget.information import best_on_average, proposed, told_apart, worth_knowing
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.markup import Html, lead
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+
+NAMED = 3
+"""How many of those that cannot be told apart are named."""
+NEVER = 0.005
+"""A share below which an end is said not to come about: it prints as 0 %."""
+WIDTH = 1.96
+"""Standard errors on each side of a 95 % interval."""
+
+
+def information_headline(
+    scenario: Scenario,
+    results: Results,
+    losses: pd.DataFrame,
+    ranked: pd.DataFrame,
+    studies: pd.DataFrame,
+    options: pd.DataFrame,
+    states: pd.DataFrame,
+    words: Words,
+    *,
+    wtp: float,
+) -> Html:
+    """The answers: cost a year, parameters, study, decision now, information against implementation; each with its condition."""
+    best, sure = best_on_average(scenario, results, wtp)
+    names = strategy_names(scenario, words)
+    return lead(
+        loss_sentence(losses, names, best if sure else None, words, wtp=wtp),
+        knowledge_sentence(scenario, ranked, words),
+        study_sentence(scenario, studies, words),
+        decision_sentence(options, names["new"], words)
+        + " "
+        + words("info_patient", best=names[best] if sure else words("info_neither")),
+        states_sentence(states.loc["new"], names, best, words),
+    )
+
+
+def strategy_names(scenario: Scenario, words: Words) -> dict[str, str]:
+    """What each strategy is called inside a sentence, by its own name, and the new one and the comparator also by these."""
+    case = scenario.case
+    labels = {name: words.inside(one.label) for name, one in case.strategies.items()}
+    return {**labels, "new": labels[case.new], "comparator": labels[case.comparator]}
+
+
+def use_key(names: dict[str, str], best: str | None) -> str:
+    """What better use would be: ``introduce`` or ``withdraw`` the new strategy, another one for all (``other``), or ``unsure``."""
+    if best is None:
+        return "unsure"
+    return {names["new"]: "introduce", names["comparator"]: "withdraw"}.get(names[best], "other")
+
+
+def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: str | None, words: Words, *, wtp: float) -> str:
+    """What uncertainty costs a year, nothing where no draw would change the choice; and what use other than the best on average costs."""
+    year = losses.mean()
+    if nothing(year["information"], words):
+        told = words("info_headline_certain", wtp=words.number(wtp))
+    else:
+        told = words(
+            "info_headline",
+            wtp=words.number(wtp),
+            yearly=words.span_msek(around(year["information"], year["error"])),
+            patient=words.number(year["information"] / year["patients"], -2),
+        )
+    if nothing(year["implementation"], words):
+        return told
+    gaps = {"new": names["new"], "comparator": names["comparator"]}
+    gaps["best"] = names[best] if best else ""
+    return f"{told} {words(f'info_use.{use_key(names, best)}', loss=words.msek(year['implementation']), **gaps)}"
+
+
+def nothing(value: float, words: Words) -> bool:
+    """Whether an amount prints as none."""
+    return words.msek(value) == words.msek(0.0)
+
+
+def knowledge_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> str:
+    """About what it is worth most to know more, those that cannot be told apart together; or that no parameter stands out."""
+    known = worth_knowing(ranked)
+    if known.empty:
+        return words("info_headline_no_parameter")
+    names = told_apart(known["evppi"], known["se"])
+    labels = [words("quoted", text=words.label(scenario.parameters[name].record.label)) for name in names]
+    if len(labels) == 1:
+        return words("info_headline_parameter", first=labels[0])
+    return words("info_headline_parameters", names=listed(labels, words))
+
+
+def listed(labels: list[str], words: Words) -> str:
+    """Labels as a list, the first few by name and the rest by number."""
+    left = len(labels) - NAMED
+    named = [*labels[:NAMED], words("info_more", number=left)] if left > 0 else labels
+    return "; ".join(named[:-1]) + words("and") + named[-1] if len(named) > 1 else named[0]
+
+
+def study_sentence(scenario: Scenario, studies: pd.DataFrame, words: Words) -> str:
+    """Which proposed study has the highest expected net benefit, those that cannot be told apart together; or that none surely pays."""
+    best = best_sizes(studies)
+    first = best.loc[best["enbs"].idxmax()]
+    if first["enbs"] <= 0:
+        return words("info_headline_no_study")
+    labels = {str(name): words.label(proposed(scenario).studies[str(name)].label) for name in best.index}
+    quoted = words("quoted", text=labels[str(first.name)])
+    if verdict(first) == "unsure":
+        return words("info_headline_unsure_study", study=quoted)
+    names = told_apart(best["enbs"], best["enbs_se"])
+    told = words(
+        "info_headline_study",
+        study=quoted,
+        participants=words.number(first["participants"]),
+        cost=words.msek(first["cost"]),
+        enbs=words.msek(first["enbs"]),
+    )
+    others = [words("quoted", text=labels[name]) for name in names if name != first.name]
+    return f"{told} {words('info_headline_study_tied', others=listed(others, words))}" if others else told
+
+
+def best_sizes(studies: pd.DataFrame) -> pd.DataFrame:
+    """Each proposed study at the size of highest expected net benefit, with the standard error of that (``enbs_se``); index study."""
+    best = studies.loc[studies.groupby("study", sort=False)["enbs"].idxmax()].set_index("study")
+    return best.assign(enbs_se=best["se"] * best["reached"])
+
+
+def verdict(study: pd.Series) -> str:
+    """Whether a study ``pays``, does not (``pays_not``), or lies within two simulation errors of its price (``unsure``)."""
+    if abs(study["enbs"]) <= ERRORS * study["enbs_se"]:
+        return "unsure"
+    return "pays" if study["enbs"] > 0 else "pays_not"
+
+
+def decision_sentence(options: pd.DataFrame, new: str, words: Words) -> str:
+    """What to do now with costs of change counted, and what the worth of a study then comes of; options not told apart together."""
+    behind = options["value"].max() - options["value"]
+    best = str(options["value"].idxmax())
+    tied = [str(name) for name in options.index if name == best or behind[name] <= ERRORS * options.loc[name, "error"]]
+    if len(tied) > 1:
+        return words("info_decision.tied", options=listed([words(f"info_option_said.{name}") for name in tied], words))
+    row = options.loc[best]
+    gaps = {
+        "value": words.msek(row["value"]),
+        "new": new,
+        **{name: words.percent(row[name]) for name in ("extend", "keep", "withdraw")},
+    }
+    return words(f"info_decision.{_ending(best, row)}", **gaps)
+
+
+def _ending(option: str, row: pd.Series) -> str:
+    """The text of an option: that of a study first by what its result can lead to."""
+    if option != "only_in_research" or row["extend"] >= NEVER:
+        return option
+    return "only_withdraws" if row["withdraw"] >= NEVER else "only_keeps"
+
+
+def states_sentence(row: pd.Series, names: dict[str, str], best: str, words: Words) -> str:
+    """Whether better evidence or better use is worth more, naming what better use is; not told apart, or neither worth anything."""
+    information, use = row["evpi"], row["evpim"]
+    if nothing(information, words) and nothing(use, words):
+        return words("info_states.neither")
+    gaps = {"evpi": words.msek(information), "evpim": words.msek(use), "use": better_use(names, best, words)}
+    if abs(information - use) <= ERRORS * row["error"]:
+        return words("info_states.alike", **gaps)
+    return words(f"info_states.{'information' if information > use else 'implementation'}", **gaps)
+
+
+def better_use(names: dict[str, str], best: str, words: Words) -> str:
+    """What is done where everybody gets what is best on average."""
+    return words(f"info_better_use.{use_key(names, best)}", new=names["new"], best=names[best])
+
+
+def around(value: float, error: float) -> dict[str, float]:
+    """A value that cannot be below 0 with its 95 % interval."""
+    return {"mean": value, "lower": max(0.0, value - WIDTH * error), "upper": value + WIDTH * error}

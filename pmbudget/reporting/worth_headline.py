@@ -1,0 +1,259 @@
+"""Chapter 03, in sentences: the verdict, its probability, who gains and loses by it, what turns it and what decides it."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal import ceac, ratio
+from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
+from pmbudget.breakdown import Breakdown
+from pmbudget.information import best_on_average, told_apart
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.information_headline import listed
+from pmbudget.reporting.markup import Html, lead, note
+from pmbudget.reporting.verdict import (
+    Increment,
+    error_words,
+    increment_of,
+    known,
+    known_digits,
+    leading_threshold,
+    leading_thresholds,
+    ratio_words,
+    two_digits,
+)
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+from pmbudget.vocabulary import TAILS
+
+CYCLES = {1: "year", 12: "month"}
+"""What a cycle is called by how many a year has."""
+
+
+def worth_headline(
+    scenario: Scenario, results: Results, parts: Breakdown, influence: pd.DataFrame, words: Words
+) -> Html:
+    """The answers: cost and health, how sure, worth it or not, for whom, what turns it, what it hangs on; each with its condition."""
+    case = scenario.case
+    found = increment_of(scenario, results)
+    new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
+    wtp = leading_threshold(scenario)
+    return lead(
+        verdict_sentence(found, new, comparator, words),
+        risk_sentence(found, new, words),
+        threshold_sentence(scenario, results, words),
+        words("headline_without_change"),
+        f"{classes_sentence(scenario, parts, words, wtp=wtp)} {turning_sentence(scenario, parts, words, wtp=wtp)}".strip(),
+        influence_sentence(scenario, influence, words),
+    )
+
+
+def verdict_sentence(found: Increment, new: str, comparator: str, words: Words) -> str:
+    """Cost and health against the comparator, each told as what it is, and what the two amount to; dominance only where it is sure."""
+    cost, qaly = (_told(name, getattr(found, name), most, words) for name, most in (("cost", -2), ("qaly", 3)))
+    key = verdict_key(found)
+    ratio = ratio_words(found.ratio, words, found.ratio_error) if key in ("icer", "southwest") else ""
+    return words(
+        "headline_cea",
+        comparator=comparator,
+        cost=cost.format(new=new),
+        qaly=qaly,
+        verdict=words(f"verdict_{key}", icer=ratio),
+    )
+
+
+def verdict_key(found: Increment) -> str:
+    """The text of a verdict: a ratio only where there is one, dominance as such only where both signs are sure."""
+    if found.kind in ("icer", "southwest"):
+        return found.kind if found.ratio_is_known else "unknown"
+    if found.kind == "equal":
+        return "equal"
+    same_health = ratio(1.0, float(found.qaly.mean()))[0] == "dominated"
+    kind = "cheaper" if found.kind == "dominant" and same_health else found.kind
+    return kind if found.is_sure else f"{kind}_unsure"
+
+
+def _told(name: str, values: np.ndarray, most: int, words: Words) -> str:
+    """A difference as an amount more or less, its interval with the words for its ends; ``{new}`` is left to be filled in."""
+    digits = known_digits(simulation_error(values), most)
+    mean = round(float(values.mean()), digits)
+    way = "more" if mean > 0 else "less" if mean < 0 else "same"
+    low, high = (float(end) for end in np.quantile(values, TAILS))
+    side = "more" if low >= 0 else "less" if high <= 0 else "both"
+    ends = (high, low) if side == "less" else (low, high)
+    interval = words(
+        f"interval_{name}_{side}", **{key: words.number(abs(end), digits) for key, end in zip("ab", ends, strict=True)}
+    )
+    return words(f"headline_{name}_{way}", mean=words.number(abs(mean), digits), interval=interval, new="{new}")
+
+
+def risk_sentence(found: Increment, new: str, words: Words) -> str:
+    """The probabilities that the new strategy is dearer, and that it is worse for health."""
+    gaps = {"dearer": found.cost > 0, "worse": found.qaly < 0}
+    shares = {key: words.probability(float(values.mean())) for key, values in gaps.items()}
+    return words("headline_risk", new=new, **shares)
+
+
+def threshold_sentence(scenario: Scenario, results: Results, words: Words) -> str:
+    """The probability of being worth it at the thresholds that lead, what these are, and which strategy is best on average there."""
+    case = scenario.case
+    limits = leading_thresholds(scenario)
+    new = words.inside(case.strategies[case.new].label)
+    gaps = {"new": new}
+    for name, wtp in limits.items():
+        share = float(ceac(results.cost, results.qaly, wtp).sel(strategy=case.new))
+        gaps |= {f"p_{name}": words.probability(share), name: words.number(wtp)}
+    if len(limits) == 1:
+        (name,) = limits
+        level = words(f"severity_levels.{case.severity.level}") if case.severity else ""
+        told = words("headline_probability_level", new=new, p=gaps[f"p_{name}"], wtp=gaps[name], level=level)
+    else:
+        told = f"{words('headline_probability', **gaps)} {words(_unassessed(scenario))}"
+    return f"{told} {best_sentence(scenario, results, words)}"
+
+
+def _unassessed(scenario: Scenario) -> str:
+    return "severity_no_threshold" if scenario.case.severity else "severity_unread"
+
+
+def best_sentence(scenario: Scenario, results: Results, words: Words) -> str:
+    """Which strategy is best on average at each threshold that leads, where the draws tell."""
+    found = [best_on_average(scenario, results, wtp) for wtp in leading_thresholds(scenario).values()]
+    labels = [words.inside(scenario.case.strategies[name].label) for name, _ in found]
+    if not all(sure for _, sure in found):
+        return words("headline_best_unsure")
+    if len(found) == 1:
+        return words("headline_best", best=labels[0])
+    return (
+        words("headline_same_best", best=labels[0])
+        if labels[0] == labels[-1]
+        else words("headline_other_best", first=labels[0], second=labels[-1])
+    )
+
+
+def classes_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
+    """From which true class most net benefit comes, and which loses most; only those that surely stand above the others are said to."""
+    adds = (parts.benefit(scenario.case, wtp) * parts.share).transpose("subgroup", "draw")
+    label = {name: words.inside(one.label) for name, one in scenario.case.classes.items()}
+    means = adds.mean("draw").to_numpy()
+    told = []
+    for end, largest in (("most", True), ("least", False)):
+        place = int(means.argmax() if largest else means.argmin())
+        name = str(adds["subgroup"].to_numpy()[place])
+        some = means[place] > 0 if largest else means[place] < 0
+        sure = surely_best(adds.to_numpy(), largest=largest) is not None
+        key = ("sure" if sure else "unsure") if some else "none"
+        amount = words.number(means[place], known_digits(simulation_error(adds.isel(subgroup=place)), -2))
+        told.append(words(f"headline_{end}.{key}", wtp=words.number(wtp), label=label[name], amount=amount))
+    return " ".join(told)
+
+
+def untreated_benefit(scenario: Scenario, parts: Breakdown, wtp: float) -> xr.DataArray:
+    """Net benefit per patient if nobody of a class were treated for its answer (draw, subgroup), SEK: its tests are still paid for.
+
+    What the class adds but for its tests is taken off: share x (wtp x QALYs gained - cost of care), with the same draws.
+    """
+    case = scenario.case
+    tests = {item.resource for item in case.diagnostic_items()}
+    care = parts.cost.isel(resource=[name not in tests for name in parts.cost["resource"].to_numpy()]).sum("resource")
+    gained = {
+        name: values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
+        for name, values in (("care", care), ("qaly", parts.qaly))
+    }
+    whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
+    return whole - parts.share * (wtp * gained["qaly"] - gained["care"])
+
+
+def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
+    """The classes without whose treatment the expected net benefit has the other sign, with both figures, and whether that sign is sure;
+    nothing where no paired difference surely turns it, nor where only one class is treated.
+    """
+    case = scenario.case
+    whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
+    without = untreated_benefit(scenario, parts, wtp)
+    treated = {name: one.matched for name, one in case.classes.items() if one.matched}
+    told = []
+    for name, management in treated.items() if len(treated) > 1 else ():
+        other = without.sel(subgroup=name)
+        apart = surely_above(other, whole) or surely_above(whole, other)
+        if not apart or sign(whole) == 0 or float(other.mean()) * float(whole.mean()) >= 0:
+            continue
+        told.append(
+            words(
+                f"headline_turned.{'sign' if sign(other) else 'none'}",
+                label=words.inside(case.classes[name].label),
+                treatment=words.inside(case.managements[management].label),
+                wtp=words.number(wtp),
+                new=words.inside(case.strategies[case.new].label),
+                with_=known(whole, words, -2),
+                without=known(other, words, -2),
+                p_with=words.probability(float((whole > 0).mean())),
+                p_without=words.probability(float((other > 0).mean())),
+            )
+        )
+    return " ".join(told)
+
+
+def sign(values: xr.DataArray) -> int:
+    """The sign of a mean over draws, 0 where two simulation errors do not tell it from none."""
+    mean = float(values.mean())
+    return int(np.sign(mean)) if abs(mean) > ERRORS * simulation_error(values) else 0
+
+
+def stands_out(influence: pd.DataFrame) -> pd.Series:
+    """Which shares of variance chance does not explain: more than three standard errors, since there are many to choose from."""
+    return influence["share"] > 3 * influence["se"]
+
+
+def influence_sentence(scenario: Scenario, influence: pd.DataFrame, words: Words) -> str:
+    """The parameter that the uncertainty hangs most on, those that cannot be told apart together, or that none stands out."""
+    clear = influence[stands_out(influence)]
+    if clear.empty:
+        return words("headline_no_parameter")
+    names = told_apart(clear["share"], clear["se"])
+    labels = [
+        words("quoted", text=words.label(scenario.parameters[name].record.label))
+        + f" ({words.percent(float(clear.loc[name, 'share']))}, "
+        + f"{words(f'evidence.{scenario.parameters[name].record.evidence}')})"
+        for name in names
+    ]
+    key = "headline_parameter" if len(names) == 1 else "headline_parameters"
+    return words(key, parameters=listed(labels, words))
+
+
+def simulation_note(scenario: Scenario, results: Results, words: Words) -> Html:
+    """The Monte Carlo standard errors of the chapter's headline figures."""
+    found, wtp = increment_of(scenario, results), leading_threshold(scenario)
+    benefit = found.benefit(wtp)
+    ratio = words("simulation_ratio", error=two_digits(found.ratio_error, words)) if found.ratio_is_known else ""
+    return note(
+        words(
+            "simulation_note",
+            draws=words.number(found.cost.size),
+            cost=error_words(found.cost, words),
+            qaly=error_words(found.qaly, words),
+            benefit=error_words(benefit, words),
+            wtp=words.number(wtp),
+            share=error_words(100 * (benefit > 0), words),
+            ratio=ratio,
+        )
+    )
+
+
+def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Cycle length, half-cycle, discounting, horizon, and how often curves had to be kept from crossing."""
+    case = scenario.case
+    sentences = [
+        words(
+            "method_note",
+            cycle=words(f"method_cycle.{CYCLES.get(case.cycles_per_year, 'part')}", number=case.cycles_per_year),
+            horizon=case.horizon_years,
+            cost=words.percent(scenario.parameters.fixed("discount_rate_cost")),
+            qaly=words.percent(scenario.parameters.fixed("discount_rate_qaly")),
+            year=scenario.parameters.price_year,
+            first=scenario.years[0],
+        )
+    ]
+    if case.has_curves:
+        sentences.append(words("method_crossings", share=words.percent(results.checks["crossings"], 1)))
+    return note(*sentences)

@@ -1,0 +1,275 @@
+"""Chapter 03's sentences follow its numbers: quadrants, signs, certainty, thresholds, in both languages, on small made-up results."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from pmbudget.inputs import load_scenario
+from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
+from pmbudget.reporting.words import Words
+
+LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])
+WTP = 1e6
+
+
+def draws(mean, spread, n=400):
+    """Draws of exactly this mean and about this spread."""
+    shape = np.linspace(-1.7, 1.7, n)
+    return mean + spread * shape
+
+
+def added(cost, qaly, spread_cost=1.0, spread_qaly=1e-5):
+    return verdict.increment(draws(cost, spread_cost), draws(qaly, spread_qaly)[::-1])
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("cost", "qaly", "sv", "en"),
+    [
+        (
+            1000,
+            0.01,
+            ["kostar panel 1\u00a0000 kronor mer", "fler", "100\u00a0000 kronor per vunnet"],
+            ["more per patient"],
+        ),
+        (-1000, 0.01, ["sparar panel 1\u00a0000 kronor", "fler", "(dominant)"], ["saves SEK 1,000", "(dominant)"]),
+        (1000, -0.01, ["kronor mer", "färre", "(dominerad)"], ["more per patient", "fewer", "(dominated)"]),
+        (-1000, -0.01, ["sparar", "färre", "per förlorat QALY"], ["saves", "fewer", "per QALY lost"]),
+        (1000, 0.0, ["kronor mer", "lika många", "(dominerad)"], ["as many", "(dominated)"]),
+        (-1000, 0.0, ["sparar", "lika många", "lika bra"], ["saves", "as good"]),
+        (0, 0.0, ["lika mycket", "lika många", "ingen skillnad"], ["the same", "no difference"]),
+    ],
+)
+def test_the_verdict_walks_the_quadrants(language, cost, qaly, sv, en):
+    found = added(cost, qaly, 1.0 if cost else 0.0, 1e-5 if qaly else 0.0)
+    told = worth_headline.verdict_sentence(found, "panel", "one by one", Words(language))
+    assert all(part in told for part in {"sv": sv, "en": en}[language])
+    assert "\u2212" not in told
+    assert not any(character in told for character in "{}")
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("cost", "qaly"), [(-600, 0.008), (600, -0.008), (-600, 0.0)])
+def test_b15_dominance_is_told_as_such_only_where_it_is_sure(language, cost, qaly):
+    sure = added(cost, qaly, 1.0, 1e-5 if qaly else 0.0)
+    unsure = added(cost, qaly, 10_000.0, 1e-5 if qaly else 0.0)
+    words = Words(language)
+    told = [worth_headline.verdict_sentence(one, "panel", "one", words) for one in (sure, unsure)]
+    assert ["(domin" in one for one in told] == [True, False]
+    assert {"sv": "ordningen är osäker", "en": "order is uncertain"}[language] in told[1]
+    risk = worth_headline.risk_sentence(unsure, "panel", words)
+    assert words.probability(float((unsure.cost > 0).mean())) in risk
+
+
+def test_a19_a_saving_has_the_words_of_both_its_ends():
+    found = added(-600, 0.008, 10_000.0)
+    told = worth_headline.verdict_sentence(found, "panel", "one", Words("sv"))
+    assert "lägre till" in told
+    assert "högre kostnad" in told
+    assert "mindre" not in told
+
+
+@LANGUAGES
+def test_a13_no_ratio_to_a_difference_that_is_none_or_noise(language):
+    words = Words(language)
+    # What a class without anything to find has: rounding in place of a difference.
+    assert verdict.verdict_words(draws(5300, 10), draws(3e-17, 0), words) == words("dominated")
+    assert verdict.verdict_words(draws(-5300, 10), draws(3e-17, 0), words) == words("dominant")
+    noise = added(1000, 1e-4, 1.0, 0.05)
+    assert verdict.verdict_words(noise.cost, noise.qaly, words) == words("ratio_unknown")
+    assert words("verdict_unknown") in worth_headline.verdict_sentence(noise, "panel", "one", words)
+
+
+def test_no_figure_is_printed_finer_than_two_simulation_errors():
+    words = Words("en")
+    wide = xr.DataArray(draws(14_218, 13_000), dims="draw")
+    assert verdict.known(wide, words, -2) == "14,000"
+    assert verdict.known(xr.DataArray(draws(14_218, 500), dims="draw"), words, -2) == "14,200"
+    ratio = verdict.increment(draws(14_200, 14_000), draws(0.012, 0.0))
+    assert verdict.ratio_words(ratio.ratio, words) == "1,180,000"
+    assert verdict.ratio_words(ratio.ratio, words, ratio.ratio_error) == "1,200,000"
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("best", "key"),
+    [
+        ([0, 0, 0, 0], "never"),
+        ([1, 1, 1, 1], "always"),
+        ([0, 0, 1, 1], "from"),
+        ([1, 1, 0, 0], "until"),
+        ([0, 1, 1, 0], "between"),
+    ],
+)
+def test_the_frontier_is_told_by_where_the_new_strategy_is_best(language, best, key):
+    words, grid = Words(language), np.array([0.0, 5e5, 1e6, 1.5e6])
+    told = worth_certainty.frontier_title(grid, np.array(best, bool), "Panel", words)
+    assert told.startswith(words(f"ceac_title.{key}", new="Panel", wtp="|", low="|", high="|").split("|")[0])
+
+
+def told_thresholds(scenario, results, language, **severity):
+    case = scenario.case
+    update = {"severity": case.severity.model_copy(update=severity) if severity else None}
+    changed = replace(scenario, case=case.model_copy(update=update))
+    return worth_headline.threshold_sentence(changed, results, Words(language))
+
+
+@LANGUAGES
+def test_b9_the_threshold_that_leads_is_that_of_the_severity_assessed(scenario, results, language):
+    words = Words(language)
+    very_high, moderate, high, unread = (
+        told_thresholds(scenario, results, language, **({"level": level} if level else {}))
+        for level in ("very_high", "moderate", "high", None)
+    )
+    low, top = words.number(500_000), words.number(1_000_000)
+    assert (low in very_high, top in very_high) == (False, True)
+    assert (low in moderate, top in moderate) == (True, False)
+    assert all(low in one and top in one for one in (high, unread))
+    assert words("severity_unread") in unread
+    assert words("severity_no_threshold") in high
+    assert low in worth.worth_table(scenario, results, words)
+
+
+def test_b9_the_page_says_whose_disease_was_judged(scenario, parts):
+    words = Words("sv")
+    assert words.label(scenario.case.severity.of) in worth.severity_note(scenario, parts, words)
+
+
+def test_b9_the_shipped_cases_say_what_was_read(shipped):
+    level = {
+        name: (
+            case.severity.level if (case := load_scenario("agreement_even", shipped, case=name).case).severity else None
+        )
+        for name in ("nsclc_panel", "rare_disease_wgs", "fh_cascade")
+    }
+    assert level == {"nsclc_panel": "very_high", "rare_disease_wgs": None, "fh_cascade": None}
+
+
+def with_strategy(results, **gain):
+    """Results in which the new strategy adds a planted net benefit, sure or not."""
+    cost = results.cost.copy(data=np.zeros(results.cost.shape))
+    qaly = results.qaly.copy(data=np.zeros(results.qaly.shape))
+    n = cost.sizes["draw"]
+    cost.loc[{"strategy": "panel"}] = draws(gain["cost"], gain["spread"], n)
+    qaly.loc[{"strategy": "panel"}] = gain["qaly"]
+    return replace(results, cost=cost, qaly=qaly)
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("cost", "qaly", "spread", "key", "best"),
+    [
+        (100, 1.0, 1, "headline_same_best", "panel"),
+        (100, -1.0, 1, "headline_same_best", "sequential"),
+        (750_000, 1.0, 1, "headline_other_best", "sequential"),
+        (1_000_000, 1.0, 1e6, "headline_best_unsure", ""),
+    ],
+)
+def test_what_is_best_is_said_where_the_draws_tell(scenario, results, language, cost, qaly, spread, key, best):
+    words = Words(language)
+    unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
+    told = worth_headline.best_sentence(unread, with_strategy(results, cost=cost, qaly=qaly, spread=spread), words)
+    label = words.inside(scenario.case.strategies[best].label) if best else ""
+    assert told == words(key, best=label, first=label, second=words.inside(scenario.case.strategies["panel"].label))
+
+
+def planted(parts, scenario, **qaly_by_class):
+    """A breakdown in which classes gain planted QALYs under the new strategy, at no cost of care."""
+    cost = parts.cost * 0.0
+    qaly = parts.qaly * 0.0
+    share = parts.share.copy(data=np.full(parts.share.shape, 1 / parts.share.sizes["subgroup"]))
+    for name, gain in qaly_by_class.items():
+        qaly.loc[{"strategy": scenario.case.new, "subgroup": name}] = gain
+    return replace(parts, cost=cost, qaly=qaly, share=share)
+
+
+@LANGUAGES
+def test_a7_a_sign_that_the_draws_do_not_tell_is_told_as_such(scenario, parts, language):
+    words, turned = Words(language), planted(parts, scenario, kras_g12c=-0.09, ret=0.003)
+    noise = draws(0.0, 0.05, turned.qaly.sizes["draw"])
+    turned.qaly.loc[{"strategy": scenario.case.new, "subgroup": "negative"}] = noise
+    told = worth_headline.turning_sentence(scenario, turned, words, wtp=WTP)
+    assert "KRAS G12C" in told
+    assert {"sv": "inte skiljer från noll", "en": "do not tell from none"}[language] in told
+
+
+@LANGUAGES
+def test_a7_a_class_whose_treatment_turns_the_sign_is_named_with_both_figures(scenario, parts, language):
+    words = Words(language)
+    turned = planted(parts, scenario, kras_g12c=-0.09, ret=0.045)
+    told = worth_headline.turning_sentence(scenario, turned, words, wtp=WTP)
+    assert "KRAS G12C" in told
+    assert words.number(0.045 / 9 * 1e6) in told
+    assert words.number(-0.045 / 9 * 1e6) in told
+    assert "RET" not in told
+    for same in (planted(parts, scenario, ret=0.045, met_ex14=0.045), planted(parts, scenario)):
+        assert worth_headline.turning_sentence(scenario, same, words, wtp=WTP) == ""
+
+
+def test_a7_tests_are_still_paid_for_where_nobody_is_treated(scenario, parts):
+    whole = (parts.benefit(scenario.case, WTP) * parts.share).sum("subgroup")
+    free = planted(parts, scenario)
+    test = next(iter(scenario.case.diagnostic_items())).resource
+    free.cost.loc[{"strategy": scenario.case.new, "resource": test}] = 900.0
+    without = worth_headline.untreated_benefit(scenario, free, WTP)
+    np.testing.assert_allclose(without.transpose("draw", ...), -900.0)
+    assert worth_headline.untreated_benefit(scenario, parts, WTP).sizes["draw"] == whole.size
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("gains", "most", "least"),
+    [
+        ({"ret": 0.05, "kras_g12c": -0.05}, "sure", "sure"),
+        ({"ret": 0.05}, "sure", "none"),
+        ({"kras_g12c": -0.05}, "none", "sure"),
+        ({}, "none", "none"),
+        ({"ret": 0.05, "met_ex14": 0.05}, "unsure", "none"),
+    ],
+)
+def test_classes_gain_and_lose_by_sign_and_are_ranked_only_where_sure(scenario, parts, language, gains, most, least):
+    words = Words(language)
+    told = worth_headline.classes_sentence(scenario, planted(parts, scenario, **gains), words, wtp=WTP)
+    for end, key in (("most", most), ("least", least)):
+        gaps = {"wtp": words.number(WTP), "label": "|", "amount": "|"}
+        pieces = [piece for piece in words(f"headline_{end}.{key}", **gaps).split("|") if piece]
+        assert all(piece in told for piece in pieces)
+
+
+@LANGUAGES
+def test_the_parameter_that_the_uncertainty_hangs_on_is_named_only_where_told_apart(scenario, language):
+    words, names = Words(language), list(scenario.parameters)[:3]
+    quoted = [words("quoted", text=words.label(scenario.parameters[name].record.label)) for name in names]
+    frame = pd.DataFrame({"share": [0.30, 0.29, 0.10], "se": 0.01, "is_assumed": True}, index=names)
+    told = worth_headline.influence_sentence(scenario, frame, words)
+    assert [label in told for label in quoted] == [True, True, False]
+    alone = worth_headline.influence_sentence(scenario, frame.assign(share=[0.5, 0.1, 0.05]), words)
+    assert [label in alone for label in quoted] == [True, False, False]
+    assert worth_headline.influence_sentence(scenario, frame.assign(se=1.0), words) == words("headline_no_parameter")
+
+
+@LANGUAGES
+def test_b15_this_chapter_and_the_value_of_information_refer_to_each_other(scenario, results, parts, language):
+    words = Words(language)
+    frame = pd.DataFrame({"share": [0.0], "se": [1.0], "is_assumed": [True]}, index=[next(iter(scenario.parameters))])
+    told = worth_headline.worth_headline(scenario, results, parts, frame, words)
+    assert words("headline_without_change") in told
+    assert words("reports.03_cost_effectiveness").lower().replace("-", " ") in words("info_patient").lower().replace(
+        "-", " "
+    )
+    assert words("reports.07_value_of_information").lower() in words("headline_without_change").lower()
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("count", "key"), [(0, "none"), (1, "one"), (2, "many")])
+def test_the_number_of_parameters_that_stand_out_agrees_with_its_word(scenario, language, count, key, monkeypatch):
+    seen = []
+    monkeypatch.setattr(worth_drivers, "headed", lambda figure, text: seen.append(text))
+    names = list(scenario.parameters)[:3]
+    share = [0.3 if place < count else 0.0 for place in range(3)]
+    frame = pd.DataFrame({"share": share, "se": 0.01, "is_assumed": True}, index=names)
+    worth_drivers.importance_chart(scenario, frame, Words(language), wtp=WTP)
+    assert seen == [Words(language)(f"importance_title.{key}", share=Words(language).percent(sum(share)), count=count)]
