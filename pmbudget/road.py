@@ -10,6 +10,7 @@ import xarray as xr
 from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.evidence.learning import Belief
+from pmbudget.financing.books import Expected
 from pmbudget.financing.ledger import (
     budget_of,
     largest_imbalance,
@@ -51,7 +52,7 @@ class Results:
     saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one; ``known`` (draw,
     year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year, payer, entry);
     ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the
-    invariants.
+    invariants. ``expected`` is the forecast that clauses are settled on.
     """
 
     cost: xr.DataArray
@@ -64,6 +65,7 @@ class Results:
     budget: xr.DataArray
     accounts: xr.DataArray
     facts: xr.Dataset
+    expected: Expected
     by_resource: xr.DataArray
     resource_total: xr.DataArray
     test_cost: xr.DataArray
@@ -129,10 +131,11 @@ def evaluate_draws(
         raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
     n = table.sizes["draw"]
     belief = _believed(scenario, table)
-    parts = []
+    parts: list[Results] = []
     for begin in range(0, n, block):
         part = table.isel(draw=slice(begin, begin + block))
-        parts.append(walk(scenario, part, rngs=_rngs(seed, begin, part.sizes["draw"]), belief=belief))
+        rngs, expected = _rngs(seed, begin, part.sizes["draw"]), parts[0].expected if parts else None
+        parts.append(walk(scenario, part, rngs=rngs, belief=belief, expected=expected))
         if progress:
             progress(min(begin + block, n), n)
     return _joined(parts)
@@ -148,11 +151,19 @@ def _rngs(seed: int, begin: int, size: int) -> Rngs:
     ]
 
 
-def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: Belief | None = None) -> Results:
+def walk(
+    scenario: Scenario,
+    draws: Draws,
+    *,
+    rngs: Rngs | None = None,
+    belief: Belief | None = None,
+    expected: Expected | None = None,
+) -> Results:
     """One block: draws → outcomes → starts → resource cost → ledger → budget, cost-effectiveness.
 
     Without ``rngs`` the expected numbers of persons are walked instead of counted ones, and follow-up shows what is expected of it.
-    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say.
+    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say. ``expected`` is
+    the forecast that clauses are settled on; without one, that of these draws.
     """
     case, regions = scenario.case, scenario.regions
     draws = levered(draws, case.levers, scenario.definition.levers)
@@ -160,15 +171,15 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
     cost, qaly = present_values(outcomes, draws)
     first = scenario.years[0]
     all_years = list(range(first - 1 - case.horizon_years, scenario.years[-1] + 1))
-    expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years, first), outcomes)
-    eligible = expected if rngs is None else _counted(expected, rngs("eligible persons"))
+    people = _per_draw(expected_eligible(draws, case.eligible, regions, all_years, first), outcomes)
+    eligible = people if rngs is None else _counted(people, rngs("eligible persons"))
     paces, known = paces_by_mix(
         scenario.definition.pace,
         case,
         regions,
         scenario.years,
         draws,
-        eligible=expected,
+        eligible=people,
         worth=_gain(scenario, cost, qaly),
         belief=belief,
         noise=_noise(scenario.years, outcomes.sizes["draw"], rngs),
@@ -231,7 +242,8 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         regions=regions,
         start=agreement_start(scenario),
         index=facts["index"].to_numpy()[:, None, :],
-        measures=measures_of(covered.sel(shown), begun.sel(shown), facts, new=case.new, places=places),
+        measures=measures_of(begun.sel(shown), facts, new=case.new, places=places),
+        expected=expected,
     )
     clauses = scenario.agreement.clauses if scenario.agreement else ()
     moved = settled(accounts, clauses, terms, standing=scenario.standing.clauses)
@@ -254,6 +266,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         budget=budget,
         accounts=accounts,
         facts=facts,
+        expected=terms.forecast,
         resource_total=total,
         by_resource=by_resource,
         test_cost=laboratory_cost(outcomes).sum("resource"),
@@ -360,5 +373,6 @@ def _joined(parts: list[Results]) -> Results:
         whole[name] = xr.concat(found, dim="draw") if found else None
     names = parts[0].checks
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
+    whole["expected"] = parts[0].expected
     assert set(whole) == {field.name for field in fields(Results)}
     return Results(**whole)

@@ -1,6 +1,7 @@
 """Double entry: cost falls on the unit that performs the work, transfers move it and sum to zero."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.financing.agreement import Transfer, transfers, with_standing
-from pmbudget.financing.books import Accounts, Books, Terms
+from pmbudget.financing.books import Accounts, Books, Expected, Terms, expected_of
 from pmbudget.inputs.clauses import Clause
 from pmbudget.vocabulary import PAYERS
 
@@ -137,10 +138,12 @@ def terms_of(
     start: int,
     index: Any = 1.0,
     measures: Mapping[str, np.ndarray] | None = None,
+    expected: Expected | None = None,
 ) -> Terms:
-    """What clauses may refer to, for accounts as from :func:`post`."""
+    """What clauses may refer to, for accounts as from :func:`post`; without ``expected`` they are their own forecast."""
     places = tuple(str(place) for place in accounts["region"].to_numpy())
-    return Terms(start, accounts["year"].to_numpy(), places, regions, index, measures or {})
+    terms = Terms(start, accounts["year"].to_numpy(), places, regions, index, measures or {}, expected)
+    return terms if expected else replace(terms, expected=expected_of(books_of(accounts, "new", terms)))
 
 
 def books_of(accounts: xr.DataArray, mix: str, terms: Terms) -> Books:
