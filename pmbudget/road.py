@@ -24,17 +24,17 @@ from pmbudget.financing.measures import facts_of, measures_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
-from pmbudget.programme.budget import budget_impact, full_time_posts
+from pmbudget.programme.budget import budget_impact, cost_by_start, full_time_posts
 from pmbudget.programme.gate import belief_of, paces_by_mix
 from pmbudget.programme.levers import levered
 from pmbudget.programme.misuse import starts_outside
-from pmbudget.programme.offsets import cashable_share
+from pmbudget.programme.offsets import cashable_share, in_cash
 from pmbudget.programme.pace import coverage
 from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
 from pmbudget.programme.prices import price_factor
 from pmbudget.programme.supply import supplied
 from pmbudget.programme.testing import extra_posts, laboratory_cost, staff_minutes, testing_cost
-from pmbudget.programme.transition import programme_cost
+from pmbudget.programme.transition import transition_cost
 from pmbudget.vocabulary import BLOCK
 
 
@@ -42,24 +42,41 @@ from pmbudget.vocabulary import BLOCK
 class Results:
     """What one scenario comes to; money in SEK of the model's price year, undiscounted where it is by calendar year.
 
-    With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon; ``coverage`` (draw, mix, region, year);
-    ``funnel`` (draw, step, region), expected persons of the first year; ``patients`` (draw, mix, strategy, region, year) and
-    ``outside`` (draw, mix, region, year), persons; ``supply``, what limits of supply held back (see ``supplied``), where there are any;
+    With draws: ``cost`` and ``qaly`` (draw, strategy) per patient, discounted over the horizon. ``aimed`` and ``reached`` (draw, mix,
+    region, year): the share of the newly ``eligible`` (draw, region, year; persons) who would get the new strategy by the pace, and who
+    get it. ``funnel`` (draw, step, region), expected persons of the first year. ``patients`` (draw, mix, fate, region, year), persons:
+    fates are the strategies, and where limits of supply hold the case's reasons of loss, and ``waiting`` for those who still wait when
+    the last year ends; ``fate_cost`` and ``fate_qaly`` (draw, fate) are what each fate comes to per person, discounted to its start, in
+    money that changes hands. ``start_cost`` (draw, mix, fate, year): the same cost at the prices that who starts in a year meets;
+    ``beside_cost`` (draw, mix, year): transition, tests outside the eligible and other organisation, of which ``transition`` (draw,
+    mix, year); ``residual`` (draw, mix, year): what equipment bought so far is worth at the year's end. ``outside`` (draw, mix, region,
+    year), persons; ``supply``, what limits of supply held back (see ``supplied``), where the case states any.
+
     ``budget`` (draw, mix, region, year, payer), all ledger entries together; ``accounts`` (account, draw, mix, region, year), cost as
     it fell, and ``facts`` (draw[, year]): on them any other agreement can be settled; ``by_resource`` (draw, mix, year, resource) and
-    ``resource_total`` (draw, mix, year), the nation's; ``test_cost`` (draw, strategy), cash per patient in the laboratory; ``posts``
-    (draw, mix, year, resource), full-time posts by profession; ``cashable`` (draw, resource), share of what is used less that can be
-    saved in money; ``volume_error`` (draw,), realised over projected volume in the reference class, 1 without one; ``known`` (draw,
-    year), P(worth it | known by then) where evidence decides the pace. Means over draws: ``ledger`` (mix, region, year, payer, entry);
-    ``resource_cost`` (mix, region, year, resource); ``outcomes`` per patient (strategy, …). ``checks`` holds the largest errors of the
-    invariants. ``expected`` is the forecast that clauses are settled on.
+    ``resource_total`` (draw, mix, year), the nation's. All these are cash: what is used less than today and cannot be saved in money
+    stands in ``freed`` (draw, mix, year, resource), 0 or less. ``test_cost`` (draw, strategy), cash per patient in the laboratory;
+    ``posts`` (draw, mix, year, resource), full-time posts by profession; ``volume_error`` (draw,), realised over projected volume in
+    the reference class, 1 without one; ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace.
+
+    Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost`` (mix, region, year, resource), cash; ``outcomes``
+    per patient (strategy, …). ``checks`` holds the largest errors of the invariants. ``expected`` is the
+    forecast that clauses are settled on.
     """
 
     cost: xr.DataArray
     qaly: xr.DataArray
-    coverage: xr.DataArray
+    aimed: xr.DataArray
+    reached: xr.DataArray
+    eligible: xr.DataArray
     funnel: xr.DataArray
     patients: xr.DataArray
+    fate_cost: xr.DataArray
+    fate_qaly: xr.DataArray
+    start_cost: xr.DataArray
+    beside_cost: xr.DataArray
+    transition: xr.DataArray
+    residual: xr.DataArray
     outside: xr.DataArray
     supply: xr.Dataset | None
     budget: xr.DataArray
@@ -70,7 +87,7 @@ class Results:
     resource_total: xr.DataArray
     test_cost: xr.DataArray
     posts: xr.DataArray
-    cashable: xr.DataArray
+    freed: xr.DataArray
     volume_error: xr.DataArray
     known: xr.DataArray | None
     ledger: xr.DataArray
@@ -84,8 +101,9 @@ class Results:
 
 
 WITH_DRAWS = (
-    *("cost", "qaly", "coverage", "funnel", "patients", "outside", "budget", "accounts", "facts"),
-    *("by_resource", "resource_total", "test_cost", "posts", "cashable", "volume_error"),
+    *("cost", "qaly", "aimed", "reached", "eligible", "funnel", "patients", "fate_cost", "fate_qaly", "start_cost"),
+    *("beside_cost", "transition", "residual", "outside", "budget", "accounts", "facts", "by_resource"),
+    *("resource_total", "test_cost", "posts", "freed", "volume_error"),
 )
 MEANS = ("ledger", "resource_cost", "outcomes")
 
@@ -167,10 +185,12 @@ def walk(
     """
     case, regions = scenario.case, scenario.regions
     draws = levered(draws, case.levers, scenario.definition.levers)
-    outcomes = simulate(draws, case, horizon=case.horizon_years)
+    followed = simulate(draws, case, horizon=case.horizon_years, beside=case.losses if scenario.limits else {})
+    outcomes = followed.sel(strategy=list(case.strategies))
     cost, qaly = present_values(outcomes, draws)
     first = scenario.years[0]
     all_years = list(range(first - 1 - case.horizon_years, scenario.years[-1] + 1))
+    shown = {"year": scenario.years}
     people = _per_draw(expected_eligible(draws, case.eligible, regions, all_years, first), outcomes)
     eligible = people if rngs is None else _counted(people, rngs("eligible persons"))
     paces, known = paces_by_mix(
@@ -188,10 +208,9 @@ def walk(
     by_mix = [
         coverage(pace, regions, all_years, draws, relief if mix == "new" else None) for mix, pace in paces.items()
     ]
-    covered = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
-    covered = _per_draw(covered, outcomes).transpose("draw", "mix", "region", "year")
-    begun = starts(eligible, covered, comparator=case.comparator, new=case.new)
-    supply, organisation_cost = None, None
+    aimed = xr.concat(by_mix, dim="mix").assign_coords(mix=list(paces))
+    aimed = _per_draw(aimed, outcomes).transpose("draw", "mix", "region", "year")
+    begun, supply, organisation_cost = starts(eligible, aimed, comparator=case.comparator, new=case.new), None, None
     if case.capacity:
         begun, supply, organisation_cost = supplied(
             draws,
@@ -202,25 +221,30 @@ def walk(
             starts=begun,
             organisation=scenario.definition.laboratories,
             agreement_years=agreement_years(scenario),
+            limits=scenario.limits,
         )
-    tested = begun.sel(strategy=case.new, drop=True)
+    else:
+        begun = begun.rename(strategy="fate")
+    tested = begun.sel(fate=case.new, drop=True)
+    # Where nobody is eligible nobody is missed either.
+    reached = (tested / eligible).where(eligible > 0, aimed).transpose(*aimed.dims)
     outside = _per_draw(starts_outside(draws, case.uptake, regions, tested), outcomes).transpose(*tested.dims)
-    transition = programme_cost(
+    transition, residual = transition_cost(
         draws,
         case,
         regions,
         scenario.years,
-        coverage_by_mix=covered,
+        reached=reached,
         eligible=eligible,
         test_cost=laboratory_cost(outcomes).sel(strategy=case.comparator, drop=True).sum("resource"),
         agreement_years=agreement_years(scenario),
         posts=extra_posts(outcomes, draws, case),
+        allocated=scenario.definition.allocated,
     )
     national = (tested + outside).sum("region")
     factor = price_factor(
         draws, case.prices, national, outcomes=outcomes, years=scenario.years, price_year=scenario.parameters.price_year
     )
-    shown = {"year": scenario.years}
     testing = testing_cost(
         draws,
         case,
@@ -231,7 +255,9 @@ def walk(
         outside=outside.sel(shown),
     )
     further = [transition, testing, *([] if organisation_cost is None else [organisation_cost])]
-    resource_cost = budget_impact(outcomes, begun, further, price_factor=factor)
+    by_fate = _by_fate(followed, begun, case.comparator)
+    used = budget_impact(by_fate, begun.rename(fate="strategy"), further, price_factor=factor)
+    resource_cost, freed = in_cash(used, cashable_share(draws, case, used))
     facts = facts_of(draws, case, outcomes, cost, qaly, years=scenario.years, price_year=scenario.parameters.price_year)
     if known is not None:
         facts["known"] = known.variable
@@ -242,7 +268,9 @@ def walk(
         regions=regions,
         start=agreement_start(scenario),
         index=facts["index"].to_numpy()[:, None, :],
-        measures=measures_of(begun.sel(shown), facts, new=case.new, places=places),
+        measures=measures_of(
+            reached.sel(shown), eligible.sel(shown), begun.sel(shown), facts, new=case.new, places=places
+        ),
         expected=expected,
     )
     clauses = scenario.agreement.clauses if scenario.agreement else ()
@@ -250,17 +278,27 @@ def walk(
     budget = budget_of(accounts, moved)
     by_resource = resource_cost.sum("region", skipna=False)
     total = by_resource.sum("resource", skipna=False)
-    if not np.isfinite(total.to_numpy()).all() or not np.isfinite(outcomes["qaly"].to_numpy()).all():
+    if not np.isfinite(total.to_numpy()).all() or not np.isfinite(by_fate["qaly"].to_numpy()).all():
         raise ValueError(
             f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
         )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
+    cash = by_fate.isel(resource=by_fate["in_budget"].to_numpy())
+    fate_cost, fate_qaly = (values.rename(strategy="fate") for values in present_values(cash, draws))
     return Results(
         cost=cost,
         qaly=qaly,
-        coverage=covered.sel(shown),
+        aimed=aimed.sel(shown),
+        reached=reached.sel(shown),
+        eligible=eligible.sel(shown).transpose("draw", "region", "year"),
         funnel=_per_draw(funnel_steps(draws, case.eligible, regions, first, first), outcomes).transpose("draw", ...),
         patients=begun.sel(shown),
+        fate_cost=fate_cost,
+        fate_qaly=fate_qaly,
+        start_cost=cost_by_start(cash, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
+        beside_cost=_national(further),
+        transition=_national([transition]),
+        residual=_per_draw(residual, outcomes),
         outside=outside.sel(shown),
         supply=supply,
         budget=budget,
@@ -271,9 +309,10 @@ def walk(
         by_resource=by_resource,
         test_cost=laboratory_cost(outcomes).sum("resource"),
         posts=full_time_posts(
-            staff_minutes(outcomes, begun, outside, case, scenario.years), draws[case.productive_hours]
+            staff_minutes(by_fate, begun.rename(fate="strategy"), outside, case, scenario.years),
+            draws[case.productive_hours],
         ),
-        cashable=_per_draw(cashable_share(draws, case, by_resource), outcomes),
+        freed=freed,
         volume_error=_by_draw(draws[case.eligible.volume_error] if case.eligible.volume_error else 1.0, outcomes),
         known=known,
         ledger=mean_ledger(accounts, moved),
@@ -285,6 +324,20 @@ def walk(
             "crossings": float(outcomes.attrs["crossings"]),
         },
     )
+
+
+def _by_fate(followed: xr.Dataset, begun: xr.DataArray, comparator: str) -> xr.Dataset:
+    """Outcomes per person of each fate, on the dim ``strategy``: who still waits at the end has the comparator's."""
+    fates = list(map(str, begun["fate"].to_numpy()))
+    known = followed["strategy"].to_numpy()
+    named = followed.sel(strategy=[fate if fate in known else comparator for fate in fates])
+    return named.assign_coords(strategy=fates)
+
+
+def _national(parts: list[xr.DataArray]) -> xr.DataArray:
+    """The nation's sum of costs (draw, mix, region, year, resource), by draw, mix and year."""
+    sums = [part.sum(["region", "resource"], skipna=False).transpose("draw", "mix", "year") for part in parts]
+    return sum(sums[1:], start=sums[0])
 
 
 def agreement_start(scenario: Scenario) -> int:

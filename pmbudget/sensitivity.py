@@ -184,7 +184,8 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
     -------
     dict
         ``variance_<reference>`` for the whole period's net budget impact against each reference, ``variance_inmb`` for the incremental
-        net monetary benefit at ``wtp``, and ``cost``; each 0-1.
+        net monetary benefit at ``wtp``; ``cost``, of the expected change in the budget, and ``cost_patient``, of a patient's expected added
+        cost; each 0-1.
     """
     assumed = [name for name, parameter in scenario.parameters.items() if parameter.spread_is_assumed]
     posterior = fit_evidence(scenario.parameters)
@@ -206,16 +207,28 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
         name for name, parameter in scenario.parameters.items() if parameter.is_assumed and currency_of(parameter.unit)
     ]
     unpriced = table.assign({name: table[name] * 0 for name in priced})
-    changes = [_change(evaluate_draws(scenario, each, seed=seed)) for each in (table, unpriced)]
-    whole = float(np.abs(changes[0]).sum())
-    shares["cost"] = min(1.0, float(np.abs(changes[0] - changes[1]).sum()) / whole) if whole else float("nan")
+    priced_and_not = [evaluate_draws(scenario, each, seed=seed) for each in (table, unpriced)]
+    shares["cost"] = _vanished(*(_change(each) for each in priced_and_not))
+    shares["cost_patient"] = _vanished(*(_patient_change(scenario, each) for each in priced_and_not))
     return shares
+
+
+def _vanished(whole: np.ndarray, left: np.ndarray) -> float:
+    """The share of amounts, whatever their signs, that is gone in ``left``; missing where there is nothing."""
+    size = float(np.abs(whole).sum())
+    return min(1.0, float(np.abs(whole - left).sum()) / size) if size else float("nan")
 
 
 def _change(results: Results) -> np.ndarray:
     """Expected change in cost against today's use by resource, SEK."""
     cost = results.resource_cost.sum(["region", "year"], skipna=False)
     return (cost.sel(mix="new") - cost.sel(mix="today")).to_numpy()
+
+
+def _patient_change(scenario: Scenario, results: Results) -> np.ndarray:
+    """Expected added cost of a patient by resource, undiscounted, SEK."""
+    cost = results.outcomes["cost"].sum("year_since_start") + results.outcomes["cost_once"]
+    return _increment(scenario, cost).to_numpy()
 
 
 def _explained(first: np.ndarray, second: np.ndarray) -> float:
@@ -267,11 +280,11 @@ def _moved_figures(scenario: Scenario, results: Results) -> dict[str, np.ndarray
     figures = {
         "net": net.sum("payer"),
         "net_regions": net.sel(payer=own).sum("payer"),
-        "tested": patients.sel(strategy=scenario.case.new),
+        "tested": patients.sel(fate=scenario.case.new),
         "outside": results.outside.sel(new).sum(["region", "year"]),
-        "qaly": (patients * results.qaly).sum("strategy"),
+        "qaly": (patients * results.fate_qaly).sum("fate"),
         "posts": results.posts.sel(new).isel(year=-1).sum("resource"),
-        "spread": 100 * results.coverage.sel(new).isel(year=-1).std("region"),
+        "spread": 100 * results.reached.sel(new).isel(year=-1).std("region"),
     }
     if results.known is not None:
         last = results.known.isel(year=-1)
@@ -285,7 +298,7 @@ def limit_values(scenario: Scenario, results: Results, *, wtp: float, seed: int 
     Parameters
     ----------
     scenario : Scenario
-        Of a case with limits.
+        One in which limits of supply hold.
     results : Results
         Of the scenario, with the same ``seed``; its first draws are used, at most 500.
     wtp : float
@@ -303,14 +316,12 @@ def limit_values(scenario: Scenario, results: Results, *, wtp: float, seed: int 
     drawn = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=few, seed=seed)
     draws = levered(drawn, case.levers, scenario.definition.levers)
     first = {"draw": slice(few)}
-    # Nobody waits at today's use, so that its patients are all who are eligible.
-    eligible = results.patients.sel(mix="today", drop=True).sum("strategy").isel(first)
     course = courses(draws, case.capacity, years, agreement_years(scenario))
     outcomes = simulate(draws, case, horizon=1)
-    wanted = eligible * results.coverage.isel(first)
+    wanted = results.eligible.isel(first) * results.aimed.isel(first)
     place = scenario.definition.laboratories
-    terms = queue_terms(draws, case, regions, outcomes, wanted, "new", course, place)
-    limits = case.capacity.limits
+    terms = queue_terms(draws, case, regions, outcomes, wanted, "new", course, place, scenario.limits)
+    limits = {name: limit for name, limit in case.capacity.limits.items() if name in scenario.limits}
     tenth = {n: course[n] * persons_a_month(draws, case, regions, outcomes, each, 0.1) for n, each in limits.items()}
     everything = dict.fromkeys(limits, xr.DataArray(np.inf))
     gain = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp)).isel(first)

@@ -125,24 +125,22 @@ def access(served: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
     return (served / eligible.where(eligible > 0, 1.0)).where(eligible > 0, 0.0)
 
 
-def health_lost_to_waiting(
-    moved: xr.DataArray, lost: xr.DataArray, qaly: xr.DataArray, *, comparator: str, new: str
-) -> xr.DataArray:
-    """QALYs that waiting takes: who is moved loses the new strategy's gain, who is lost loses all of it.
+def health_lost_to_waiting(gone: xr.DataArray, qaly: xr.DataArray, *, new: str) -> xr.DataArray:
+    """QALYs that waiting takes: sum over fates of persons x (QALYs with the new strategy - QALYs of the fate).
 
     Parameters
     ----------
-    moved, lost : DataArray
-        Persons who left the queue, treated by the comparator and not treated.
+    gone : DataArray
+        (…, fate): persons who left the queue, by what became of them: the comparator, or a reason of loss.
     qaly : DataArray
-        (…, strategy): QALYs per patient.
-    comparator, new : str
-        Labels of ``strategy``.
+        (…, fate): QALYs per person of each fate, the new strategy among them.
+    new : str
+        The new strategy's label.
 
     Returns
     -------
     DataArray
-        QALYs with the dims of ``moved``; below 0 where the new strategy is the worse.
+        QALYs with the dims of ``gone`` less fate; below 0 where the new strategy is the worse.
     """
-    with_new = qaly.sel(strategy=new, drop=True)
-    return moved * (with_new - qaly.sel(strategy=comparator, drop=True)) + lost * with_new
+    fates = gone["fate"].to_numpy()
+    return (gone * (qaly.sel(fate=new, drop=True) - qaly.sel(fate=fates))).sum("fate")

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.equity import access
 from pmbudget.financing.agreement import Transfer, transfers, with_standing
 from pmbudget.financing.books import Books, Expected, Terms
 from pmbudget.financing.incentive import Margin, margin_of
 from pmbudget.financing.ledger import books_of, terms_of
-from pmbudget.financing.measures import everybody, measures_of, served
+from pmbudget.financing.measures import measures_of
 from pmbudget.inputs.clauses import Clause
 from pmbudget.vocabulary import REGION_PAYERS
 
@@ -40,8 +41,16 @@ class Evaluated(Protocol):
         """The forecast that clauses are settled on."""
 
     @property
+    def reached(self) -> xr.DataArray:
+        """Share of the eligible who get the new strategy (draw, mix, region, year)."""
+
+    @property
+    def eligible(self) -> xr.DataArray:
+        """Newly eligible persons (draw, region, year)."""
+
+    @property
     def patients(self) -> xr.DataArray:
-        """(draw, mix, strategy, region, year)."""
+        """(draw, mix, fate, region, year)."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,8 @@ def programme_of(
     until = {"year": slice(None, start + years)}
     accounts, facts, patients = results.accounts.sel(until), results.facts.sel(until), results.patients.sel(until)
     places = [str(place) for place in accounts["region"].to_numpy()]
-    measures = measures_of(patients, facts, new=new, places=places)
+    reached, eligible = results.reached.sel(until), results.eligible.sel(until)
+    measures = measures_of(reached, eligible, patients, facts, new=new, places=places)
     index = facts["index"].transpose("draw", "year").to_numpy()[:, None, :]
     terms = terms_of(accounts, regions=regions, start=start, index=index, measures=measures, expected=results.expected)
     mixes = {mix: with_standing(standing, _gathered(books_of(accounts, mix, terms)))[1] for mix in ("new", "unplanned")}
@@ -120,13 +130,10 @@ def programme_of(
     if not len(counted):
         raise ValueError(f"start = {start} leaves no year of {accounts['year'].to_numpy().tolist()} to count; move it")
     shown = slice(int(counted[0]), int(counted[-1]) + 1)
-    begun = served(patients, new).sel(region=list(regions.index))
+    begun = patients.sel(fate=new, drop=True).sel(region=list(regions.index))
     more = (begun.sel(mix="new", drop=True) - begun.sel(mix="unplanned", drop=True)).isel(year=shown)
     health = (more * facts["health_value"]).sum("year").mean("draw").to_numpy()
-    tested, eligible = (
-        one.isel(year=shown.stop - 1).sum("region") for one in (served(patients, new), everybody(patients))
-    )
-    reached = (tested / eligible).fillna(0.0).mean("draw")
+    national = access(*(one.isel(year=shown.stop - 1).sum("region") for one in (begun, eligible))).mean("draw")
     people = regions["population"].to_numpy(float)
     added = region["new"] - region["unplanned"]
     return Programme(
@@ -140,8 +147,8 @@ def programme_of(
         mean(added),
         health,
         measures["coverage_today"][:, own, 0].mean(axis=0),
-        float(reached.sel(mix="new")),
-        float(reached.sel(mix="unplanned")),
+        float(national.sel(mix="new")),
+        float(national.sel(mix="unplanned")),
         _more_after(begun, shown.stop),
     )
 

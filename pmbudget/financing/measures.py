@@ -10,6 +10,8 @@ from pmbudget.patient.costing import Draws
 
 
 def measures_of(
+    reached: xr.DataArray,
+    eligible: xr.DataArray,
     patients: xr.DataArray,
     facts: xr.Dataset,
     *,
@@ -20,9 +22,10 @@ def measures_of(
 
     Parameters
     ----------
+    reached, eligible : DataArray
+        (draw, mix, region, year), share of the eligible who get the new strategy, and (draw, region, year), persons.
     patients : DataArray
-        (draw, mix, strategy, region, year), persons. ``coverage`` is what is reached of them, never what was aimed at; a region with
-        nobody eligible in a year counts as the country does.
+        (draw, mix, fate, region, year), persons.
     facts : Dataset
         Per draw, and per year where it says so: ``acted_on``, the share of those tested whose result is acted on; ``rebate_ratio`` and
         ``years_per_krona`` of drugs in the benefit; ``health_value``, SEK per patient moved to the new strategy; ``benefit``, the
@@ -38,36 +41,18 @@ def measures_of(
         padded = values.reindex(region=list(places), fill_value=0.0)
         return padded.transpose("draw", "region", "year").to_numpy()
 
-    eligible = column(everybody(patients))
-    tested, today = (column(served(patients, new).sel(mix=mix, drop=True)) for mix in ("new", "today"))
-    each = {str(name): _per_draw(facts[name], patients["year"]) for name in facts.data_vars if name != "index"}
+    begun = patients.sel(fate=new, drop=True)
+    tested, today = (column(begun.sel(mix=mix, drop=True)) for mix in ("new", "today"))
+    each = {str(name): _per_draw(facts[name], reached["year"]) for name in facts.data_vars if name != "index"}
     return {
         **each,
-        "coverage": _reached(tested, eligible),
-        "coverage_today": _reached(today, eligible),
-        "eligible": eligible,
+        "coverage": column(reached.sel(mix="new", drop=True)),
+        "coverage_today": column(reached.sel(mix="today", drop=True)),
+        "eligible": column(eligible),
         "tested": tested,
         "acted_on": tested * each["acted_on"],
         "health_value": (tested - today).sum(axis=1, keepdims=True) * each["health_value"],
     }
-
-
-def served(patients: xr.DataArray, new: str) -> xr.DataArray:
-    """Those who got the new strategy (draw, mix, region, year)."""
-    return patients.sel(strategy=new, drop=True)
-
-
-def everybody(patients: xr.DataArray) -> xr.DataArray:
-    """All who were newly eligible (draw, region, year): with today's use nobody waits or is lost."""
-    return patients.sel(mix="today", drop=True).sum("strategy")
-
-
-def _reached(tested: np.ndarray, eligible: np.ndarray) -> np.ndarray:
-    """Tested over eligible (draw, region, year); where nobody is eligible, the country's."""
-    in_all, all_eligible = (one.sum(axis=1, keepdims=True) for one in (tested, eligible))
-    nation = np.divide(in_all, all_eligible, out=np.zeros_like(in_all), where=all_eligible > 0)
-    own = np.divide(tested, eligible, out=np.zeros_like(tested), where=eligible > 0)
-    return np.where(eligible > 0, own, nation)
 
 
 def _per_draw(values: xr.DataArray, years: xr.DataArray) -> np.ndarray:

@@ -54,15 +54,31 @@ class Laboratories(Strict):
     transport_days: Ref
 
 
+class Loss(Strict):
+    """A reason why some who wait for the new strategy never get either strategy, and what they get instead.
+
+    ``rate`` is per month of waiting, in excess of what happens to those who are treated without delay: a death that would have come
+    anyway is in the course of the treated. ``management`` is the course that these patients have, untested.
+    """
+
+    label: Text
+    rate: Ref
+    management: str
+
+
+WAITING = "waiting"
+"""The fate of those who still wait when the last year shown ends: they are given the comparator's course, in every mix alike."""
+
+
 class Capacity(Strict):
     """The limits of a case and what happens to those who wait.
 
-    Who waits is treated without the answer at the rate 1 / ``patience`` (days) and is lost at ``rate_lost`` (per month). An agreement
-    raises hires by the share ``added_hires`` while its programme runs.
+    Who waits gets the comparator at the rate 1 / ``patience`` (days), or leaves for one of the ``losses``. An agreement raises hires by
+    the share ``added_hires`` while its programme runs.
     """
 
     patience: Ref
-    rate_lost: Ref
+    losses: dict[str, Loss] = Field(default_factory=dict)
     added_hires: Ref
     limits: dict[str, Limit] = Field(min_length=1)
     laboratories: Laboratories

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault
-from pmbudget.inputs.capacity import Capacity
+from pmbudget.inputs.capacity import WAITING, Capacity
 from pmbudget.inputs.courses import Management, Mortality, State, StateName
 from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
@@ -80,6 +80,11 @@ class Case(Strict):
         return self.managements[self.reference].overall is not None
 
     @property
+    def losses(self) -> dict[str, str]:
+        """The reasons why some who wait are lost, and the management that each leads to."""
+        return {name: loss.management for name, loss in self.capacity.losses.items()} if self.capacity else {}
+
+    @property
     def matched(self) -> list[str]:
         """The managements that a right answer leads to, each once: several classes may lead to the same."""
         return list(dict.fromkeys(one.matched for one in self.classes.values() if one.matched))
@@ -91,6 +96,8 @@ class Case(Strict):
         ]
         if wrong:
             raise ValueError(f"names that the case does not define: {'; '.join(wrong)}")
+        if taken := sorted(set(self.losses) & {*self.strategies, WAITING}):
+            raise ValueError(f"losses {', '.join(taken)} are called as a strategy or {WAITING!r} is; rename them")
         if [one.prevalence for one in self.classes.values()].count("else") != 1:
             raise ValueError("exactly one class has prevalence: else; correct classes")
         if [name for name, one in self.states.items() if one.utility is None] != [list(self.states)[-1]]:
@@ -100,12 +107,15 @@ class Case(Strict):
     @model_validator(mode="after")
     def _one_kind_of_course(self) -> Self:
         for name, one in self.managements.items():
-            if (one.progression_free is None) != (one.overall is None):
+            from_progression = one.starts_in == CURVE_STATES[1]
+            if (one.progression_free is None and not from_progression) != (one.overall is None):
                 raise ValueError(f"management {name} has one curve of two; give progression_free and overall")
             if one.moves and self.has_curves:
                 raise ValueError(f"management {name} has moves and the reference has curves; use one kind in a case")
-            if one.starts_in and self.has_curves:
-                raise ValueError(f"management {name} has starts_in, which goes with moves; remove it")
+            if one.starts_in not in (None, CURVE_STATES[1]) and self.has_curves:
+                raise ValueError(
+                    f"management {name} starts in {one.starts_in}; between curves it may be {CURVE_STATES[1]}"
+                )
             if one.overall and not self.has_curves:
                 raise ValueError(f"management {name} has curves and the reference has none; use one kind in a case")
         if self.has_curves and (tuple(self.states) != CURVE_STATES or self.cycles_per_year != 12):
@@ -165,7 +175,12 @@ class Case(Strict):
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
         yield from [("prices", name, self.resources) for name in (self.prices.resources if self.prices else ())]
-        yield from [(key, name, self.resources) for key, name in (self.capacity.resources() if self.capacity else ())]
+        if self.capacity:
+            yield from [(key, name, self.resources) for key, name in self.capacity.resources()]
+            losses = self.capacity.losses.items()
+            yield from [
+                (f"capacity.losses.{name}.management", one.management, self.managements) for name, one in losses
+            ]
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

@@ -24,8 +24,9 @@ class Curve(Strict):
     ``families`` names the family and the parameter that shapes it (none for an exponential). Several families need ``choice``, a
     parameter that holds in each draw the place of the family that is true in it. ``hazard_ratios`` hold throughout, those in ``later``
     from their month on. A share ``cured`` dies as the general population does. A ``net`` curve is of deaths from the disease alone, and
-    the population's come on top. ``describes`` names the true classes whose mixture the curve was seen in: the reference curve, of hazard
-    ratio 1, is then solved for; without it the curve is the reference itself.
+    the population's come on top. One seen in ``everyday`` care is not moved by the case's ratio of everyday care to trial. ``describes``
+    names the true classes whose mixture the curve was seen in: the reference curve, of hazard ratio 1, is then solved for; without it
+    the curve is the reference itself.
     """
 
     median: Ref | None = None
@@ -37,6 +38,7 @@ class Curve(Strict):
     later: tuple[Window, ...] = ()
     cured: Ref | None = None
     net: bool = False
+    everyday: bool = False
     describes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -91,8 +93,9 @@ class Management(Strict):
     """What follows an answer: the course of the disease, and care by item.
 
     The course is two survival curves, or moves between states; without its own a management has that of the reference, times the hazard
-    ratios (on the curves, or on every move's rate). In a case of moves those under it start in the state ``starts_in``, the first if none
-    is named. ``qaly_gain`` and ``qaly_loss`` are products of parameters, once, in the first year.
+    ratios (on the curves, or on every move's rate). Those under it start in the state ``starts_in``, the first if none is named; between
+    curves that may be ``progressed``, so that nobody is free from progression. ``qaly_gain`` and ``qaly_loss`` are products of
+    parameters, once, in the first year.
     """
 
     label: Text

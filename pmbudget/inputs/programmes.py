@@ -102,12 +102,17 @@ class TransitionItem(Strict):
     ``journey`` falls once, spread by the share of the way from nothing to the ceiling that a region goes in the year; ``switched``
     is per patient moved to the new strategy that year, as years of the comparator's test cost; ``posts`` is per full-time post that the
     patients moved that year need more than before; ``agreement_years`` falls each year of the agreement's programme.
+
+    What is bought lasts for ``life`` years, and what is left of it when a period ends is its residual value. What is there already, and
+    is nobody's increment, may be laid on the test by an ``allocation`` key: it is counted only where a scenario asks for it.
     """
 
     resource: str
     where: Literal["every_region", "university_hospital", "no_university_hospital", "national"]
     when: Literal["journey", "switched", "posts", "agreement_years"]
     price: tuple[Ref, ...]
+    life: Ref | None = None
+    allocation: Ref | None = None
 
     @model_validator(mode="after")
     def _posts_are_somewhere(self) -> Self:

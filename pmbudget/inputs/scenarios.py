@@ -97,7 +97,11 @@ class Years(Strict):
 
 
 class ScenarioFile(Strict):
-    """What a scenario's file holds once its base is merged in."""
+    """What a scenario's file holds once its base is merged in.
+
+    ``limits`` of supply hold where the room for this test was ``read`` somewhere, or all ``stated`` ones, those that rest on a guess too.
+    ``allocated`` lays what exists already on the test, by the case's allocation keys.
+    """
 
     label: Text
     base: str | None = None
@@ -108,6 +112,8 @@ class ScenarioFile(Strict):
     pace: AgreedPace | None = None
     levers: tuple[str, ...] = ()
     laboratories: Organisation | None = None
+    limits: Literal["read", "stated"] = "read"
+    allocated: bool = False
     on_request: bool = False
     overrides: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
@@ -145,6 +151,17 @@ class Scenario:
         """The calendar years shown."""
         return list(range(self.definition.years.first, self.definition.years.last + 1))
 
+    @property
+    def limits(self) -> list[str]:
+        """The limits of supply that hold: the case's, without those whose room for this test was assumed unless all stated ones do."""
+        limits = self.case.capacity.limits if self.case.capacity else {}
+        stated = self.definition.limits == "stated"
+        return [name for name, limit in limits.items() if stated or not self.parameters[limit.spare].is_assumed]
+
+    def with_stated_limits(self) -> "Scenario":
+        """The same with every limit of supply that the case states, those that rest on a guess too."""
+        return replace(self, definition=self.definition.model_copy(update={"limits": "stated"}))
+
     def with_levers(self, *names: str) -> "Scenario":
         """The same with these levers of the case on, and no others."""
         return replace(self, definition=self.definition.model_copy(update={"levers": names}))
@@ -159,7 +176,9 @@ class Scenario:
         """
         starts = [other.definition.pace.start_of(code) for code in CODES] if other.definition.pace else []
         if outside := [start for start in starts if start not in self.years]:
-            raise ValueError(f"the pace of {other.name} starts in {outside[0]}, outside the years of {self.name}; move one")
+            raise ValueError(
+                f"the pace of {other.name} starts in {outside[0]}, outside the years of {self.name}; move one"
+            )
         taken = {name: getattr(other.definition, name) for name in ("label", "pace", "agreement")}
         definition = self.definition.model_copy(update=taken)
         return replace(self, name=other.name, definition=definition, agreement=other.agreement)

@@ -57,8 +57,10 @@ def baseline(draws: Draws, case: Case, shares: xr.Variable, horizon: int) -> Bas
 
 def between_curves(draws: Draws, case: Case, management: str, shared: Baseline) -> xr.DataArray:
     """Occupancy between a management's two curves (…[, true_class], cycle, state)."""
-    curves = (_curve(draws, case, management, which, shared) for which in ("progression_free", "overall"))
-    return partitioned_survival(*curves)
+    overall = _curve(draws, case, management, "overall", shared)
+    if case.managements[management].starts_in is not None:
+        return partitioned_survival(xr.zeros_like(overall), overall)
+    return partitioned_survival(_curve(draws, case, management, "progression_free", shared), overall)
 
 
 def course_of_curves(draws: Draws, case: Case, management: str, shared: Baseline, ends: set[int | None]) -> Course:
@@ -87,7 +89,8 @@ def _curve(draws: Draws, case: Case, management: str, which: str, shared: Baseli
     plan, is_reference = case.managements[management], management == case.reference
     own: Curve | None = None if is_reference else getattr(plan, which)
     curve: Curve = own or getattr(case.managements[case.reference], which)
-    ratio = product(draws, [*curve.hazard_ratios, *plan.hazard_ratios, *([case.real_world] if case.real_world else [])])
+    everyday = [case.real_world] if case.real_world and not curve.everyday else []
+    ratio = product(draws, [*curve.hazard_ratios, *plan.hazard_ratios, *everyday])
     if own is None:
         prognoses = [product(draws, getattr(one, f"prognosis_{which}")) for one in case.classes.values()]
         ratio = stacked([ratio * prognosis for prognosis in prognoses], "true_class")

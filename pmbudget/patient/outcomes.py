@@ -1,7 +1,7 @@
 """Cost, activity and QALY per patient, per strategy, per year since start: one model, read by budget and cost-effectiveness alike."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
@@ -11,12 +11,19 @@ from pmbudget.inputs.items import CareItem, Item
 from pmbudget.patient.costing import Draws, item_use, product, stacked
 from pmbudget.patient.course import course, occupancy
 from pmbudget.patient.curves import baseline
-from pmbudget.patient.tree import Pathway, class_shares, walk_pathway
+from pmbudget.patient.tree import Pathway, class_shares, untested, walk_pathway
 
 DAYS_IN_YEAR = 365.25
 
 
-def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) -> xr.Dataset:
+def simulate(
+    draws: Draws,
+    case: Case,
+    *,
+    horizon: int,
+    by_class: bool = False,
+    beside: Mapping[str, str] | None = None,
+) -> xr.Dataset:
     """What one patient costs and gains under each strategy: the test-treat pathway and the long run behind it, on one set of draws.
 
     Parameters
@@ -29,6 +36,8 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
     by_class : bool
         Per patient of each true class, on a dim ``subgroup``, instead of per patient of the mixture; shares of carriers are then missing
         for a class with nothing to find.
+    beside : mapping of str to str, optional
+        Further labels of ``strategy``: patients who reach the management named without any test, such as those lost while they wait.
 
     Returns
     -------
@@ -55,6 +64,7 @@ def simulate(draws: Draws, case: Case, *, horizon: int, by_class: bool = False) 
     mixture = class_shares(draws, case)
     shares = _each_class(case) if by_class else mixture
     paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
+    paths |= {name: untested(draws, case, management) for name, management in (beside or {}).items()}
     patients = stacked([path.managements for path in paths.values()], "strategy") * shares
     weights = _with_relatives(case, paths, patients, shares)
     flows: dict[str, list[xr.Variable]] = defaultdict(list)

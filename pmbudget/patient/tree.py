@@ -179,6 +179,18 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     )
 
 
+def untested(draws: Draws, case: Case, management: str) -> Pathway:
+    """The pathway of those who reach a management without any test; relatives stay as they were."""
+    nobody = xr.Variable("true_class", np.zeros(len(case.classes)))
+    there = [nobody + float(name == management) for name in case.managements]
+    return Pathway(
+        stacked(there, "management"),
+        *({}, {}, {}),
+        *([nobody] * 5),
+        *_relatives(draws, case, management, nobody),
+    )
+
+
 def _answered(draws: Draws, case: Case, test: Test, strategy: str, name: str) -> tuple[xr.Variable, xr.Variable]:
     """Share of tests made that are answered in the end, and share made again."""
     failure = chance(draws, [test.failure], strategy, f"{name} fails")

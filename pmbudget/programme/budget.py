@@ -9,14 +9,14 @@ import xarray as xr
 def budget_impact(
     outcomes: xr.Dataset,
     starts: xr.DataArray,
-    programme_cost: xr.DataArray | Sequence[xr.DataArray] | None = None,
+    transition_cost: xr.DataArray | Sequence[xr.DataArray] | None = None,
     *,
     mid_year: float = 0.5,
     price_factor: xr.DataArray | None = None,
 ) -> xr.DataArray:
     """Resource cost of each mix, undiscounted, by calendar year.
 
-    level(t) = sum over a, s of starts(t - a, s) x cost(s, a) + programme(t).
+    level(t) = sum over a, s of starts(t - a, s) x cost(s, a) + transition(t).
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def budget_impact(
         ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
     starts : DataArray
         (draw, mix, strategy, region, year), persons; may begin before the first year shown, for those under treatment already.
-    programme_cost : DataArray or sequence of them, optional
+    transition_cost : DataArray or sequence of them, optional
         (draw, mix, region, year, resource), SEK at its own prices; the years of the first are the years shown. Without one all years of
         ``starts`` are shown. What is of the same region and resource, among them or in ``outcomes``, is added up.
     mid_year : float
@@ -37,7 +37,7 @@ def budget_impact(
     -------
     DataArray
         (draw, mix, region, year, resource), SEK; ``unit`` and ``kind`` are coordinates on resource, region includes "00" when
-        ``programme_cost`` does. Resources with ``in_budget`` false are left out.
+        ``transition_cost`` does. Resources with ``in_budget`` false are left out.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def budget_impact(
         raise ValueError(f"outcomes know {outcomes['strategy'].to_numpy()} and starts {starts['strategy'].to_numpy()}")
     if "in_budget" in outcomes.coords:
         outcomes = outcomes.isel(resource=outcomes["in_budget"].to_numpy())
-    beside = [programme_cost] if isinstance(programme_cost, xr.DataArray) else list(programme_cost or ())
+    beside = [transition_cost] if isinstance(transition_cost, xr.DataArray) else list(transition_cost or ())
     years = (beside[0] if beside else starts)["year"].to_numpy()
     level = _convolved(outcomes, starts, years, mid_year)
     if price_factor is not None:
@@ -95,6 +95,43 @@ def _described(parts: list[xr.DataArray], resources: list[str]) -> dict[str, tup
         known = {label: value for part in parts for label, value in part[name].to_series().items()}
         described[str(name)] = ("resource", [known[label] for label in resources])
     return described
+
+
+def cost_by_start(outcomes: xr.Dataset, price_factor: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
+    """Present value of a course at the prices that who starts in a year meets (draw, mix, strategy, year), SEK per patient.
+
+    sum over a, q of cost(a, q) x price(t + a, q) x (1 + rate)^-(a + 0.5), and what falls at the start at the price of t. Flows straddle
+    two calendar years and meet the mean of their prices; after the last year shown prices stay.
+
+    Parameters
+    ----------
+    outcomes : Dataset
+        ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
+    price_factor : DataArray
+        (draw, mix, year, resource): prices relative to those in ``outcomes``.
+    rate : DataArray
+        Discount rate a year.
+    """
+    factor = price_factor.sel(resource=outcomes["resource"].to_numpy()).transpose("draw", "mix", "year", "resource")
+    present = (1 + rate) ** -(outcomes["year_since_start"] + 0.5)
+    flows = (outcomes["cost"] * present).transpose("draw", "strategy", "year_since_start", "resource")
+    moves = (factor != 1).any(["draw", "mix", "year"]).to_numpy()
+    still = flows.isel(resource=~moves).sum(["resource", "year_since_start"]) + outcomes["cost_once"].isel(
+        resource=~moves
+    ).sum("resource")
+    moving = outcomes["cost_once"].isel(resource=moves) * factor.isel(resource=moves)
+    total = still + moving.sum("resource")
+    running = flows.isel(resource=moves)
+    if running.size and bool((running != 0).any()):
+        last = factor.sizes["year"] - 1
+        for elapsed in range(running.sizes["year_since_start"]):
+            places = [np.minimum(np.arange(last + 1) + elapsed + step, last) for step in (0, 1)]
+            met = (
+                sum(factor.isel(resource=moves).isel(year=place).assign_coords(year=factor["year"]) for place in places)
+                / 2
+            )
+            total = total + (running.isel(year_since_start=elapsed, drop=True) * met).sum("resource")
+    return total.transpose("draw", "mix", "strategy", "year")
 
 
 def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr.DataArray:

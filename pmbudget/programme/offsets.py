@@ -1,5 +1,6 @@
 """What is used less: how much of it becomes money, and how much is only capacity set free."""
 
+import numpy as np
 import xarray as xr
 
 from pmbudget.inputs.cases import Case
@@ -14,20 +15,49 @@ def cashable_share(draws: Draws, case: Case, by_resource: xr.DataArray) -> xr.Da
     return xr.concat(xr.broadcast(*shares), dim="resource").assign_coords(resource=names).transpose(..., "resource")
 
 
-def offsets(change: xr.DataArray, cashable: xr.DataArray) -> xr.Dataset:
-    """A change in resource cost split into what is spent, what can be saved in money and what is only capacity set free.
+def in_cash(cost: xr.DataArray, cashable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Cost as it is paid, and the capacity that is set free without a saving in money.
+
+    cash = cost - freed, freed = (1 - cashable) x min(0, cost - cost at today's use), by region, year and resource.
+
+    Parameters
+    ----------
+    cost : DataArray
+        (draw, mix, region, year, resource), SEK; the mix ``today`` is what the others are held against.
+    cashable : DataArray
+        ([draw,] resource): share of what is used less that can be saved in money.
+
+    Returns
+    -------
+    DataArray
+        As ``cost``, SEK paid.
+    DataArray
+        (draw, mix, year, resource), SEK, 0 or less: the nation's capacity set free, of resources that are not wholly cashable.
+    """
+    kept = (cashable.min("draw") if "draw" in cashable.dims else cashable) < 1
+    chosen = {"resource": np.flatnonzero(kept.to_numpy())}
+    part = cost.isel(chosen).transpose("draw", "mix", "region", "year", "resource")
+    less = (part - part.sel(mix="today", drop=True)).clip(max=0)
+    freed = (less * (1 - cashable.isel(chosen))).transpose(*part.dims)
+    paid = cost.transpose(*part.dims).copy(deep=True)
+    paid[chosen] = part - freed
+    return paid, freed.sum("region", skipna=False).reset_coords(drop=True)
+
+
+def offsets(change: xr.DataArray, freed: xr.DataArray) -> xr.Dataset:
+    """A change in cash cost split into what is spent more and what is saved, with the capacity set free beside it.
 
     Parameters
     ----------
     change : DataArray
-        (…, resource), SEK; below 0 is less.
-    cashable : DataArray
-        (…, resource): share of what is used less that can be saved.
+        (…, resource), SEK of cash; below 0 is less.
+    freed : DataArray
+        (…, resource), SEK, 0 or less, for some of the resources.
 
     Returns
     -------
     Dataset
-        ``spent`` (0 or more), ``saved`` (0 or less), ``freed`` (0 or less); they sum to ``change``.
+        ``spent`` (0 or more) and ``saved`` (0 or less), which sum to ``change``, and ``freed`` (0 or less), which is no money.
     """
-    less = change.clip(max=0)
-    return xr.Dataset({"spent": change.clip(min=0), "saved": less * cashable, "freed": less * (1 - cashable)})
+    beside = freed.reindex(resource=change["resource"].to_numpy(), fill_value=0.0)
+    return xr.Dataset({"spent": change.clip(min=0), "saved": change.clip(max=0), "freed": beside})

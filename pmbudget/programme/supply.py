@@ -1,13 +1,13 @@
 """What a case's limits let through: from posts and hours to persons a month, and from those who wait to who starts what."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.inputs.capacity import Capacity, Limit, Organisation
+from pmbudget.inputs.capacity import WAITING, Capacity, Limit, Organisation
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws, product
 from pmbudget.patient.outcomes import DAYS_IN_YEAR, resource_coordinates
@@ -85,6 +85,7 @@ def queue_terms(
     mix: str,
     course: Mapping[str, xr.DataArray],
     organisation: Organisation | None,
+    limits: Collection[str],
 ) -> dict[str, Any]:
     """What :func:`pmbudget.programme.capacity.queue` needs for one mix.
 
@@ -96,23 +97,32 @@ def queue_terms(
         (draw, mix, region, year): persons who would start the new strategy.
     course : mapping of str to DataArray
         Of :func:`courses`.
+    limits : collection of str
+        Those that hold.
     """
     capacity = case.capacity
     assert capacity is not None
+    chosen = {name: limit for name, limit in capacity.limits.items() if name in limits}
     held = monthly(wanted.sel(mix=HELD, drop=True))
-    hazard = DAYS_IN_YEAR / MONTHS / draws[capacity.patience] + draws[capacity.rate_lost]
-    spare = {name: draws[limit.supply] * draws[limit.spare] for name, limit in capacity.limits.items()}
+    rates = loss_rates(draws, capacity)
+    hazard = DAYS_IN_YEAR / MONTHS / draws[capacity.patience] + sum(rates.values())
+    spare = {name: draws[limit.supply] * draws[limit.spare] for name, limit in chosen.items()}
     return {
         "demand": monthly(wanted.sel(mix=mix, drop=True)),
         "limits": {
             name: (held + persons_a_month(draws, case, regions, outcomes, limit, spare[name])) * course[name]
-            for name, limit in capacity.limits.items()
+            for name, limit in chosen.items()
         },
         "hazard": hazard,
-        "share_lost": draws[capacity.rate_lost] / hazard,
+        "share_lost": sum(rates.values()) / hazard,
         "laboratory": laboratories(organisation or capacity.laboratories.today, regions),
-        "shared": [name for name, limit in capacity.limits.items() if limit.shared],
+        "shared": [name for name, limit in chosen.items() if limit.shared],
     }
+
+
+def loss_rates(draws: Draws, capacity: Capacity) -> dict[str, xr.DataArray]:
+    """By reason, the rate per month of waiting at which patients leave the queue without either strategy."""
+    return {name: draws[loss.rate] for name, loss in capacity.losses.items()}
 
 
 def supplied(
@@ -125,11 +135,13 @@ def supplied(
     starts: xr.DataArray,
     organisation: Organisation | None,
     agreement_years: range,
+    limits: Collection[str],
 ) -> tuple[xr.DataArray, xr.Dataset, xr.DataArray | None]:
-    """Starts after the limits of supply, what became of the rest, and what another organisation of the laboratories costs.
+    """What becomes of everybody under the limits of supply, and what another organisation of the laboratories costs.
 
-    Today's use is held, so that the staff for it are there; in the other mixes what comes on top has to find room. Who does not get
-    through is treated by the comparator (``moved``) or lost, or waits.
+    Today's use is held, so that the staff for it are there; in the other mixes what comes on top has to find room. Nobody disappears:
+    who does not get through gets the comparator, or is lost for a stated reason, or waits. Who still waits when the last year ends is
+    given the comparator's course, which in the other mixes would have begun before the year was over.
 
     Parameters
     ----------
@@ -141,15 +153,20 @@ def supplied(
         Of the laboratories in the mix ``new``; today's if left out.
     agreement_years : range
         Years in which an agreement adds to hiring, in the mix ``new``.
+    limits : collection of str
+        The case's limits that hold; without any, nobody waits.
 
     Returns
     -------
     DataArray
-        Starts; in every draw, mix, region and year starts + lost + waiting = starts before + waiting at the end of the year before.
+        (draw, mix, fate, region, year), persons, in the year in which it is settled what they get. Fates are the strategies, and where
+        limits hold the case's reasons of loss and ``waiting``. In every draw, mix, region and year: sum over fates + waiting at the
+        year's end (but the last's) = starts + waiting at the end of the year before.
     Dataset
-        (draw, mix, region, year): ``lost``, ``moved``, ``waiting`` (at the year's end), persons, and ``months_waited``, person-months;
-        (draw, mix, limit, region, year): ``bound``, share of the year's months in which a limit held back;
-        (draw, mix, limit, year): posts or instruments that demand ``needed`` beyond today's use, ``open`` to it, and ``supply``, all.
+        (draw, mix, region, year): ``lost``, ``moved`` (to the comparator), ``waiting`` (at the year's end), persons, and
+        ``months_waited``, person-months; (draw, mix, limit, region, year): ``bound``, share of the year's months in which a limit that
+        holds held back; (draw, mix, limit, year), for all limits: posts or instruments that demand ``needed`` beyond today's use,
+        ``open`` to it, and ``supply``, all.
     DataArray
         (draw, mix, region, year, resource), SEK against today's organisation; None where nothing changes.
     """
@@ -160,19 +177,40 @@ def supplied(
     for mix in map(str, wanted["mix"].to_numpy()):
         course = courses(draws, case.capacity, years, agreement_years if mix == "new" else range(0))
         load[mix] = _load(draws, case, outcomes, wanted, mix, course)
-        if mix != HELD:
+        if mix != HELD and limits:
             place = organisation if mix == "new" else None
-            terms = queue_terms(draws, case, regions, outcomes, wanted - late, mix, course, place)
-            through[mix] = by_year(queue(**terms), years, list(case.capacity.limits))
-    yearly = xr.concat(list(through.values()), dim="mix").assign_coords(mix=list(through))
-    yearly = yearly.drop_vars("started").reindex(mix=wanted["mix"].to_numpy(), fill_value=0.0)
+            terms = queue_terms(draws, case, regions, outcomes, wanted - late, mix, course, place, limits)
+            through[mix] = by_year(queue(**terms), years, list(terms["limits"]))
+    yearly = _by_mix(through, wanted)
     yearly["moved"] = yearly["moved"] + late
-    still = yearly["waiting"] - yearly["waiting"].shift(year=1, fill_value=0.0)
-    change = xr.concat([yearly["moved"], -(yearly["moved"] + yearly["lost"] + still)], dim="strategy")
-    change = change.assign_coords(strategy=[case.comparator, case.new])
-    after = starts + change.reindex(year=starts["year"].to_numpy(), fill_value=0.0)
+    after = _fates(draws, case, starts, yearly, waits=bool(limits))
     yearly = yearly.merge(xr.concat(list(load.values()), dim="mix").assign_coords(mix=list(load)))
-    return after.transpose(*starts.dims), yearly.transpose("draw", "mix", "limit", "region", "year"), cost
+    return after, yearly.transpose("draw", "mix", "limit", "region", "year", missing_dims="ignore"), cost
+
+
+def _by_mix(through: Mapping[str, xr.Dataset], wanted: xr.DataArray) -> xr.Dataset:
+    """The queues of the mixes side by side; nobody waits where there is none."""
+    if not through:
+        nobody = xr.zeros_like(wanted)
+        return xr.Dataset(dict.fromkeys(("lost", "moved", "waiting", "months_waited"), nobody))
+    yearly = xr.concat(list(through.values()), dim="mix").assign_coords(mix=list(through))
+    return yearly.drop_vars("started").reindex(mix=wanted["mix"].to_numpy(), fill_value=0.0)
+
+
+def _fates(draws: Draws, case: Case, starts: xr.DataArray, yearly: xr.Dataset, *, waits: bool) -> xr.DataArray:
+    """What becomes of those who would start (draw, mix, fate, region, year), persons."""
+    assert case.capacity is not None
+    gone = yearly["moved"] + yearly["lost"] + yearly["waiting"] - yearly["waiting"].shift(year=1, fill_value=0.0)
+    change = {case.comparator: yearly["moved"], case.new: -gone}
+    if waits:
+        rates = loss_rates(draws, case.capacity)
+        change |= {name: yearly["lost"] * (rate / sum(rates.values())) for name, rate in rates.items()}
+        ends = yearly["year"] == yearly["year"][-1]
+        change[WAITING] = yearly["waiting"] * ends
+    moved = xr.concat(list(change.values()), dim="fate").assign_coords(fate=list(change))
+    moved = moved.reindex(year=starts["year"].to_numpy(), fill_value=0.0)
+    begun = starts.rename(strategy="fate").reindex(fate=list(change), fill_value=0.0)
+    return (begun + moved).transpose("draw", "mix", "fate", "region", "year")
 
 
 def _load(

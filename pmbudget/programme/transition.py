@@ -11,36 +11,47 @@ from pmbudget.patient.outcomes import resource_coordinates
 from pmbudget.vocabulary import NATIONAL
 
 
-def programme_cost(
+def transition_cost(
     draws: Draws,
     case: Case,
     regions: pd.DataFrame,
     years: list[int],
     *,
-    coverage_by_mix: xr.DataArray,
+    reached: xr.DataArray,
     eligible: xr.DataArray,
     test_cost: xr.DataArray,
     agreement_years: range,
     posts: xr.DataArray | float = 0.0,
-) -> xr.DataArray:
-    """Transition cost (draw, mix, region, year, resource), SEK, cash.
+    allocated: bool = False,
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Transition cost of the patients who are moved, and what is left of the equipment bought.
 
     Parameters
     ----------
-    coverage_by_mix, eligible : DataArray
-        (draw, mix, region, year) and (draw, region, year); both hold the year before the first of ``years``.
+    reached, eligible : DataArray
+        (draw, mix, region, year), share of the eligible who get the new strategy, and (draw, region, year), persons; both hold the year
+        before the first of ``years``. A region that falls back and comes again pays once: its way is that of the highest share so far.
     test_cost : DataArray
         (draw,): what the comparator's tests cost a patient, for double running.
     posts : DataArray
         (draw,): full-time posts in diagnostics that a patient needs more than under the comparator, below 0 where fewer.
     agreement_years : range
         The years in which the agreement's programme runs; empty without an agreement. They concern the mix ``new`` alone.
+    allocated : bool
+        Whether what exists already is counted by its allocation key.
+
+    Returns
+    -------
+    DataArray
+        (draw, mix, region, year, resource), SEK, cash.
+    DataArray
+        (draw, mix, year), SEK: what everything bought so far is still worth at the year's end, falling evenly over its life.
     """
-    gained = coverage_by_mix.diff("year").sel(year=years).clip(min=0)
+    furthest = reached.copy(data=np.maximum.accumulate(reached.to_numpy(), axis=reached.get_axis_num("year")))
+    gained = furthest.diff("year").sel(year=years)
     journey = gained / draws[case.uptake.ceiling]
     persons = gained * eligible.sel(year=years)
-    mixes = coverage_by_mix["mix"]
-    running = xr.DataArray(np.isin(years, list(agreement_years)), coords={"year": years}) * (mixes == "new")
+    running = xr.DataArray(np.isin(years, list(agreement_years)), coords={"year": years}) * (reached["mix"] == "new")
     extent = {
         "journey": journey,
         "switched": persons * test_cost,
@@ -50,15 +61,38 @@ def programme_cost(
     names = list(dict.fromkeys(item.resource for item in case.transition))
     everywhere = [NATIONAL, *regions.index]
     cost = {name: xr.zeros_like(journey).reindex(region=everywhere, fill_value=0.0) for name in names}
+    left = xr.zeros_like(journey.isel(region=0, drop=True))
     for item in case.transition:
+        if item.allocation is not None and not allocated:
+            continue
         size = extent[item.when]
         national = size.isel(region=[0]).assign_coords(region=[NATIONAL])
         part = national if item.where == "national" else size * _concerned(item, regions)
-        cost[item.resource] = cost[item.resource] + (xr.DataArray(product(draws, item.price)) * part).reindex(
-            region=everywhere, fill_value=0.0
-        )
+        price = product(draws, [*item.price, *([item.allocation] if item.allocation else [])])
+        spent = xr.DataArray(price) * part
+        cost[item.resource] = cost[item.resource] + spent.reindex(region=everywhere, fill_value=0.0)
+        if item.life is not None:
+            left = left + residual(spent.sum("region"), draws[item.life])
     stacked = xr.concat([cost[name] for name in names], dim="resource").assign_coords(resource_coordinates(case, names))
-    return stacked.transpose("draw", "mix", "region", "year", "resource")
+    return stacked.transpose("draw", "mix", "region", "year", "resource"), left.transpose("draw", "mix", "year")
+
+
+def residual(bought: xr.DataArray, life: xr.DataArray) -> xr.DataArray:
+    """What purchases (…, year) are still worth at the end of each year, SEK: the share 1 - age / life of each, 0 when it is worn out.
+
+    What is bought during a year is on average half a year old when it ends.
+
+    Examples
+    --------
+    >>> bought = xr.DataArray([100.0, 0.0, 0.0], dims="year", coords={"year": [2027, 2028, 2029]})
+    >>> residual(bought, xr.DataArray(2.0)).to_numpy().tolist()
+    [75.0, 25.0, 0.0]
+    """
+    years = bought["year"]
+    ends = years.rename(year="end").drop_vars("end").assign_coords(end=years.to_numpy())
+    age = ends - years + 0.5
+    share = ((1 - age / life).clip(min=0)).where(age > 0, 0.0)
+    return (bought * share).sum("year").rename(end="year")
 
 
 def _concerned(item: TransitionItem, regions: pd.DataFrame) -> xr.DataArray:

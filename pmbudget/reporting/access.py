@@ -3,18 +3,18 @@
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.cea import net_monetary_benefit
-from pmbudget.appraisal.equity import atkinson_weights, distributional_nmb, gini, health_lost_to_waiting, theil
+from pmbudget.appraisal.equity import distributional_nmb, gini, health_lost_to_waiting, theil
+from pmbudget.appraisal.worth import care_benefit
 from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.hubs import break_even_volume, laboratories
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import increments, interval_frame
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.reach import courses, eligible, reached
+from pmbudget.reporting.reach import courses, reached, served, without
+from pmbudget.reporting.value import beside_value, rates
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import BLOCK
@@ -30,7 +30,7 @@ def laboratories_table(
     few = min(BLOCK, results.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
-    people = results.patients.sel(mix="new", strategy=case.new, year=[last], drop=True).isel(rows_of)
+    people = served(scenario, results).sel(mix="new", year=[last], drop=True).isel(rows_of)
     found = {which: service(draws, case, scenario.regions, outcomes, people, which) for which in get_args(Organisation)}
     today = found[plan.today]["cost"].sum(["region", "year"])
     weight = people / people.sum(["region", "year"]).clip(min=1.0)
@@ -88,18 +88,17 @@ def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Datas
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
-    people = eligible(results).sum("year")
-    without = people * (1 - reached(scenario, results, ("year",)))
+    people, left_out = results.eligible.sum("year"), without(scenario, results)
     _, gain = increments(scenario, results)
-    lost = without.sel(mix="new", drop=True) * gain
+    lost = left_out.sel(mix="new", drop=True) * gain
     rows = []
     for code, name in scenario.regions["region"].items():
         row = [name, words.number(float(people.sel(region=code).mean()))]
-        row += [words.number(float(without.sel(mix=mix, region=code).mean())) for mix in ("today", *courses(scenario))]
+        row += [words.number(float(left_out.sel(mix=mix, region=code).mean())) for mix in ("today", *courses(scenario))]
         row.append(words.span(interval_frame(lost.sel(region=code)).iloc[0], digits=1))
         rows.append(row)
     row = [words("total"), words.number(float(people.sum("region").mean()))]
-    row += [words.number(float(without.sel(mix=mix).sum("region").mean())) for mix in ("today", *courses(scenario))]
+    row += [words.number(float(left_out.sel(mix=mix).sum("region").mean())) for mix in ("today", *courses(scenario))]
     row.append(words.span(interval_frame(lost.sum("region")).iloc[0], digits=1))
     header = [words("region"), words("access_misuse_columns.eligible")]
     header += [
@@ -111,12 +110,15 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: float, aversion: float) -> Html:
-    """Inequality of access between regions in three worlds, health lost to waiting, and benefit weighted for who gains."""
-    case, people = scenario.case, eligible(results).sum("year")
+    """Inequality of access between regions in three worlds, health lost to waiting, and what the programme is worth, to whom.
+
+    Care less what falls beside it is the programme's net benefit, the figure of chapters 05 and 06.
+    """
+    people = results.eligible.sum("year")
     share = reached(scenario, results, ("year",))
-    cost, qaly = increments(scenario, results)
-    worth = net_monetary_benefit(cost, qaly, wtp)
     level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
+    benefit = care_benefit(results, wtp=wtp, years=scenario.years, **rates(scenario))
+    care = benefit - benefit.sel(mix="today", drop=True)
     rows = []
     for mix in ("today", *courses(scenario)):
         one = share.sel(mix=mix)
@@ -124,25 +126,26 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
         row = [words(f"mixes.{mix}").capitalize()]
         row += [words.percent(float(by_region.min())), words.percent(float(by_region.max()))]
         row += [words.span(interval_frame(measure(one, people)).iloc[0], digits=3) for measure in (gini, theil)]
-        lost = xr.zeros_like(worth)
-        if results.supply is not None:
-            gone = results.supply.sel(mix=mix)[["moved", "lost"]].sum(["region", "year"])
-            lost = health_lost_to_waiting(
-                gone["moved"], gone["lost"], results.qaly, comparator=case.comparator, new=case.new
-            )
-        row.append(words.span(interval_frame(lost).iloc[0], digits=1))
-        more = (one - share.sel(mix="today")) * people * worth
-        plain, weighted = (
-            distributional_nmb(more, level, people.mean("draw"), aversion=each) for each in (0.0, aversion)
-        )
-        row += [words.span_msek(interval_frame(each).iloc[0]) for each in (plain, weighted)]
+        row.append(words.span(interval_frame(_lost_to_waiting(scenario, results, mix)).iloc[0], digits=1))
+        of_care = care.sel(mix=mix, drop=True)
+        beside = beside_value(results, scenario, mix) - beside_value(results, scenario, "today")
+        weighted = distributional_nmb(of_care, level, people.mean("draw"), aversion=aversion)
+        whole = of_care.sum("region")
+        row += [words.span_msek(interval_frame(each).iloc[0]) for each in (whole, -beside, whole - beside, weighted)]
         rows.append(row)
-    keys = ("mix", "lowest", "highest", "gini", "theil", "lost", "nmb", "weighted")
+    keys = ("mix", "lowest", "highest", "gini", "theil", "lost", "care", "beside", "nmb", "weighted")
     header = [words(f"equity_columns.{key}", aversion=words.number(aversion, 1)) for key in keys]
     caption = words("equity_caption", period=f"{scenario.years[0]}–{scenario.years[-1]}", wtp=words.number(wtp))
-    weights = atkinson_weights(level, people.mean("draw"), aversion=aversion)
-    most = pd.Series(weights.to_numpy(), scenario.regions["region"].loc[list(weights["region"].to_numpy())])
-    return Html(
-        table(f"{caption}. {words('interval_note')}", header, rows)
-        + note(words("equity_note", region=most.idxmax(), weight=words.number(float(most.max()), 2)))
-    )
+    return Html(table(f"{caption}. {words('interval_note')}", header, rows) + note(words("equity_note")))
+
+
+def _lost_to_waiting(scenario: Scenario, results: Results, mix: str) -> xr.DataArray:
+    """QALYs that waiting takes in a mix (draw,), undiscounted over the years."""
+    if results.supply is None:
+        return xr.zeros_like(results.fate_qaly.isel(fate=0, drop=True))
+    case = scenario.case
+    reasons = [fate for fate in case.losses if fate in results.patients["fate"].to_numpy()]
+    moved = results.supply["moved"].sel(mix=mix, drop=True).expand_dims(fate=[case.comparator])
+    lost = results.patients.sel(mix=mix, fate=reasons, drop=True)
+    gone = xr.concat([moved, lost], dim="fate").sum(["region", "year"])
+    return health_lost_to_waiting(gone, results.fate_qaly, new=case.new)

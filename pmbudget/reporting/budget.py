@@ -1,4 +1,8 @@
-"""Chapter 05: what it costs, whom and when, and what the agreement moves."""
+"""Chapter 05: what it costs, whom and when, and what the agreement moves.
+
+The page answers: what introduction costs and buys (headline, worth), for whom (payers, regions), how sure (intervals, simulation error,
+risk), resting on what (share of assumptions, inputs), and what next (what moves the budget most).
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,48 +11,94 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import simulation_error
+from pmbudget.inputs.files import references as references_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import (
-    coverage_frame,
     interval_frame,
     periods,
     region_frame,
     with_groups,
 )
 from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
+from pmbudget.reporting.reach import reached
+from pmbudget.reporting.value import Worth, leading, references, value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
-from pmbudget.vocabulary import REFERENCES, TAILS
+from pmbudget.vocabulary import TAILS
 
 
 def budget_headline(
-    scenario: Scenario, results: Results, without: Results, shares: Mapping[str, float], words: Words
+    scenario: Scenario, results: Results, without: Results, worths: Worth, shares: Mapping[str, float], words: Words
 ) -> Html:
-    """What introduction costs, what of it is the agreement's and what would cost as much without moving the pace, who pays."""
+    """What introduction costs in cash, what of it is the agreement's, who pays, what it buys, how sure, and what that rests on."""
     period, years = next(iter(periods(scenario.years).items()))
     today = _over(results, "today", years)
-    agreement = words("headline_no_agreement")
+    freed = results.freed.sel(mix="new", year=years).sum(["year", "resource"])
+    sentences = [signed("headline_budget", today.loc["all"], words, period=period)]
     if scenario.agreement:
-        agreement = words(
-            "headline_agreement",
-            unplanned=words.span_msek(_over(results, "unplanned", years).loc["all"]),
-            without=words.span_msek(_over(without, "unplanned", years).loc["all"]),
-        )
+        added, unmoved = (_over(each, "unplanned", years).loc["all"] for each in (results, without))
+        sentences.append(signed("headline_agreement", added, words, without=words.span_msek(unmoved)))
+    else:
+        sentences.append(words("headline_no_agreement"))
+    sentences.append(_who_pays(scenario, today, words))
+    if float(freed.mean()) < -5e4:
+        sentences.append(words("headline_freed", freed=words.span_msek(interval_frame(-freed).iloc[0])))
+    sentences += value_sentences(scenario, worths, words)
+    sentences.append(assumptions_sentence(scenario, shares, words))
+    sentences.append(_simulation_error(scenario, results, worths, words))
+    return lead(*sentences)
+
+
+def signed(key: str, row: Any, words: Words, **filled: Any) -> str:
+    """A sentence on an amount in SEK: ``<key>_more`` where its mean is 0 or more, else ``<key>_less`` of the amount turned round."""
+    if row["mean"] >= 0:
+        return words(f"{key}_more", amount=words.span_msek(row), **filled)
+    turned = {"mean": -row["mean"], "lower": -row["upper"], "upper": -row["lower"]}
+    return words(f"{key}_less", amount=words.span_msek(turned), **filled)
+
+
+def _who_pays(scenario: Scenario, today: pd.DataFrame, words: Words) -> str:
     inhabitants = float(scenario.regions["population"].sum())
-    return lead(
-        words("headline_budget", period=period, today=words.span_msek(today.loc["all"])),
-        agreement,
-        words(
-            "headline_payers",
-            state=words.span_msek(today.loc["state"]),
-            regions=words.span_msek(today.loc["regions_together"]),
-            per_inhabitant=words.span(today.loc["regions_together"], per=inhabitants, digits=1),
-        ),
-        words(
-            "headline_assumptions", cost=words.percent(shares["cost"]), variance=words.percent(shares["variance_today"])
-        ),
-    )
+    state, regions = (signed("headline_pays", today.loc[payer], words) for payer in ("state", "regions_together"))
+    each = words.span(today.loc["regions_together"], per=inhabitants, digits=1)
+    return words("headline_payers", state=state, regions=regions, per_inhabitant=each)
+
+
+def assumptions_sentence(scenario: Scenario, shares: Mapping[str, float], words: Words) -> str:
+    """How much rests on assumptions: of the expected cost and of its variance, for the budget and for the patient's worth."""
+    names = [words(f"assumed_group_names.{name}") for name in assumed_groups(scenario)]
+    listed = words("and").join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+    groups = words("assumed_groups", groups=listed) if names else ""
+    return words("headline_assumptions", groups=groups, **{name: words.percent(one) for name, one in shares.items()})
+
+
+def assumed_groups(scenario: Scenario) -> list[str]:
+    """What decides how many are concerned and rests on an assumption: the eligible, today's use, the pace, capacity where it limits."""
+    case, parameters = scenario.case, scenario.parameters
+    pace = [case.uptake.slope, *([case.uptake.agreement_effect] if scenario.agreement else [])]
+    capacity = [case.capacity.limits[name].spare for name in scenario.limits] if case.capacity else []
+    groups = {
+        "eligible": [name for _, name in references_of(case.eligible)],
+        "today": [case.uptake.today],
+        "pace": pace,
+        "capacity": capacity,
+    }
+    return [group for group, names in groups.items() if any(parameters[name].is_assumed for name in names)]
+
+
+def _simulation_error(scenario: Scenario, results: Results, worths: Worth, words: Words) -> str:
+    """Two Monte Carlo standard errors of the headline figures."""
+    period, years = next(iter(periods(scenario.years).items()))
+    net = results.net_budget("today").sel(year=years).sum(["region", "year", "payer"])
+    long = leading(scenario)
+    inmb = worths["today", long]["inmb"].isel(wtp=-1)
+    parts = [
+        words("simulation_error_budget", error=words.number(2 * simulation_error(net) / 1e6, 1), period=period),
+        words("simulation_error_inmb", error=words.number(2 * simulation_error(inmb) / 1e6, 1), period=long),
+    ]
+    return words("simulation_error", draws=words.number(net.size), parts=words("and").join(parts))
 
 
 def _over(results: Results, reference: str, years: list[int]) -> pd.DataFrame:
@@ -57,16 +107,11 @@ def _over(results: Results, reference: str, years: list[int]) -> pd.DataFrame:
     return interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer")
 
 
-def _references(scenario: Scenario) -> tuple[str, ...]:
-    """What a scenario can be compared with: one without an agreement is the unplanned course itself."""
-    return REFERENCES if scenario.agreement else REFERENCES[:1]
-
-
 def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
     """Net budget by payer over five and ten years against each reference, MSEK and SEK per inhabitant, 95 % intervals."""
     inhabitants = float(scenario.regions["population"].sum())
     parts = []
-    for reference in _references(scenario):
+    for reference in references(scenario):
         columns = {period: _over(results, reference, years) for period, years in periods(scenario.years).items()}
         payers = [payer for payer in PAYER_ROWS if payer in next(iter(columns.values())).index]
         rows = []
@@ -85,7 +130,7 @@ def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
 
 def yearly_table(scenario: Scenario, results: Results, words: Words, *, reference: str) -> Html:
     """Net budget by year and payer, MSEK, 95 % intervals; a word where there is nothing to compare with."""
-    if reference not in _references(scenario):
+    if reference not in references(scenario):
         return note(words("headline_no_agreement"))
     net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
@@ -155,7 +200,7 @@ def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Change in resource cost against each reference by resource and performing unit, first five years, MSEK, 95 % intervals."""
     period, years = next(iter(periods(scenario.years).items()))
     cost = results.by_resource.sel(year=years).sum("year", skipna=False)
-    change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in _references(scenario)}
+    change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in references(scenario)}
     frames = {reference: interval_frame(one).set_index("resource") for reference, one in change.items()}
     resources = scenario.case.resources
     rows = [
@@ -250,7 +295,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     """National coverage by year in the three worlds with 95 % intervals, and by region in the fifth year."""
     plt, sns = plot()
     year = scenario.years[min(4, len(scenario.years) - 1)]
-    national = coverage_frame(results)
+    national = interval_frame(reached(scenario, results, ("region",)))
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), gridspec_kw={"width_ratios": [1.1, 1]})
     for mix, colour in COLOURS.items():
         part = national[national["mix"] == mix]
@@ -260,7 +305,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     left.set_ylabel(words("coverage_y"))
     left.set_xticks(scenario.years[::3])
     left.legend(loc="lower right")
-    by_region = results.coverage.sel(year=year).mean("draw").rename("coverage").to_series().mul(100).reset_index()
+    by_region = results.reached.sel(year=year).mean("draw").rename("coverage").to_series().mul(100).reset_index()
     by_region["name"] = by_region["region"].map(scenario.regions["region"].str.replace(r"^Region ", "", regex=True))
     order = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["name"]
     sns.pointplot(
@@ -275,7 +320,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
         ax=right,
         legend=False,
     )
-    spread = results.coverage.sel(year=year, mix="new").quantile(TAILS, dim="draw", skipna=False) * 100
+    spread = results.reached.sel(year=year, mix="new").quantile(TAILS, dim="draw", skipna=False) * 100
     named = dict(zip(spread["region"].to_numpy(), spread.transpose("region", "quantile").to_numpy(), strict=True))
     codes = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["region"]
     for place, code in enumerate(codes):
@@ -285,8 +330,8 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     right.set_ylabel("")
     right.tick_params(axis="y", labelsize=9)
     right.set_title(words("coverage_right", year=year), fontsize=12)
-    reached = national[national["year"] == year].set_index("mix")["mean"]
-    title = words("coverage_title", year=year, **{mix: words.percent(reached[mix]) for mix in COLOURS})
+    share = national[national["year"] == year].set_index("mix")["mean"]
+    title = words("coverage_title", year=year, **{mix: words.percent(share[mix]) for mix in COLOURS})
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("coverage_alt", year=year))

@@ -1,10 +1,12 @@
 """Chapter 08 and the index: runs side by side."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from pmbudget.appraisal.ranking import surely_best
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
@@ -13,22 +15,33 @@ from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import REFERENCES
 
 
+def by_case(runs: Sequence[RunSummary]) -> list[list[RunSummary]]:
+    """The runs of each case together, in the order in which cases come."""
+    names = dict.fromkeys(run.case_name for run in runs)
+    return [[run for run in runs if run.case_name == name] for name in names]
+
+
+def each_case(runs: Sequence[RunSummary], piece: Callable[..., Html], words: Words) -> Html:
+    """A piece of a page for each case, under the case's name where there are several."""
+    groups = by_case(runs)
+    titles = [f"<h3>{html.escape(words.label(own[0].case))}</h3>" if len(groups) > 1 else "" for own in groups]
+    return Html("".join(title + piece(own, words) for title, own in zip(titles, groups, strict=True)))
+
+
+def run_label(run: RunSummary, runs: Sequence[RunSummary], words: Words) -> str:
+    """A run's name, with its case where there are several."""
+    several = len({one.case_name for one in runs}) > 1
+    return f"{words.label(run.scenario)}, {words.label(run.case)}" if several else words.label(run.scenario)
+
+
 def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
-    """What introduction costs at the least and the most, whether it is worth it, and each run in a sentence."""
+    """What introduction costs at the least and the most, what it buys, whether it is worth it, and each run in a sentence."""
     period = _indexed(runs[0], "net_budget").index.get_level_values("period")[0]
     budgets = [_indexed(run, "net_budget").loc["today", period] for run in runs]
-    order = sorted(range(len(runs)), key=lambda place: budgets[place].loc["all", "mean"])
-    least, most = order[0], order[-1]
-    first = words(
-        "index_answer",
-        period=period,
-        least=words.msek(budgets[least].loc["all", "mean"]),
-        least_scenario=words("quoted", text=words.label(runs[least].scenario)),
-        most=words.msek(budgets[most].loc["all", "mean"]),
-        most_scenario=words("quoted", text=words.label(runs[most].scenario)),
-    )
+    means = [budget.loc["all", "mean"] for budget in budgets]
+    first = words("index_answer", period=period, least=words.msek(min(means)), most=words.msek(max(means)))
     if len(runs) == 1:
-        first = words("headline_budget", period=period, today=words.span_msek(budgets[0].loc["all"]))
+        first = words("index_answer_one", period=period, amount=words.span_msek(budgets[0].loc["all"]))
     each = [
         words(
             "index_each",
@@ -39,7 +52,61 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
         )
         for run, budget in zip(runs, budgets, strict=True)
     ]
-    return lead(first, *each, *_worth_sentences(runs, words), _rests_sentence(runs, words))
+    ranks = [*_ranks(runs, "net_budget", period, words), *_ranks(runs, "programme_inmb", _longest(runs), words)]
+    return lead(first, *each, *ranks, *_worth_sentences(runs, words), _rests_sentence(runs, words))
+
+
+def _longest(runs: Sequence[RunSummary]) -> str:
+    return str(_indexed(runs[0], "net_budget").index.get_level_values("period").unique()[-1])
+
+
+def _ranks(runs: Sequence[RunSummary], measure: str, period: str, words: Words) -> list[str]:
+    """Which run stands lowest and which highest, each only where paired draws tell it from every other; nothing for one run alone."""
+    if len(runs) < 2:
+        return []
+    draws = [run.paired(measure, "today", period) for run in runs]
+    if len({len(one) for one in draws}) > 1:
+        return [words("index_unpaired")]
+    low, high = (surely_best(np.array(draws), largest=largest) for largest in (False, True))
+    said = {
+        name: words("quoted", text=words.label(runs[place].scenario))
+        for name, place in (("low", low), ("high", high))
+        if place is not None
+    }
+    key = f"index_rank_{measure}_" + ("both" if len(said) == 2 else next(iter(said), "none"))
+    return [words(key, period=period, **said)]
+
+
+def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
+    """What each run's programme buys and is worth against today's use, the longest period first: tests, QALYs, cost, net benefit."""
+    periods = list(dict.fromkeys(runs[0].figures.query("measure == 'tests'")["period"]))[::-1]
+    limit = THRESHOLDS[-1]
+    wtp = float(runs[0].figures.query("measure == 'threshold' and reference == @limit")["mean"].iloc[0])
+    tables = []
+    for period in periods:
+        rows = []
+        for run in runs:
+            own = run.figures.query("reference == 'today' and period == @period").set_index("measure")
+            reached = run.figures.query("measure == 'coverage' and reference == 'new'").iloc[0]
+            at = own[own["threshold"] == limit]
+            rows.append(
+                [
+                    words.label(run.scenario),
+                    words.span(own.loc["tests"], digits=0),
+                    words.span(reached, per=0.01, digits=0),
+                    words.span(own.loc["programme_qaly"], digits=1),
+                    words.span(own.loc["lost"], digits=1),
+                    words.span_msek(own.loc["programme_cost"]),
+                    words.span_msek(at.loc["programme_inmb"]),
+                    words.probability(at.loc["p_programme_better", "mean"]),
+                    words.number(own.loc["cost_per_extra_test", "mean"], -3),
+                ]
+            )
+        keys = ("tests", "reached", "qaly", "lost", "cost", "inmb", "better", "per_test")
+        header = [words("scenario"), *(words(f"index_value_columns.{key}", wtp=words.number(wtp)) for key in keys)]
+        caption = words("index_value_caption", period=period)
+        tables.append(table(f"{caption}. {words('interval_note')}", header, rows))
+    return Html("".join(tables))
 
 
 def _worth_sentences(runs: Sequence[RunSummary], words: Words) -> list[str]:
@@ -71,7 +138,7 @@ def _rests_sentence(runs: Sequence[RunSummary], words: Words) -> str:
         .groupby("reference")["mean"]
         .max()
     )
-    return words("index_rests", cost=words.percent(shares["cost"]), variance=words.percent(shares["variance_today"]))
+    return words("index_rests", **{name: words.percent(share) for name, share in shares.items()})
 
 
 def comparison_tables(runs: Sequence[RunSummary], words: Words) -> Html:
@@ -148,7 +215,7 @@ def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
 
 def assumption_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     """Share of expected cost and of variance that rests on assumptions, for each run."""
-    kinds = ("cost", "variance_today", "variance_unplanned", "variance_inmb")
+    kinds = ("cost", "variance_today", "variance_unplanned", "cost_patient", "variance_inmb")
     rows = []
     for run in runs:
         share = run.figures.query("measure == 'assumption_share'").set_index("reference")["mean"]
@@ -164,7 +231,7 @@ def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
     period = budgets[0]["period"].iloc[-1]
     budgets = [budget[budget["period"] == period].set_index("payer") for budget in budgets]
     payers = [payer for payer in PAYER_ORDER if payer in budgets[0].index]
-    labels = [words.label(run.scenario) for run in runs]
+    labels = [run_label(run, runs, words) for run in runs]
     figure, axis = plt.subplots(figsize=(11, 1 + 0.9 * len(payers)))
     for number, (label, colour) in enumerate(zip(labels, sns.color_palette("colorblind", len(runs)), strict=True)):
         part = budgets[number].loc[payers]
@@ -178,15 +245,9 @@ def comparison_chart(runs: Sequence[RunSummary], words: Words) -> Picture:
     numbered(axis.xaxis, words)
     axis.legend(loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=2, fontsize=10, frameon=False)
     totals = [budget.loc["all", "mean"] for budget in budgets]
-    least, most = int(np.argmin(totals)), int(np.argmax(totals))
-    title = words(
-        "compare_title",
-        period=period,
-        least=words.msek(totals[least]),
-        least_scenario=labels[least],
-        most=words.msek(totals[most]),
-        most_scenario=labels[most],
-    )
+    several = len(by_case(runs)) > 1
+    told = {} if several else {"least": words.msek(min(totals)), "most": words.msek(max(totals))}
+    title = words("compare_title_cases" if several else "compare_title", period=period, **told)
     axis.set_title(wrapped(title, 95), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("compare_alt"))

@@ -1,13 +1,10 @@
 """Results as tidy frames: what is kept beside a run for anyone to read, and what tables and figures are made from."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal import ceac, icer_table, net_monetary_benefit
+from pmbudget.appraisal import ceac, icer_table
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -84,48 +81,6 @@ def outcomes_frame(results: Results) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def key_figures(scenario: Scenario, results: Results, shares: Mapping[str, float]) -> pd.DataFrame:
-    """The figures that a comparison shows: measure, reference, period, payer, unit, mean, lower, upper.
-
-    ``net_budget`` (SEK) and ``net_budget_per_inhabitant`` by reference, period and payer; ``coverage`` of the last year by mix;
-    :func:`worth_figures`; ``assumption_share`` by what it is a share of.
-    """
-    inhabitants = float(scenario.regions["population"].sum())
-    parts: list[pd.DataFrame] = []
-    for reference in REFERENCES:
-        national = with_groups(results.net_budget(reference)).sum("region", skipna=False)
-        for period, years in periods(scenario.years).items():
-            total = national.sel(year=years).sum("year", skipna=False)
-            for measure, unit, scaled in (
-                ("net_budget", "SEK", total),
-                ("net_budget_per_inhabitant", "SEK/inhabitant", total / inhabitants),
-            ):
-                parts.append(
-                    interval_frame(scaled).assign(measure=measure, reference=reference, period=period, unit=unit)
-                )
-    reached = _national_coverage(results).isel(year=-1, drop=True)
-    parts.append(interval_frame(reached).rename(columns={"mix": "reference"}).assign(measure="coverage", unit="share"))
-    parts.append(worth_figures(scenario, results))
-    parts.append(
-        pd.DataFrame(
-            {"measure": "assumption_share", "reference": list(shares), "mean": list(shares.values()), "unit": "share"}
-        )
-    )
-    columns = ["measure", "reference", "period", "payer", "unit", "mean", "lower", "upper"]
-    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
-
-
-def _national_coverage(results: Results) -> xr.DataArray:
-    """Share of all patients who get the new strategy (draw, mix, year)."""
-    patients = results.patients.sum("region", skipna=False)
-    return patients.isel(strategy=-1, drop=True) / patients.sum("strategy", skipna=False)
-
-
-def coverage_frame(results: Results) -> pd.DataFrame:
-    """National coverage: mix, year, mean, lower, upper."""
-    return interval_frame(_national_coverage(results))
-
-
 def increments(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.DataArray]:
     """Incremental cost (SEK) and QALYs of the new strategy against the comparator (draw,)."""
     case = scenario.case
@@ -134,30 +89,6 @@ def increments(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.D
         for values in (results.cost, results.qaly)
     )
     return cost, qaly
-
-
-def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
-    """Incremental cost and QALY with intervals, the verdict on them, and probabilities at the norms' thresholds.
-
-    The verdict (``reference`` of measure ``icer``) is ``icer``, ``dominant``, ``dominated`` or ``southwest`` (cheaper and less health);
-    its mean is a ratio of means, or missing.
-    """
-    cost, qaly = increments(scenario, results)
-    rows: list[dict[str, Any]] = [
-        {"measure": "incremental_cost", "unit": "SEK", **interval_frame(cost).iloc[0].to_dict()},
-        {"measure": "incremental_qaly", "unit": "QALY", **interval_frame(qaly).iloc[0].to_dict()},
-    ]
-    verdict, ratio = judged(float(cost.mean()), float(qaly.mean()))
-    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": ratio})
-    for name, wtp in thresholds(scenario).items():
-        rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
-        probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)
-        rows.append(
-            {"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)}
-        )
-        gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
-        rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
-    return pd.DataFrame(rows)
 
 
 def judged(cost: float, qaly: float) -> tuple[str, float]:
@@ -173,8 +104,8 @@ def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
     regions = scenario.regions
     inhabitants = xr.DataArray(regions["population"], dims="region", coords={"region": regions.index.to_numpy()})
     frame = pd.DataFrame({"region": regions["region"], "population": regions["population"]})
-    frame["coverage_today"] = results.coverage.sel(mix="today").isel(year=0).mean("draw").to_series()
-    frame["coverage_new"] = results.coverage.sel(mix="new").isel(year=-1).mean("draw").to_series()
+    frame["coverage_today"] = results.reached.sel(mix="today").isel(year=0).mean("draw").to_series()
+    frame["coverage_new"] = results.reached.sel(mix="new").isel(year=-1).mean("draw").to_series()
     for reference in REFERENCES:
         net = (
             results.net_budget(reference)

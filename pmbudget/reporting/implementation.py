@@ -1,82 +1,99 @@
-"""Chapter 04: who gets the new strategy, where and when: the answer, the regions, the pace."""
+"""Chapter 04: who gets the new strategy, where and when: the answer, the regions, the pace.
 
-import numpy as np
+The page answers: what is reached and aimed at (headline, pace), for whom (regions, equity), how sure (intervals, what the stated limits
+would change), resting on what (limits that are assumed, shown apart), and what next (levers, what one more post is worth).
+"""
+
 import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.equity import gini
+from pmbudget.appraisal.ranking import surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, periods
 from pmbudget.reporting.markup import Html, lead
-from pmbudget.reporting.reach import aimed, courses, eligible, reached
-from pmbudget.reporting.supply import count, limit_name
+from pmbudget.reporting.reach import aimed, courses, reached
+from pmbudget.reporting.supply import Limited, count, limit_name
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
 
-def implementation_headline(scenario: Scenario, results: Results, words: Words) -> Html:
-    """What is aimed at and reached, who does not get through, what holds back, and how far apart the regions are."""
-    period, years = next(iter(periods(scenario.years).items()))
-    last = years[-1]
+def implementation_headline(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:
+    """What is aimed at and reached, what the stated limits of supply would do, and how far apart the regions are."""
+    last = next(iter(periods(scenario.years).values()))[-1]
     new = words.label(scenario.case.strategies[scenario.case.new].label).lower()
     national = reached(scenario, results, ("region",)).sel(mix="new", year=last)
-    if results.supply is None:
-        sentences = [
-            words("headline_unlimited", year=last, new=new, reached=_percent(national, words)),
-            words("no_limits"),
-        ]
-    else:
+    if scenario.limits:
         goal = aimed(results).sel(mix="new", year=last)
-        sentences = [
-            words(
-                "headline_reached",
-                year=last,
-                new=new,
-                aimed=words.percent(float(goal.mean())),
-                reached=_percent(national, words),
-            )
-        ]
-        supply = results.supply.sel(mix="new", year=years)
-        gone = supply[["moved", "lost"]].sum(["region", "year"])
-        sentences.append(
-            words(
-                "headline_gone",
-                period=period,
-                moved=count(gone["moved"], words),
-                lost=count(gone["lost"], words),
-            )
+        told = {"aimed": words.percent(float(goal.mean())), "reached": _percent(national, words)}
+        sentences = [words("headline_reached", year=last, new=new, **told), *_held_back(scenario, results, words)]
+    else:
+        sentences = [words("headline_unlimited", year=last, new=new, reached=_percent(national, words))]
+        sentences += _would_hold_back(scenario, limited, last, words)
+    return lead(*sentences, _between_regions(scenario, results, words))
+
+
+def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
+    """Who does not get through over the first five years, and which limit holds back most often."""
+    assert results.supply is not None
+    period, years = next(iter(periods(scenario.years).items()))
+    supply = results.supply.sel(mix="new", year=years)
+    held = supply["bound"].mean(["region", "year"])
+    if float(held.max()) == 0:
+        return [words("headline_nothing_binds")]
+    lost = [
+        words(
+            "gone_reason",
+            number=count(results.patients.sel(mix="new", fate=name, year=years).sum(["region", "year"]), words),
+            reason=words.label(loss.label),
         )
-        held = supply["bound"].mean(["draw", "region", "year"])
-        first = str(held["limit"].to_numpy()[int(np.argmax(held.to_numpy()))])
-        load = results.supply.sel(mix="new", year=last, limit=first)
-        hindrance = words(
+        for name, loss in scenario.case.capacity.losses.items()  # type: ignore[union-attr]
+    ]
+    moved = count(supply["moved"].sum(["region", "year"]), words)
+    said = [words("headline_gone", period=period, moved=moved, lost=words("and").join(lost))]
+    best = surely_best(held.transpose("limit", "draw").to_numpy())
+    if best is None:
+        return [*said, words("headline_limits_alike", period=period)]
+    first = str(held["limit"].to_numpy()[best])
+    load = results.supply.sel(mix="new", year=years[-1], limit=first)
+    return [
+        *said,
+        words(
             "headline_limit",
             limit=limit_name(scenario, first, words).lower(),
-            share=words.percent(float(held.max())),
+            share=words.percent(float(held.sel(limit=first).mean())),
             period=period,
             needed=words.span(interval_frame(load["needed"]).iloc[0], digits=2),
             open=words.span(interval_frame(load["open"]).iloc[0], digits=2),
             supply=words.number(float(load["supply"].mean())),
-        )
-        sentences.append(hindrance if float(held.max()) > 0 else words("headline_nothing_binds"))
-    by_region = reached(scenario, results, ("year",)).mean("draw").sel(mix="new")
-    uneven = gini(reached(scenario, results, ("year",)), eligible(results).sum("year"))
-    names = scenario.regions["region"]
-    low, high = (str(by_region["region"].to_numpy()[int(end(by_region.to_numpy()))]) for end in (np.argmin, np.argmax))
-    sentences.append(
-        words(
-            "headline_regions",
-            period=f"{scenario.years[0]}–{scenario.years[-1]}",
-            low=names[low],
-            low_share=words.percent(float(by_region.min())),
-            high=names[high],
-            high_share=words.percent(float(by_region.max())),
-            today=words.number(float(uneven.sel(mix="today").mean()), 2),
-            new=words.number(float(uneven.sel(mix="new").mean()), 2),
-        )
-    )
-    return lead(*sentences)
+        ),
+    ]
+
+
+def _would_hold_back(scenario: Scenario, limited: Limited | None, year: int, words: Words) -> list[str]:
+    """Why no limit holds, and what the stated ones would do."""
+    if limited is None:
+        return [words("no_limits")]
+    share = reached(limited.scenario, limited.results, ("region",)).sel(mix="new", year=year)
+    return [words("headline_limits_off", year=year, reached=_percent(share, words))]
+
+
+def _between_regions(scenario: Scenario, results: Results, words: Words) -> str:
+    """How far apart regions are: those with a university hospital and the others, which is all that the model can tell apart."""
+    share = reached(scenario, results, ("year",)).sel(mix="new")
+    uneven = gini(reached(scenario, results, ("year",)), results.eligible.sum("year"))
+    university = (scenario.regions["university_hospital"] != "").to_numpy()
+    here, there = (share.isel(region=chosen).mean("region") for chosen in (university, ~university))
+    told = {
+        "period": f"{scenario.years[0]}–{scenario.years[-1]}",
+        "university": words.percent(float(here.mean())),
+        "others": words.percent(float(there.mean())),
+        "today": words.number(float(uneven.sel(mix="today").mean()), 2),
+        "new": words.number(float(uneven.sel(mix="new").mean()), 2),
+    }
+    apart = surely_above(here, there) or surely_above(there, here)
+    return words("headline_regions" if apart else "headline_regions_alike", **told)
 
 
 def _percent(values: xr.DataArray, words: Words) -> str:
@@ -137,7 +154,10 @@ def pace_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     axis.set_ylabel(words("pace_y"))
     axis.legend(title=words("pace_legend"))
     short = float((plan - got.mean("draw")).sel(mix="new", year=years[-1]))
-    title = words("pace_title", year=years[-1], short=words.number(short))
+    share = words.number(float(got.sel(mix="new", year=years[-1]).mean()))
+    title = words(
+        "pace_title" if short >= 1 else "pace_title_met", year=years[-1], short=words.number(short), share=share
+    )
     axis.set_title(wrapped(title, 90), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("pace_alt"))

@@ -8,8 +8,11 @@ from typing import Any
 
 from pmbudget.reporting.comparison import (
     assumption_comparison,
+    by_case,
     comparison_headline,
     comparison_tables,
+    run_label,
+    value_comparison,
     worth_comparison,
 )
 from pmbudget.reporting.store import RunSummary
@@ -73,14 +76,13 @@ def overview_html(
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(loader=PackageLoader("pmbudget.reporting", "template"), autoescape=True, trim_blocks=True)
-    names = list(dict.fromkeys(run.case_name for run in runs))
     cases = []
-    for name in names:
-        own = [run for run in runs if run.case_name == name]
+    for own in by_case(runs):
         cases.append(
             {
                 "label": words.label(own[0].case),
                 "answer": _safe(comparison_headline(own, words)),
+                "value": _safe(value_comparison(own, words)),
                 "budget": _safe(comparison_tables(own, words)),
                 "worth": _safe(worth_comparison(own, words)),
                 "assumptions": _safe(assumption_comparison(own, words)),
@@ -100,7 +102,7 @@ def overview_html(
         cases=cases,
         runs=[
             {
-                "label": words.label(run.scenario),
+                "label": run_label(run, runs, words),
                 "reports": [(words(f"reports.{name}"), f"{run.folder}/{name}.html") for name in chapters],
             }
             for run in runs

@@ -11,6 +11,7 @@ from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
 from pmbudget.reporting.frames import increments, interval_frame, periods, thresholds
 from pmbudget.reporting.markup import Html, collapsed, note, prices_note, table
+from pmbudget.reporting.reach import reached, served, without
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -43,6 +44,25 @@ def funnel_table(scenario: Scenario, results: Results, words: Words) -> Html:
     return Html(whole + collapsed(words("by_region_summary"), below))
 
 
+def population_note(scenario: Scenario, words: Words) -> Html:
+    """Who the eligible are: the new cases, and those already ill where the case follows them."""
+    return note(
+        words("population_pool" if scenario.case.eligible.prevalent else "population_new"), words("population_counts")
+    )
+
+
+def prices_moves(scenario: Scenario, words: Words) -> Html:
+    """What moves prices beside inflation, and who else bears tests today; as far as the case states them."""
+    prices, elsewhere = scenario.case.prices, scenario.case.borne_elsewhere
+    said = [words("prices_still")]
+    if prices:
+        names = ", ".join(words.label(scenario.case.resources[name].label).lower() for name in prices.resources)
+        said = [words("prices_move", resources=names)]
+    if any(part.until is not None for part in elsewhere):
+        said.append(words("prices_elsewhere"))
+    return note(*said)
+
+
 def _figure(scenario: Scenario, name: str, words: Words) -> str:
     parameter = scenario.parameters[name]
     return words("learnt") if parameter.distribution is None else words.figure(parameter.distribution.mean)
@@ -50,9 +70,8 @@ def _figure(scenario: Scenario, name: str, words: Words) -> str:
 
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Patients and tests by year: who comes to the decision, who gets the new strategy in each mix, tests outside."""
-    patients = results.patients.sum("region", skipna=False)
-    eligible = interval_frame(patients.sel(mix="new").sum("strategy")).set_index("year")
-    new = interval_frame(patients.sel(strategy=scenario.case.new, drop=True)).set_index(["mix", "year"])
+    eligible = interval_frame(results.eligible.sum("region", skipna=False)).set_index("year")
+    new = interval_frame(served(scenario, results).sum("region", skipna=False)).set_index(["mix", "year"])
     outside = interval_frame(results.outside.sel(mix="new").sum("region")).set_index("year")
     rows = [
         [
@@ -74,8 +93,8 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def uptake_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Expected coverage in the scenario by region and year."""
-    covered = results.coverage.sel(mix="new").mean("draw")
+    """Share of the eligible reached in the scenario, by region and year."""
+    covered = reached(scenario, results).sel(mix="new").mean("draw")
     rows = [
         [scenario.regions.loc[code, "region"], *(words.percent(value) for value in covered.sel(region=code).to_numpy())]
         for code in scenario.regions.index
@@ -183,15 +202,15 @@ def offset_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """The change against today's use as money spent, money saved and capacity set free; first five years, MSEK."""
     period, years = next(iter(periods(scenario.years).items()))
     change = results.by_resource.sel(mix="new", drop=True) - results.by_resource.sel(mix="today", drop=True)
-    parts = offsets(change.sel(year=years), results.cashable).sum("year")
+    freed = results.freed.sel(mix="new", drop=True)
+    parts = offsets(change.sel(year=years), freed.sel(year=years)).sum("year")
     groups = {kind: parts.isel(resource=(change["kind"] == kind).to_numpy()).sum("resource") for kind in _kinds(change)}
     groups["total"] = parts.sum("resource")
     rows = []
     for kind, part in groups.items():
-        spans = [words.span_msek(interval_frame(part[name]).iloc[0]) for name in ("spent", "saved", "freed")]
-        cash = words.span_msek(interval_frame(part["spent"] + part["saved"]).iloc[0])
-        rows.append([words(f"kinds.{kind}"), *spans, cash])
-    header = [words("kind"), *(words(f"offset_columns.{key}") for key in ("spent", "saved", "freed", "cash"))]
+        figures = (part["spent"], part["saved"], part["spent"] + part["saved"], part["freed"])
+        rows.append([words(f"kinds.{kind}"), *(words.span_msek(interval_frame(one).iloc[0]) for one in figures)])
+    header = [words("kind"), *(words(f"offset_columns.{key}") for key in ("spent", "saved", "cash", "freed"))]
     return table(words("offset_caption", period=period), header, rows, strong=[len(rows) - 1])
 
 
@@ -203,7 +222,7 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses."""
     cost, qaly = increments(scenario, results)
     wtp = thresholds(scenario)["wtp_very_high"]
-    untested = results.patients.sel(mix="new", strategy=scenario.case.comparator, drop=True).sum("year")
+    untested = without(scenario, results).sel(mix="new", drop=True)
     outside = results.outside.sel(mix="new", drop=True).sum("year")
     test_cost = results.test_cost.sel(strategy=scenario.case.new, drop=True)
     lost = loss(untested, outside, test_cost=test_cost, qaly_gain=qaly, gain=wtp * qaly - cost)

@@ -1,4 +1,4 @@
-"""Who is reached: the measures that chapter 04 is made of."""
+"""Who is reached: the measures that chapters 04 and 05 both print."""
 
 import pandas as pd
 import xarray as xr
@@ -9,24 +9,29 @@ from pmbudget.reporting.frames import interval_frame
 from pmbudget.road import Results
 
 COURSES = ("unplanned", "new")
-"""The mixes that supply can hold back."""
+"""The mixes that may move."""
 
 
-def eligible(results: Results) -> xr.DataArray:
-    """All patients (draw, region, year); nobody waits at today's use, so that its patients are all there are."""
-    return results.patients.sel(mix="today", drop=True).sum("strategy")
+def served(scenario: Scenario, results: Results) -> xr.DataArray:
+    """Persons of the eligible who get the new strategy (draw, mix, region, year)."""
+    return results.patients.sel(fate=scenario.case.new, drop=True)
+
+
+def without(scenario: Scenario, results: Results) -> xr.DataArray:
+    """Persons who became eligible in the years shown and never got the new strategy (draw, mix, region)."""
+    return results.eligible.sum("year") - served(scenario, results).sum("year")
 
 
 def reached(scenario: Scenario, results: Results, over: tuple[str, ...] = ()) -> xr.DataArray:
-    """Share of patients who get the new strategy (draw, mix, region, year), less the dims summed ``over``."""
-    served = results.patients.sel(strategy=scenario.case.new, drop=True)
-    return access(served.sum(over), eligible(results).sum(over))
+    """Share of the eligible who get the new strategy (draw, mix, region, year), less the dims summed ``over``."""
+    if not over:
+        return results.reached
+    return access(served(scenario, results).sum(over), results.eligible.sum(over))
 
 
 def aimed(results: Results) -> xr.DataArray:
-    """Share of the nation's patients who would get the new strategy were nothing short (draw, mix, year)."""
-    people = eligible(results)
-    return access((results.coverage * people).sum("region"), people.sum("region"))
+    """Share of the nation's eligible who would get the new strategy were nothing short (draw, mix, year)."""
+    return access((results.aimed * results.eligible).sum("region"), results.eligible.sum("region"))
 
 
 def courses(scenario: Scenario) -> tuple[str, ...]:
@@ -36,7 +41,7 @@ def courses(scenario: Scenario) -> tuple[str, ...]:
 
 def implementation_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
     """Long form: measure, mix, region, year, mean, lower, upper. ``reached`` is a share; ``moved``, ``lost``, ``waiting`` are persons."""
-    parts = {"reached": reached(scenario, results)}
+    parts = {"reached": reached(scenario, results), "aimed": results.aimed}
     if results.supply is not None:
         parts |= {name: results.supply[name] for name in ("moved", "lost", "waiting", "months_waited")}
     frames = [interval_frame(values).assign(measure=name) for name, values in parts.items()]

@@ -11,6 +11,8 @@ from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import REGION_PAYERS
 
+CURRENT = ("state", "regions_together", "all")
+"""Whose amounts are told in current prices; what the state votes comes first."""
 WORST = 0.05
 """The share of draws that the conditional value at risk is the mean of."""
 
@@ -50,7 +52,7 @@ def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
     """
     period, years = next(iter(periods(scenario.years).items()))
     net = float(results.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
-    tests = results.patients.sel(strategy=scenario.case.new, drop=True) + results.outside
+    tests = results.patients.sel(fate=scenario.case.new, drop=True) + results.outside
     more = tests.sel(year=years).sum(["region", "year"]).mean("draw")
     extra = float(more.sel(mix="new") - more.sel(mix="today"))
     price = float(results.test_cost.sel(strategy=scenario.case.new).mean())
@@ -58,6 +60,8 @@ def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
         return note(words("neutral_no_tests"))
     neutral = price - net / extra
     given = {"period": period, "price": words.number(price), "tests": words.number(extra)}
+    if net <= 0:
+        return note(words("neutral_saves", neutral=words.number(neutral), **given))
     if neutral < 0:
         return note(words("neutral_never", short=words.number(-neutral), **given))
     return note(words("neutral_at", neutral=words.number(neutral), **given))
@@ -85,23 +89,21 @@ def forecast_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def nominal_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Net budget of all payers and of the regions by year in constant and in current prices, MSEK."""
+    """Net budget by year in current prices, the state's first, with the regions' and all payers', and all payers' in constant prices."""
     inflation = _mean(scenario, INFLATION)
     net = with_groups(results.net_budget("today")).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
     rows = []
     for year in scenario.years:
         index = (1 + inflation) ** (year - scenario.parameters.price_year)
-        cells = []
-        for payer in TOTALS[::-1]:
-            row = frame.loc[(payer, year)]
-            cells += [words.span_msek(row), words.span_msek(row * index)]
-        rows.append([str(year), *cells])
+        current = [words.span_msek(frame.loc[(payer, year)] * index) for payer in CURRENT]
+        rows.append([str(year), *current, words.span_msek(frame.loc[("all", year)])])
     header = [words("year")]
-    for payer in TOTALS[::-1]:
-        header += [f"{words(f'payers.{payer}')}, {words(f'nominal_columns.{key}')}" for key in ("real", "nominal")]
-    caption = words("nominal_caption", year=scenario.parameters.price_year, inflation=words.percent(inflation, 1))
-    return collapsed(words("nominal_summary"), table(caption, header, rows))
+    header += [f"{words(f'payers.{payer}')}, {words('nominal_columns.nominal')}" for payer in CURRENT]
+    header.append(f"{words('payers.all')}, {words('nominal_columns.real')}")
+    index_name = words.label(scenario.parameters[INFLATION].record.label)
+    told = {"index": index_name[:1].lower() + index_name[1:], "inflation": words.percent(inflation, 1)}
+    return table(words("nominal_caption", year=scenario.parameters.price_year, **told), header, rows)
 
 
 def _mean(scenario: Scenario, name: str) -> float:
@@ -161,6 +163,14 @@ def budget_tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, 
     axis.set_title(wrapped(words("budget_tornado_title", first=first), 90), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("budget_tornado_alt", period=period))
+
+
+def tornado_note(scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words) -> Html:
+    """Why the bars stand around another figure than the headline: all parameters at their means is not the mean over the draws."""
+    net = results.net_budget("today").sel(year=first_years(scenario)).sum(["region", "year", "payer"])
+    return note(
+        words("tornado_base", base=words.msek(float(frame["base"].iloc[0])), mean=words.msek(float(net.mean())))
+    )
 
 
 def first_years(scenario: Scenario) -> list[int]:

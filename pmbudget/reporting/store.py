@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
@@ -11,19 +12,24 @@ from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.agreement import Negotiation
-from pmbudget.reporting.frames import budget_frame, key_figures, ledger_frame, outcomes_frame
+from pmbudget.reporting.frames import budget_frame, ledger_frame, outcomes_frame
 from pmbudget.reporting.reach import implementation_frame
+from pmbudget.reporting.summary import key_figures, paired_draws
+from pmbudget.reporting.value import Worth
 from pmbudget.road import Results
 
 
-def store_budget(output_dir: str, scenario: Scenario, results: Results, shares: Mapping[str, float]) -> None:
-    """Budget, ledger, key figures and the resolved scenario; nothing where ``output_dir`` is empty."""
+def store_budget(
+    output_dir: str, scenario: Scenario, results: Results, worths: Worth, shares: Mapping[str, float]
+) -> None:
+    """Budget, ledger, key figures with the draws to rank them by, and the resolved scenario; nothing where ``output_dir`` is empty."""
     if not output_dir:
         return
     folder = Path(output_dir)
     budget_frame(results).to_parquet(folder / "budget.parquet")
     ledger_frame(results).to_parquet(folder / "ledger.parquet")
-    figures = key_figures(scenario, results, shares)
+    paired_draws(scenario, results, worths).to_parquet(folder / "draws.parquet")
+    figures = key_figures(scenario, results, worths, shares)
     figures.to_parquet(folder / "summary.parquet")
     _excel_csv(figures, folder / "summary.csv")
     yaml = YAML()
@@ -74,6 +80,13 @@ class RunSummary:
     price_year: int
     has_agreement: bool
     figures: pd.DataFrame
+    draws: pd.DataFrame
+
+    def paired(self, measure: str, reference: str, period: str) -> np.ndarray:
+        """The draws of a measure in order."""
+        asked = (self.draws["measure"] == measure) & (self.draws["reference"] == reference)
+        values: np.ndarray = self.draws[asked & (self.draws["period"] == period)]["value"].to_numpy()
+        return values
 
 
 def load_runs(batch: str | Path, runs: Sequence[str] = ()) -> list[RunSummary]:
@@ -101,4 +114,5 @@ def _run(batch: Path, name: str) -> RunSummary:
         resolved["price_year"],
         resolved["agreement"] is not None,
         pd.read_parquet(batch / name / "summary.parquet"),
+        pd.read_parquet(batch / name / "draws.parquet"),
     )

@@ -1,16 +1,64 @@
 """Chapter 04 on supply: what holds back, where and when, who waits, which posts are short, what each limit costs."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import interval_frame, periods
+from pmbudget.reporting.frames import interval_frame, periods, thresholds
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.reach import courses
+from pmbudget.reporting.reach import courses, reached
+from pmbudget.reporting.value import leading, worth_of
 from pmbudget.reporting.words import Words
-from pmbudget.road import Results
+from pmbudget.road import Results, evaluate
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A scenario with every limit of supply that its case states, and what it comes to on the same draws."""
+
+    scenario: Scenario
+    results: Results
+
+
+def with_stated_limits(scenario: Scenario, results: Results, *, draws: int, seed: int) -> Limited | None:
+    """The scenario with all stated limits, which may be what ``results`` hold already; None for a case without limits."""
+    if scenario.case.capacity is None:
+        return None
+    stated = scenario.with_stated_limits()
+    same = stated.limits == scenario.limits
+    return Limited(stated, results if same else evaluate(stated, draws=draws, seed=seed))
+
+
+def limits_table(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:
+    """The scenario as it is and with all stated limits: reached, lost and moved, QALYs, cost and net benefit against today's use."""
+    if limited is None:
+        return note(words("no_limits"))
+    wtp = list(thresholds(scenario).values())[-1]
+    pairs = {"as_is": (scenario, results), "stated": (limited.scenario, limited.results)}
+    rows = []
+    for key, (one, found) in pairs.items():
+        if key == "as_is" and found is limited.results:
+            continue
+        worth = worth_of(one, found)["today", leading(one)]
+        share = reached(one, found, ("region",)).sel(mix="new", year=one.years[-1])
+        moved = found.supply["moved"].sel(mix="new").sum(["region", "year"])  # type: ignore[index]
+        row = [words(f"limits_rows.{key}"), words.span(interval_frame(share).iloc[0], per=0.01, digits=0)]
+        row += [
+            count(moved, words),
+            *(words.span(interval_frame(worth[k]).iloc[0], digits=1) for k in ("lost", "qaly")),
+        ]
+        inmb = worth["inmb"].sel(wtp=wtp, drop=True)
+        row += [words.span_msek(interval_frame(values).iloc[0]) for values in (worth["cost"], inmb)]
+        rows.append(row)
+    keys = ("what", "reached", "moved", "lost", "qaly", "cost", "inmb")
+    header = [words(f"limits_columns.{key}", year=scenario.years[-1], wtp=words.number(wtp)) for key in keys]
+    caption = words("limits_caption", period=leading(scenario))
+    return table(f"{caption}. {words('interval_note')}", header, rows)
 
 
 def limit_name(scenario: Scenario, name: str, words: Words) -> str:
@@ -24,10 +72,12 @@ def count(values: xr.DataArray, words: Words) -> str:
     return words.span(interval_frame(values).iloc[0], digits=0)
 
 
-def limits_chart(scenario: Scenario, results: Results, words: Words) -> Picture | Html:
-    """Where and when each limit holds back in the scenario: share of months and draws by year, and by region over all years."""
-    if results.supply is None:
+def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
+    """Where and when each stated limit holds back: share of months and draws by year, and by region over all years."""
+    if limited is None:
         return note(words("no_limits"))
+    scenario, results = limited.scenario, limited.results
+    assert results.supply is not None
     from matplotlib.ticker import MaxNLocator
 
     plt, sns = plot()
@@ -53,9 +103,9 @@ def limits_chart(scenario: Scenario, results: Results, words: Words) -> Picture 
     right.tick_params(axis="y", labelsize=9)
     right.set_xticklabels([wrapped(label, 24) for label in labels], rotation=25, ha="right", fontsize=9)
     right.set_title(words("limits_right"), fontsize=11, loc="left")
-    worst = str(regions["region"].to_numpy()[int(np.argmax(regions.sum("limit").to_numpy()))])
-    first = labels[int(np.argmax(by_year.mean("year").to_numpy()))]
-    title = words("limits_title", limit=first, region=scenario.regions["region"][worst])
+    by_draw = results.supply["bound"].sel(mix="new").mean(["region", "year"]).transpose("limit", "draw")
+    best = surely_best(by_draw.to_numpy())
+    title = words("limits_title_alike") if best is None else words("limits_title", limit=labels[best])
     figure.suptitle(wrapped(title, 100), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("limits_alt"))
@@ -89,7 +139,7 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
     figure.legend(handles, labels, loc="lower center", ncol=len(labels), fontsize=9, frameon=False)
     short = (results.supply["needed"] > results.supply["open"]).sel(mix="new", year=scenario.years[-1]).mean("draw")
     title = words(
-        "posts_title",
+        "posts_title" if float(short.max()) >= 0.05 else "posts_title_enough",
         limit=limit_name(scenario, names[int(np.argmax(short.to_numpy()))], words).lower(),
         year=scenario.years[-1],
         risk=words.probability(float(short.max())),
@@ -121,10 +171,12 @@ def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
     return table(f"{caption}. {words('interval_note')}", header, rows)
 
 
-def waiting_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """The nation by year: months waited, treated without the answer, lost, still waiting; 95 % intervals."""
-    if results.supply is None:
+def waiting_table(limited: Limited | None, words: Words) -> Html:
+    """The nation by year under all stated limits: months waited, those given the comparator, the lost; 95 % intervals."""
+    if limited is None:
         return note(words("no_limits"))
+    scenario, results = limited.scenario, limited.results
+    assert results.supply is not None
     columns = ("months_waited", "moved", "lost", "waiting")
     national = results.supply[list(columns)].sum("region")
     rows = []
@@ -145,9 +197,19 @@ def waiting_table(scenario: Scenario, results: Results, words: Words) -> Html:
         f"{words(f'waiting_columns.{c}')}: {words(f'mixes.{m}')}" for m in courses(scenario) for c in columns[:3]
     ]
     listed = table(f"{words('waiting_caption')}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
-    # Who dies before treatment costs nothing more: the budget falls, and nobody has gained by it.
-    spared = total["lost"].sel(mix="new") * results.cost.sel(strategy=scenario.case.comparator, drop=True)
-    return Html(listed + note(words("waiting_note", spared=words.span_msek(interval_frame(spared).iloc[0]))))
+    gone = results.patients.sel(mix="new", fate=list(scenario.case.losses), drop=True).sum(["region", "year"])
+    spared, health = (
+        (gone * (values.sel(fate=scenario.case.comparator, drop=True) - values.sel(fate=gone["fate"]))).sum("fate")
+        for values in (results.fate_cost, results.fate_qaly)
+    )
+    losses = scenario.case.capacity.losses.values()  # type: ignore[union-attr]
+    told = words(
+        "waiting_note",
+        reasons=", ".join(words.label(loss.label) for loss in losses),
+        spared=words.span_msek(interval_frame(spared).iloc[0]),
+        qaly=words.span(interval_frame(health).iloc[0], digits=1),
+    )
+    return Html(listed + note(told))
 
 
 def limit_values_table(scenario: Scenario, values: xr.Dataset | None, words: Words, *, wtp: float) -> Html:

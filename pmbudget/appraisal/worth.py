@@ -1,0 +1,136 @@
+"""What a programme is worth: everybody who becomes eligible in a period, followed over the case's horizon, in one mix against another."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+
+WAITING = "waiting"
+
+
+class Evaluated(Protocol):
+    """What is read of an evaluation, as in :class:`pmbudget.road.Results`."""
+
+    @property
+    def cost(self) -> xr.DataArray:
+        """(draw, strategy), SEK per patient."""
+
+    @property
+    def patients(self) -> xr.DataArray:
+        """(draw, mix, fate, region, year), persons."""
+
+    @property
+    def supply(self) -> xr.Dataset | None:
+        """``waiting`` (draw, mix, region, year), persons at the year's end."""
+
+    @property
+    def fate_qaly(self) -> xr.DataArray:
+        """(draw, fate), QALYs discounted to the start."""
+
+    @property
+    def start_cost(self) -> xr.DataArray:
+        """(draw, mix, fate, year), SEK discounted to the start."""
+
+    @property
+    def beside_cost(self) -> xr.DataArray:
+        """(draw, mix, year), SEK beside the patients' courses."""
+
+    @property
+    def residual(self) -> xr.DataArray:
+        """(draw, mix, year), SEK that equipment bought is worth at the year's end."""
+
+
+def programme_totals(
+    results: Evaluated, *, new: str, comparator: str, years: Sequence[int], rate_cost: float, rate_qaly: float
+) -> xr.Dataset:
+    """What each mix comes to for all who become eligible in ``years``.
+
+    Cost = sum over t of (sum over fates of persons(t) x cost(t) + what falls beside them(t)) x (1 + i)^-(t - first), less the residual
+    value of equipment when the last year ends; QALYs likewise. Each person is followed over the case's horizon. Who still waits when
+    the period ends has the comparator's course, as in every mix. Cost is of what the mix makes necessary: capacity set free counts at
+    its value, annuities and overhead of what is there already do not.
+
+    Parameters
+    ----------
+    results : Results
+    new, comparator : str
+        Names of the strategies.
+    years : sequence of int
+        The period.
+    rate_cost, rate_qaly : float
+        Discount rates a year.
+
+    Returns
+    -------
+    Dataset
+        (draw, mix): ``tests``, persons who get the new strategy; ``lost``, persons who leave the queue for a reason of loss, and
+        ``waiting``, who wait when the period ends; ``cost``, SEK, of which ``beside`` falls beside the patients' courses and ``residual``
+        is what was taken off; ``qaly``. Present values in the period's first year.
+    """
+    period = {"year": list(years)}
+    since = xr.DataArray(np.array(years) - years[0], dims="year", coords=period)
+    of_cost, of_qaly = (1 + rate_cost) ** -since, (1 + rate_qaly) ** -since
+    national = results.patients.sel(period).sum("region").drop_sel(fate=WAITING, errors="ignore")
+    waits = xr.zeros_like(national.isel(fate=0, year=0, drop=True))
+    if results.supply is not None:
+        waits = results.supply["waiting"].sel(year=years[-1], drop=True).sum("region")
+    fates = list(map(str, national["fate"].to_numpy()))
+    course = results.start_cost.sel(period).sel(fate=fates)
+    qaly = results.fate_qaly.sel(fate=fates)
+    last, there = {"year": years[-1], "fate": comparator}, {"fate": comparator}
+    waited_cost = waits * results.start_cost.sel(last, drop=True) * of_cost[-1].item()
+    waited_qaly = waits * results.fate_qaly.sel(there, drop=True) * of_qaly[-1].item()
+    beside = (results.beside_cost.sel(period) * of_cost).sum("year")
+    left = results.residual.sel(year=years[-1], drop=True) * (1 + rate_cost) ** -len(years)
+    reasons = [fate for fate in fates if fate not in results.cost["strategy"].to_numpy()]
+    return xr.Dataset(
+        {
+            "tests": national.sel(fate=new, drop=True).sum("year"),
+            "lost": national.sel(fate=reasons).sum(["fate", "year"]),
+            "waiting": waits,
+            "cost": (national * course * of_cost).sum(["fate", "year"]) + waited_cost + beside - left,
+            "beside": beside,
+            "residual": left,
+            "qaly": (national * qaly * of_qaly).sum(["fate", "year"]) + waited_qaly,
+        }
+    )
+
+
+def programme_worth(totals: xr.Dataset, *, reference: str, wtp: Sequence[float]) -> xr.Dataset:
+    """What the programme adds to a reference, on paired draws.
+
+    Parameters
+    ----------
+    totals : Dataset
+        Of :func:`programme_totals`.
+    reference : str
+        A mix: ``today`` for what introduction is worth, ``unplanned`` for what the agreement adds.
+    wtp : sequence of float
+        Thresholds, SEK per QALY.
+
+    Returns
+    -------
+    Dataset
+        (draw,): the differences in ``tests``, ``lost``, ``waiting``, ``cost``, ``beside``, ``residual`` and ``qaly``; (draw, wtp)
+        ``inmb``, SEK: the incremental net monetary benefit wtp x QALYs - cost.
+    """
+    added = totals.sel(mix="new", drop=True) - totals.sel(mix=reference, drop=True)
+    thresholds = xr.DataArray(np.array(wtp, float), dims="wtp", coords={"wtp": list(wtp)})
+    added["inmb"] = (thresholds * added["qaly"] - added["cost"]).transpose("draw", "wtp")
+    return added
+
+
+def care_benefit(
+    results: Evaluated, *, wtp: float, years: Sequence[int], rate_cost: float, rate_qaly: float
+) -> xr.DataArray:
+    """Net monetary benefit of everybody's course by region (draw, mix, region), SEK: what :func:`programme_totals` sums, by region.
+
+    wtp x QALYs - cost, discounted to the first of ``years``, before what falls beside the courses (transition, tests outside); ``years``
+    are all that are shown, so that those who wait at their end are among the fates.
+    """
+    period = {"year": list(years)}
+    since = xr.DataArray(np.array(years) - years[0], dims="year", coords=period)
+    worth = wtp * results.fate_qaly * (1 + rate_qaly) ** -since
+    worth = worth - results.start_cost.sel(period) * (1 + rate_cost) ** -since
+    return (results.patients.sel(period) * worth).sum(["fate", "year"]).transpose("draw", "mix", "region")

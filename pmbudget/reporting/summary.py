@@ -1,0 +1,88 @@
+"""The figures of a run that a comparison reads: means with intervals, and the paired draws that an order needs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pmbudget.appraisal import ceac, net_monetary_benefit
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.frames import increments, interval_frame, judged, periods, thresholds, with_groups
+from pmbudget.reporting.reach import reached
+from pmbudget.reporting.value import Worth, value_figures
+from pmbudget.road import Results
+from pmbudget.vocabulary import REFERENCES
+
+COLUMNS = ["measure", "reference", "period", "payer", "threshold", "unit", "mean", "lower", "upper"]
+
+
+def key_figures(scenario: Scenario, results: Results, worths: Worth, shares: Mapping[str, float]) -> pd.DataFrame:
+    """The figures that a comparison shows: measure, reference, period, payer, threshold, unit, mean, lower, upper.
+
+    ``net_budget`` (SEK, cash) and ``net_budget_per_inhabitant`` by reference, period and payer; ``freed`` (SEK), capacity set free
+    beside it; ``coverage``, the share reached in the last year, by mix; :func:`pmbudget.reporting.value.value_figures`;
+    :func:`worth_figures`; ``assumption_share`` by what it is a share of.
+    """
+    inhabitants = float(scenario.regions["population"].sum())
+    parts: list[pd.DataFrame] = []
+    for reference in REFERENCES:
+        national = with_groups(results.net_budget(reference)).sum("region", skipna=False)
+        freed = (results.freed.sel(mix="new", drop=True) - results.freed.sel(mix=reference, drop=True)).sum("resource")
+        for period, years in periods(scenario.years).items():
+            total = national.sel(year=years).sum("year", skipna=False)
+            place = {"reference": reference, "period": period}
+            parts.append(interval_frame(total).assign(measure="net_budget", unit="SEK", **place))
+            each = interval_frame(total / inhabitants)
+            parts.append(each.assign(measure="net_budget_per_inhabitant", unit="SEK/inhabitant", **place))
+            set_free = interval_frame(freed.sel(year=years).sum("year"))
+            parts.append(set_free.assign(measure="freed", unit="SEK", **place))
+    share = interval_frame(reached(scenario, results, ("region",)).isel(year=-1, drop=True))
+    parts.append(share.rename(columns={"mix": "reference"}).assign(measure="coverage", unit="share"))
+    parts.append(value_figures(scenario, worths))
+    parts.append(worth_figures(scenario, results))
+    parts.append(
+        pd.DataFrame(
+            {"measure": "assumption_share", "reference": list(shares), "mean": list(shares.values()), "unit": "share"}
+        )
+    )
+    return pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS)
+
+
+def paired_draws(scenario: Scenario, results: Results, worths: Worth) -> pd.DataFrame:
+    """What scenarios are ranked by, draw by draw: measure, reference, period, draw, value (SEK).
+
+    ``net_budget`` of all payers, and ``programme_inmb`` at the norms' highest threshold that leads. Runs of the same seed and number of
+    draws pair by ``draw``.
+    """
+    wtp = list(thresholds(scenario).values())[-1]
+    parts = []
+    for (reference, period), worth in worths.items():
+        net = results.net_budget(reference).sel(year=periods(scenario.years)[period]).sum(["region", "year", "payer"])
+        for measure, values in (("net_budget", net), ("programme_inmb", worth["inmb"].sel(wtp=wtp, drop=True))):
+            frame = pd.DataFrame({"draw": range(values.sizes["draw"]), "value": values.to_numpy()})
+            parts.append(frame.assign(measure=measure, reference=reference, period=period))
+    return pd.concat(parts, ignore_index=True)[["measure", "reference", "period", "draw", "value"]]
+
+
+def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
+    """Incremental cost and QALY with intervals, the verdict on them, and probabilities at the norms' thresholds.
+
+    The verdict (``reference`` of measure ``icer``) is ``icer``, ``dominant``, ``dominated`` or ``southwest`` (cheaper and less health);
+    its mean is a ratio of means, or missing.
+    """
+    cost, qaly = increments(scenario, results)
+    rows: list[dict[str, Any]] = [
+        {"measure": "incremental_cost", "unit": "SEK", **interval_frame(cost).iloc[0].to_dict()},
+        {"measure": "incremental_qaly", "unit": "QALY", **interval_frame(qaly).iloc[0].to_dict()},
+    ]
+    verdict, ratio = judged(float(cost.mean()), float(qaly.mean()))
+    rows.append({"measure": "icer", "reference": verdict, "unit": "SEK/QALY", "mean": ratio})
+    for name, wtp in thresholds(scenario).items():
+        rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
+        probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)
+        rows.append(
+            {"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)}
+        )
+        gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
+        rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
+    return pd.DataFrame(rows)

@@ -1,0 +1,190 @@
+"""What a programme is worth: the same table and sentences in chapters 05 and 06, and the figures that 08 and the index compare."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.ranking import simulation_error
+from pmbudget.appraisal.worth import programme_totals, programme_worth
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.reporting.frames import interval_frame, judged, periods, thresholds
+from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.reach import reached
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+from pmbudget.vocabulary import REFERENCES
+
+
+def rates(scenario: Scenario) -> dict[str, float]:
+    """The norms' discount rates, as the programme's worth takes them."""
+    return {name: scenario.parameters.fixed(f"discount_{name}") for name in ("rate_cost", "rate_qaly")}
+
+
+def references(scenario: Scenario) -> tuple[str, ...]:
+    """What a scenario can be compared with: one without an agreement is the unplanned course itself."""
+    return REFERENCES if scenario.agreement else REFERENCES[:1]
+
+
+def leading(scenario: Scenario) -> str:
+    """The period that leads: all years shown."""
+    return list(periods(scenario.years))[-1]
+
+
+Worth = Mapping[tuple[str, str], xr.Dataset]
+"""What the programme adds, by reference and period."""
+
+
+def worth_of(scenario: Scenario, results: Results) -> Worth:
+    """What the programme adds, by reference and period, at the norms' thresholds; see :func:`pmbudget.appraisal.worth.programme_worth`."""
+    found = {}
+    for period, years in periods(scenario.years).items():
+        totals = programme_totals(
+            results,
+            new=scenario.case.new,
+            comparator=scenario.case.comparator,
+            years=years,
+            **rates(scenario),
+        )
+        for reference in references(scenario):
+            wtp = list(thresholds(scenario).values())
+            found[reference, period] = programme_worth(totals, reference=reference, wtp=wtp)
+    return found
+
+
+def beside_value(results: Results, scenario: Scenario, mix: str) -> xr.DataArray:
+    """What falls beside the patients' courses in a mix over all years shown, less the residual value (draw,), SEK present value."""
+    weights = (1 + rates(scenario)["rate_cost"]) ** -(results.beside_cost["year"] - scenario.years[0])
+    spent = (results.beside_cost.sel(mix=mix, drop=True) * weights).sum("year")
+    left = results.residual.sel(mix=mix, drop=True).isel(year=-1, drop=True)
+    return spent - left * (1 + rates(scenario)["rate_cost"]) ** -len(scenario.years)
+
+
+def ratio_of(cost: xr.DataArray, per: xr.DataArray) -> float:
+    """Mean cost over a mean gain, by the sign rules of the ICER: missing unless both are more."""
+    verdict, ratio = judged(float(cost.mean()), float(per.mean()))
+    return ratio if verdict == "icer" else np.nan
+
+
+def value_figures(scenario: Scenario, worths: Worth) -> pd.DataFrame:
+    """Long form: measure, reference, period, threshold, unit, mean, lower, upper.
+
+    ``tests``, ``lost`` and ``waiting`` (persons), ``programme_cost`` (SEK), ``programme_qaly``, ``programme_inmb`` (SEK) and
+    ``p_programme_better`` by threshold, ``cost_per_extra_test`` (SEK, missing where none is to be had).
+    """
+    rows: list[dict[str, Any]] = []
+    for (reference, period), worth in worths.items():
+        place = {"reference": reference, "period": period}
+        for measure, name, unit in (
+            ("tests", "tests", "persons"),
+            ("lost", "lost", "persons"),
+            ("waiting", "waiting", "persons"),
+            ("programme_cost", "cost", "SEK"),
+            ("programme_qaly", "qaly", "QALY"),
+        ):
+            rows.append({**place, "measure": measure, "unit": unit, **interval_frame(worth[name]).iloc[0]})
+        for name, wtp in thresholds(scenario).items():
+            inmb = worth["inmb"].sel(wtp=wtp, drop=True)
+            at = {**place, "threshold": name}
+            rows.append({**at, "measure": "programme_inmb", "unit": "SEK", **interval_frame(inmb).iloc[0]})
+            better = {"measure": "p_programme_better", "unit": "probability", "mean": float((inmb > 0).mean())}
+            rows.append({**at, **better})
+        dear = {"measure": "cost_per_extra_test", "unit": "SEK/test", "mean": ratio_of(worth["cost"], worth["tests"])}
+        rows.append({**place, **dear})
+    return pd.DataFrame(rows)
+
+
+def value_table(scenario: Scenario, results: Results, worths: Worth, words: Words) -> Html:
+    """What the programme buys and costs against each reference, ten years first and five beside; and how it is counted."""
+    order = [
+        (reference, period) for reference in references(scenario) for period in list(periods(scenario.years))[::-1]
+    ]
+    share = reached(scenario, results, ("region",))
+    columns = [_column(scenario, worths[place], share, place, words) for place in order]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    header = [words("value_columns.what")]
+    header += [f"{words(f'value_columns.{reference}')}, {period}" for reference, period in order]
+    rate = words.percent(rates(scenario)["rate_cost"])
+    caption = words("value_caption", year=scenario.parameters.price_year)
+    method = words("value_method", rate=rate, horizon=scenario.case.horizon_years)
+    return Html(table(f"{caption}. {words('interval_note')}", header, rows) + note(method))
+
+
+def _column(
+    scenario: Scenario, worth: xr.Dataset, share: xr.DataArray, place: tuple[str, str], words: Words
+) -> dict[str, str]:
+    """One reference and period: figures as printed, by what they are called."""
+    reference, period = place
+    last = periods(scenario.years)[period][-1]
+    now = share.sel(year=last)
+    more = interval_frame(100 * (now.sel(mix="new") - now.sel(mix=reference))).iloc[0]
+    span = {
+        name: interval_frame(worth[name]).iloc[0] for name in ("tests", "lost", "waiting", "cost", "beside", "qaly")
+    }
+    column = {
+        words("value_rows.tests"): words.span(span["tests"], digits=0),
+        words("value_rows.coverage"): words.span(more, digits=0),
+        words("value_rows.lost"): words.span(span["lost"], digits=1),
+        words("value_rows.waiting"): words.span(span["waiting"], digits=1),
+        words("value_rows.qaly"): words.span(span["qaly"], digits=1),
+        words("value_rows.cost"): words.span_msek(span["cost"]),
+        words("value_rows.beside"): words.span_msek(span["beside"]),
+    }
+    for wtp in thresholds(scenario).values():
+        inmb = worth["inmb"].sel(wtp=wtp, drop=True)
+        column[words("value_rows.inmb", wtp=words.number(wtp))] = words.span_msek(interval_frame(inmb).iloc[0])
+        better = words.probability(float((inmb > 0).mean()))
+        column[words("value_rows.better", wtp=words.number(wtp))] = better
+    column[words("value_rows.per_test")] = words.number(ratio_of(worth["cost"], worth["tests"]), -3)
+    column[words("value_rows.per_qaly")] = words.number(ratio_of(worth["cost"], worth["qaly"]), -5)
+    return column
+
+
+def value_sentences(scenario: Scenario, worths: Worth, words: Words) -> list[str]:
+    """What the scenario buys against each reference over all years shown, and whether it is worth it at the higher threshold."""
+    period, said = leading(scenario), []
+    wtp = list(thresholds(scenario).values())[-1]
+    for reference in references(scenario):
+        worth = worths[reference, period]
+        inmb = worth["inmb"].sel(wtp=wtp, drop=True)
+        better = float((inmb > 0).mean())
+        said.append(
+            words(
+                f"value_sentence_{reference}",
+                period=period,
+                tests=words.number(abs(float(worth["tests"].mean()))),
+                tests_word=words(more_or_less("value_tests", float(worth["tests"].mean()))),
+                qaly=words.span(interval_frame(worth["qaly"]).iloc[0], digits=0),
+                cost=words.span_msek(interval_frame(worth["cost"]).iloc[0]),
+                verdict=words(verdict_of(inmb, better)),
+                inmb=words.span_msek(interval_frame(inmb).iloc[0]),
+                better=words.probability(better),
+                wtp=words.number(wtp),
+            )
+        )
+    lost = float(worths["today", period]["lost"].mean())
+    if lost >= 0.5:
+        said.append(words("value_lost", lost=words.number(lost), reasons=_reasons(scenario, words)))
+    return said
+
+
+def more_or_less(stem: str, value: float) -> str:
+    """The key of the words for more, or for fewer."""
+    return f"{stem}_more" if value >= 0 else f"{stem}_less"
+
+
+def verdict_of(inmb: xr.DataArray, better: float) -> str:
+    """Whether a programme is worth it, as far as its draws allow: the sign must exceed two simulation errors and hold in 70 of 100."""
+    mean, error = float(inmb.mean()), simulation_error(inmb)
+    if abs(mean) <= 2 * error:
+        return "value_verdict_even"
+    if mean > 0:
+        return "value_verdict_worth" if better >= 0.7 else "value_verdict_perhaps"
+    return "value_verdict_not" if better <= 0.3 else "value_verdict_perhaps_not"
+
+
+def _reasons(scenario: Scenario, words: Words) -> str:
+    capacity = scenario.case.capacity
+    return ", ".join(words.label(loss.label) for loss in capacity.losses.values()) if capacity else ""
