@@ -10,6 +10,7 @@ import xarray as xr
 from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.evidence.learning import Belief
+from pmbudget.financing.books import Expected
 from pmbudget.financing.ledger import (
     budget_of,
     largest_imbalance,
@@ -59,8 +60,8 @@ class Results:
     the reference class, 1 without one; ``known`` (draw, year), P(worth it | known by then) where evidence decides the pace.
 
     Means over draws: ``ledger`` (mix, region, year, payer, entry); ``resource_cost`` (mix, region, year, resource), cash; ``outcomes``
-    per patient (strategy, …). ``checks`` holds the largest errors of the
-    invariants, and ``crossings``: the share of curve points where progression-free survival was lowered to overall survival.
+    per patient (strategy, …). ``checks`` holds the largest errors of the invariants, and ``crossings``: the share of curve points where
+    progression-free survival was lowered to overall survival. ``expected`` is the forecast that clauses are settled on.
     """
 
     cost: xr.DataArray
@@ -81,6 +82,7 @@ class Results:
     budget: xr.DataArray
     accounts: xr.DataArray
     facts: xr.Dataset
+    expected: Expected
     by_resource: xr.DataArray
     resource_total: xr.DataArray
     test_cost: xr.DataArray
@@ -156,10 +158,11 @@ def evaluate_draws(
         raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
     n = table.sizes["draw"]
     belief = believed(scenario, table)
-    parts = []
+    parts: list[Results] = []
     for begin in range(0, n, block):
         part = table.isel(draw=slice(begin, begin + block))
-        parts.append(walk(scenario, part, rngs=_rngs(seed, begin, part.sizes["draw"]), belief=belief))
+        rngs, expected = _rngs(seed, begin, part.sizes["draw"]), parts[0].expected if parts else None
+        parts.append(walk(scenario, part, rngs=rngs, belief=belief, expected=expected))
         if progress:
             progress(min(begin + block, n), n)
     return _joined(parts)
@@ -175,11 +178,19 @@ def _rngs(seed: int, begin: int, size: int) -> Rngs:
     ]
 
 
-def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: Belief | None = None) -> Results:
+def walk(
+    scenario: Scenario,
+    draws: Draws,
+    *,
+    rngs: Rngs | None = None,
+    belief: Belief | None = None,
+    expected: Expected | None = None,
+) -> Results:
     """One block: draws → outcomes → starts → resource cost → ledger → budget, cost-effectiveness.
 
     Without ``rngs`` the expected numbers of persons are walked instead of counted ones, and follow-up shows what is expected of it.
-    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say.
+    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say. ``expected`` is
+    the forecast that clauses are settled on; without one, that of these draws.
     """
     case, regions = scenario.case, scenario.regions
     draws = levered(draws, case.levers, scenario.definition.levers)
@@ -189,15 +200,15 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
     first = scenario.years[0]
     all_years = list(range(first - 1 - case.horizon_years, scenario.years[-1] + 1))
     shown = {"year": scenario.years}
-    expected = _per_draw(expected_eligible(draws, case.eligible, regions, all_years, first), outcomes)
-    eligible = expected if rngs is None else _counted(expected, rngs("eligible persons"))
+    people = _per_draw(expected_eligible(draws, case.eligible, regions, all_years, first), outcomes)
+    eligible = people if rngs is None else _counted(people, rngs("eligible persons"))
     paces, known = paces_by_mix(
         scenario.definition.pace,
         case,
         regions,
         scenario.years,
         draws,
-        eligible=expected,
+        eligible=people,
         worth=_gain(scenario, cost, qaly),
         belief=belief,
         noise=_noise(scenario.years, outcomes.sizes["draw"], rngs),
@@ -269,6 +280,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         measures=measures_of(
             reached.sel(shown), eligible.sel(shown), begun.sel(shown), facts, new=case.new, places=places
         ),
+        expected=expected,
     )
     clauses = scenario.agreement.clauses if scenario.agreement else ()
     moved = settled(accounts, clauses, terms, standing=scenario.standing.clauses)
@@ -301,6 +313,7 @@ def walk(scenario: Scenario, draws: Draws, *, rngs: Rngs | None = None, belief: 
         budget=budget,
         accounts=accounts,
         facts=facts,
+        expected=terms.forecast,
         resource_total=total,
         by_resource=by_resource,
         test_cost=laboratory_cost(outcomes).sum("resource"),
@@ -424,5 +437,6 @@ def _joined(parts: list[Results]) -> Results:
     whole["checks"] = {name: max(part.checks[name] for part in parts) for name in names}
     # A share of all curve points, and no error: its mean over the draws, whatever the blocks.
     whole["checks"]["crossings"] = float(np.average([part.checks["crossings"] for part in parts], weights=sizes))
+    whole["expected"] = parts[0].expected
     assert set(whole) == {field.name for field in fields(Results)}
     return Results(**whole)

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.equity import access
 from pmbudget.financing.agreement import Transfer, transfers, with_standing
-from pmbudget.financing.books import Books, Terms
+from pmbudget.financing.books import Books, Expected, Terms
 from pmbudget.financing.incentive import Margin, margin_of
 from pmbudget.financing.ledger import books_of, terms_of
 from pmbudget.financing.measures import measures_of
@@ -25,7 +26,7 @@ MARGIN_DRAWS = 10
 
 
 class Evaluated(Protocol):
-    """What is read of an evaluation: ``accounts``, ``facts``, ``coverage`` and ``patients`` as in :class:`pmbudget.road.Results`."""
+    """What is read of an evaluation, as in :class:`pmbudget.road.Results`."""
 
     @property
     def accounts(self) -> xr.DataArray:
@@ -36,12 +37,20 @@ class Evaluated(Protocol):
         """What clauses count per draw."""
 
     @property
-    def coverage(self) -> xr.DataArray:
-        """(draw, mix, region, year)."""
+    def expected(self) -> Expected:
+        """The forecast that clauses are settled on."""
+
+    @property
+    def reached(self) -> xr.DataArray:
+        """Share of the eligible who get the new strategy (draw, mix, region, year)."""
+
+    @property
+    def eligible(self) -> xr.DataArray:
+        """Newly eligible persons (draw, region, year)."""
 
     @property
     def patients(self) -> xr.DataArray:
-        """(draw, mix, strategy, region, year)."""
+        """(draw, mix, fate, region, year)."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,9 @@ class Programme:
     last. Before any agreement, ``added`` (draw, place, year) is what each region, and what is national, costs more than in the unplanned
     world, ``mean_added`` its mean, and ``added_state`` (draw, year) what the state pays more. ``places`` and ``shown`` are where the
     regions and the agreement's years stand on their axes. ``health`` (region,) is the expected value of the health gained in those years
-    against the unplanned world, ``use_today`` (region,) the expected coverage today, ``coverage`` the expected national one in the
-    agreement's last year, and ``more_after`` how many more than in the unplanned world are tested in the year after it.
+    against the unplanned world, ``use_today`` (region,) the expected coverage today, ``coverage`` what is reached in the
+    nation in the agreement's last year, ``coverage_unplanned`` what is reached then without it, and ``more_after`` how many more than in
+    the unplanned world are tested in the year after it.
     """
 
     books: Books
@@ -67,6 +77,7 @@ class Programme:
     health: np.ndarray
     use_today: np.ndarray
     coverage: float
+    coverage_unplanned: float
     more_after: float
 
     @property
@@ -100,14 +111,14 @@ def programme_of(
     years : int
         How many years the parties count.
     """
-    # A settlement never looks ahead, so that years beyond the one after the agreement are of no matter to it.
+    # Beside the forecast a settlement never looks ahead, so that years beyond the one after the agreement are of no matter to it.
     until = {"year": slice(None, start + years)}
-    accounts, facts = results.accounts.sel(until), results.facts.sel(until)
-    coverage, patients = results.coverage.sel(until), results.patients.sel(until)
+    accounts, facts, patients = results.accounts.sel(until), results.facts.sel(until), results.patients.sel(until)
     places = [str(place) for place in accounts["region"].to_numpy()]
-    measures = measures_of(coverage, patients, facts, new=new, places=places)
+    reached, eligible = results.reached.sel(until), results.eligible.sel(until)
+    measures = measures_of(reached, eligible, patients, facts, new=new, places=places)
     index = facts["index"].transpose("draw", "year").to_numpy()[:, None, :]
-    terms = terms_of(accounts, regions=regions, start=start, index=index, measures=measures)
+    terms = terms_of(accounts, regions=regions, start=start, index=index, measures=measures, expected=results.expected)
     mixes = {mix: with_standing(standing, _gathered(books_of(accounts, mix, terms)))[1] for mix in ("new", "unplanned")}
     own = slice(places.index(regions.index[0]), places.index(regions.index[-1]) + 1)
     if places[own] != list(regions.index):
@@ -119,11 +130,10 @@ def programme_of(
     if not len(counted):
         raise ValueError(f"start = {start} leaves no year of {accounts['year'].to_numpy().tolist()} to count; move it")
     shown = slice(int(counted[0]), int(counted[-1]) + 1)
-    begun = patients.sel(strategy=new, drop=True).sel(region=list(regions.index))
+    begun = patients.sel(fate=new, drop=True).sel(region=list(regions.index))
     more = (begun.sel(mix="new", drop=True) - begun.sel(mix="unplanned", drop=True)).isel(year=shown)
     health = (more * facts["health_value"]).sum("year").mean("draw").to_numpy()
-    last = patients.sel(mix="new", drop=True).isel(year=shown.stop - 1)
-    reached = last.sel(strategy=new, drop=True).sum() / last.sum()
+    national = access(*(one.isel(year=shown.stop - 1).sum("region") for one in (begun, eligible))).mean("draw")
     people = regions["population"].to_numpy(float)
     added = region["new"] - region["unplanned"]
     return Programme(
@@ -137,7 +147,8 @@ def programme_of(
         mean(added),
         health,
         measures["coverage_today"][:, own, 0].mean(axis=0),
-        float(reached),
+        float(national.sel(mix="new")),
+        float(national.sel(mix="unplanned")),
         _more_after(begun, shown.stop),
     )
 

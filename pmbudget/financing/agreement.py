@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pmbudget.financing.books import MILLION, Books, lots
+from pmbudget.financing.books import MILLION, Books, lots, with_forecast
 from pmbudget.financing.grants import AMOUNTS
 from pmbudget.financing.pooling import MOVES
 from pmbudget.financing.sharing import RATES
@@ -21,12 +21,14 @@ Transfer = dict[str, np.ndarray]
 def transfers(clauses: Sequence[Clause], books: Books) -> dict[str, Transfer]:
     """The transfers of an agreement by clause, in the order in which they settle.
 
+    They are settled on the forecast of the books' terms; books that stand alone are their own forecast.
+
     Raises
     ------
     ValueError
         Two clauses of one name, or a measure that a clause needs and the programme lacks.
     """
-    return dict(_settled(clauses, books))
+    return dict(_settled(clauses, with_forecast(books)))
 
 
 def with_standing(clauses: Sequence[Clause], books: Books) -> tuple[dict[str, Transfer], Books]:
@@ -50,6 +52,7 @@ def _settled(clauses: Sequence[Clause], books: Books) -> Iterator[tuple[str, Tra
 
 def transfer(clause: Clause, books: Books) -> Transfer:
     """The transfer of one clause on books that hold those before it."""
+    books = with_forecast(books)
     if isinstance(clause, Granted):
         amount = AMOUNTS[type(clause)](clause, books) * _paid(clause, books)
         amount = _capped(clause, amount, books)

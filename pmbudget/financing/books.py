@@ -19,6 +19,8 @@ Accounts = Mapping[tuple[str, str], np.ndarray]
 """Cost by (payer, part); part is transition, benefit, procured, production, tests or care."""
 MILLION = 1e6
 GOLDEN = 0.6180339887498949
+LEARNT = ("known", "expected_benefit")
+"""What follow-up may move from year to year."""
 
 
 def covered(covers: Covers, part: str) -> bool:
@@ -37,14 +39,54 @@ def covered(covers: Covers, part: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """The forecast on which an agreement is settled, made once before the blocks: no clause averages over the draws at hand.
+
+    ``columns`` (region or 1, year or 1) are means over the first 500 draws of the mix ``new``: ``eligible`` and ``tested`` (persons),
+    ``health_value`` (SEK a year), ``saved`` (SEK a year that care, tests included, costs less than with today's use), ``known``
+    (probability that the test is worth it) and ``expected_benefit`` (SEK per patient). ``years`` are all that were evaluated, so that the
+    forecast is the same however few of them are settled.
+    """
+
+    years: np.ndarray
+    columns: Mapping[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A column.
+
+        Raises
+        ------
+        ValueError
+            The programme was handed over without what it is made from.
+        """
+        if name not in self.columns:
+            raise ValueError(_lacking(name, self.columns))
+        return self.columns[name]
+
+    def over(self, name: str, turn: np.ndarray, begins: int, ends: int | None) -> np.ndarray:
+        """The sum of a column over the agreement's years from ``begins`` to ``ends`` (region or 1,), ``turn`` being theirs (year,)."""
+        return np.asarray((self[name] * _held(turn, begins, ends)).sum(axis=-1))
+
+
+def _held(turn: np.ndarray, begins: int, ends: int | None) -> np.ndarray:
+    return ((turn >= begins) & (turn <= (ends or np.inf))).astype(float)
+
+
+def _lacking(name: str, there: Mapping[str, Any]) -> str:
+    known = ", ".join(sorted(there)) or "none"
+    return f"a clause needs the measure {name}, and there are {known}; hand it over with the programme"
+
+
+@dataclass(frozen=True)
 class Terms:
     """What clauses may refer to, apart from cost.
 
     ``places`` are the labels of the region axis, "00" among them where something is national; ``index`` is the price level by year
-    relative to the price year. ``measures`` are columns: ``coverage`` and ``coverage_today`` (shares), ``eligible``, ``tested`` and
-    ``acted_on`` (persons), ``known`` (probability that the test is worth it given the data before the year), ``expected_benefit`` (SEK
-    per patient, on the same data), ``health_value`` (SEK a year), ``rebate_ratio`` (SEK of rebate per SEK of net cost of benefit
-    drugs), ``years_per_krona`` (years of treatment per SEK of them).
+    relative to the price year. ``measures`` are columns: ``coverage`` and ``coverage_today`` (shares of the eligible reached),
+    ``eligible``, ``tested`` and ``acted_on`` (persons), ``benefit`` (SEK of net benefit per patient), ``health_value`` (SEK a year),
+    ``rebate_ratio`` (SEK of rebate per SEK of net cost of benefit drugs), ``years_per_krona`` (years of treatment per SEK of them); where
+    follow-up is read, ``known`` (probability that the test is worth it given the data before the year) and ``expected_benefit`` (SEK per
+    patient, on the same data). ``expected`` is the forecast made before the agreement began.
     """
 
     start: int
@@ -53,6 +95,24 @@ class Terms:
     regions: pd.DataFrame
     index: Any = 1.0
     measures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    expected: Expected | None = None
+
+    @property
+    def forecast(self) -> Expected:
+        """The forecast made before the agreement began.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        if self.expected is None:
+            raise ValueError("a clause needs a forecast and there is none; give expected, see expected_of")
+        return self.expected
+
+    def forecast_over(self, name: str, begins: int, ends: int | None) -> np.ndarray:
+        """What the forecast holds of ``name`` in the agreement's years from ``begins`` to ``ends`` together (region or 1,)."""
+        return self.forecast.over(name, self.forecast.years - self.start + 1, begins, ends)
 
     @property
     def turn(self) -> np.ndarray:
@@ -61,22 +121,21 @@ class Terms:
 
     def held(self, begins: int, ends: int | None) -> np.ndarray:
         """1 in the years of the agreement from ``begins`` to ``ends``, else 0 (1, 1, year)."""
-        return ((self.turn >= begins) & (self.turn <= (ends or np.inf))).astype(float)[None, None, :]
+        return _held(self.turn, begins, ends)[None, None, :]
 
     def measure(self, name: str) -> np.ndarray:
-        """A measure's column.
+        """A measure's column; of what is learnt where nothing is learnt, what was expected before.
 
         Raises
         ------
         ValueError
             The programme was handed over without it.
         """
-        if name not in self.measures:
-            known = ", ".join(sorted(self.measures)) or "none"
-            raise ValueError(
-                f"a clause needs the measure {name}, and there are {known}; hand it over with the programme"
-            )
-        return self.measures[name]
+        if name in self.measures:
+            return self.measures[name]
+        if name in LEARNT and self.expected and name in self.expected.columns:
+            return self.expected[name][None]
+        raise ValueError(_lacking(name, self.measures))
 
     def real(self, amounts: Amounts, *, begins: int = 1, indexed: bool = False) -> np.ndarray:
         """MSEK a year as SEK of the price year (…, year), from year ``begins`` of the agreement."""
@@ -94,7 +153,8 @@ class Terms:
         Those by patients are of the expected number in each year: an agreement is settled on a forecast.
         """
         if by in ("eligible", "patients"):
-            raw = self.measure("eligible" if by == "eligible" else "tested").mean(axis=0, keepdims=True)
+            now = np.isin(self.forecast.years, self.years)
+            raw = self.forecast["eligible" if by == "eligible" else "tested"][None, :, now]
             total = raw.sum(axis=1, keepdims=True)
             return np.divide(raw, total, out=np.zeros_like(raw), where=total > 0)
         if by == "national":
@@ -115,13 +175,13 @@ class Terms:
 
 @dataclass(frozen=True)
 class Books:
-    """Cost as it fell under a mix and under today's use, and the transfers so far."""
+    """Cost as it fell under a mix and under today's use, and the transfers so far; sums of cost are kept once made."""
 
     accounts: Accounts
     today: Accounts
     terms: Terms
     moved: tuple[Mapping[str, np.ndarray], ...] = ()
-    _sums: dict[Any, Any] = field(default_factory=dict)
+    _sums: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def borne(self, covers: Covers, *, today: bool = False) -> dict[str, np.ndarray]:
         """The covered cost by payer, as it fell."""
@@ -170,7 +230,26 @@ class Books:
 
     def after(self, transfer: Mapping[str, np.ndarray]) -> "Books":
         """The books with one transfer more."""
-        return replace(self, moved=(*self.moved, transfer))
+        later = replace(self, moved=(*self.moved, transfer))
+        later._sums.update(self._sums)
+        return later
+
+
+def expected_of(books: Books) -> Expected:
+    """The forecast: means over the first 500 draws of the books of the mix ``new``, whatever the size of the blocks worked on."""
+    measures = books.terms.measures
+    columns = {name: measures[name] for name in ("eligible", "tested", "health_value") if name in measures}
+    columns["saved"] = (books.cost("patient", today=True) - books.cost("patient")).sum(axis=1, keepdims=True)
+    if "benefit" in measures:
+        columns |= {"known": measures["benefit"] > 0, "expected_benefit": measures["benefit"]}
+    return Expected(books.terms.years, {name: column[:BLOCK].mean(axis=0) for name, column in columns.items()})
+
+
+def with_forecast(books: Books) -> Books:
+    """The books, as their own forecast where their terms hold none."""
+    if books.terms.expected is not None:
+        return books
+    return replace(books, terms=replace(books.terms, expected=expected_of(books)))
 
 
 def lots(draws: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Double entry: cost falls on the unit that performs the work, transfers move it and sum to zero."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.financing.agreement import Transfer, transfers, with_standing
-from pmbudget.financing.books import Accounts, Books, Terms
+from pmbudget.financing.books import Accounts, Books, Expected, Terms, expected_of
 from pmbudget.inputs.clauses import Clause
 from pmbudget.vocabulary import NATIONAL, PAYERS
 
@@ -137,15 +138,20 @@ def terms_of(
     start: int,
     index: Any = 1.0,
     measures: Mapping[str, np.ndarray] | None = None,
+    expected: Expected | None = None,
 ) -> Terms:
-    """What clauses may refer to, for accounts as from :func:`post`; the accounts' regions must be those of the table, and "00"."""
+    """What clauses may refer to, for accounts as from :func:`post`; without ``expected`` they are their own forecast.
+
+    The accounts' regions must be those of the table, and "00".
+    """
     places = tuple(str(place) for place in accounts["region"].to_numpy())
     named = [str(label) for label in regions.index]
     if astray := sorted({*places, NATIONAL} ^ {*named, NATIONAL}):
         raise ValueError(
             f"region {', '.join(astray)} is in the cost alone or in the table alone; the table has {', '.join(named)}: give the same"
         )
-    return Terms(start, accounts["year"].to_numpy(), places, regions, index, measures or {})
+    terms = Terms(start, accounts["year"].to_numpy(), places, regions, index, measures or {}, expected)
+    return terms if expected else replace(terms, expected=expected_of(books_of(accounts, "new", terms)))
 
 
 def books_of(accounts: xr.DataArray, mix: str, terms: Terms) -> Books:

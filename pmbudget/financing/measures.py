@@ -30,7 +30,7 @@ def measures_of(
         Per draw, and per year where it says so: ``acted_on``, the share of those tested whose result is acted on; ``rebate_ratio`` and
         ``years_per_krona`` of drugs in the benefit; ``health_value``, SEK per patient moved to the new strategy; ``benefit``, the
         net benefit per patient in SEK. ``known`` and ``expected_benefit`` (draw, year) are what follow-up tells before each year of the
-        probability that it is positive and of its mean; without them nothing is learnt, and what the draws say now holds for good.
+        probability that it is positive and of its mean; without them nothing is learnt, and the forecast holds for good.
     new : str
         The new strategy.
     places : sequence of str
@@ -41,22 +41,17 @@ def measures_of(
         padded = values.reindex(region=list(places), fill_value=0.0)
         return padded.transpose("draw", "region", "year").to_numpy()
 
-    years = reached["year"]
     begun = patients.sel(fate=new, drop=True)
-    tested = column(begun.sel(mix="new", drop=True))
-    more = tested - column(begun.sel(mix="today", drop=True))
-    each = {name: _per_draw(facts[name], years) for name in facts.data_vars}
-    benefit = each.pop("benefit")
-    each.setdefault("known", (benefit > 0).mean(axis=0, keepdims=True))
-    each.setdefault("expected_benefit", benefit.mean(axis=0, keepdims=True))
+    tested, today = (column(begun.sel(mix=mix, drop=True)) for mix in ("new", "today"))
+    each = {str(name): _per_draw(facts[name], reached["year"]) for name in facts.data_vars if name != "index"}
     return {
+        **each,
         "coverage": column(reached.sel(mix="new", drop=True)),
         "coverage_today": column(reached.sel(mix="today", drop=True)),
         "eligible": column(eligible),
         "tested": tested,
         "acted_on": tested * each["acted_on"],
-        "health_value": more.sum(axis=1, keepdims=True) * each["health_value"],
-        **{name: each[name] for name in ("known", "expected_benefit", "rebate_ratio", "years_per_krona")},
+        "health_value": (tested - today).sum(axis=1, keepdims=True) * each["health_value"],
     }
 
 

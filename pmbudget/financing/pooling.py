@@ -51,12 +51,14 @@ def shapley_shares(volume: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _national_split(clause: NationalSplit, books: Books) -> dict[str, np.ndarray]:
-    """What the health service's own units still carry in region "00" moves to each region's purchaser by its weight."""
+    """What the health service's own units still carry in region "00" moves to each region's purchaser by its weight.
+
+    A Shapley split is fixed when the agreement is made, on the volumes forecast for all its years.
+    """
     if not books.national.any():
         return {}
     if clause.by == "shapley":
-        held = books.terms.held(clause.begins, clause.ends)
-        volume = (books.terms.measure("tested") * held).mean(axis=0).sum(axis=-1)
+        volume = books.terms.forecast_over("tested", clause.begins, clause.ends)
         weight = shapley_shares(volume, clause.scale)[None, :, None]
     else:
         weight = books.terms.weight(clause.by)

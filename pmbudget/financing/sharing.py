@@ -71,10 +71,14 @@ def _adaptive(clause: Adaptive, books: Books) -> np.ndarray:
 
 
 def _benefit_proportional(clause: BenefitProportional, books: Books) -> np.ndarray:
-    """E[benefit to the payer] / E[benefit] over the clause's years: one share for all regions and years."""
-    held = books.terms.held(clause.begins, clause.ends)
-    health = max(0.0, float((books.terms.measure("health_value") * held).mean(axis=0).sum()))
-    saved = float(((books.cost("patient", today=True) - books.cost("patient")) * held).mean(axis=0).sum())
+    """E[benefit to the payer] / E[benefit] over the clause's years: one share for all regions and years.
+
+    It is fixed when the agreement is made, on the forecast of all its years; nothing that happens later moves it.
+    """
+    health, saved = (
+        float(books.terms.forecast_over(name, clause.begins, clause.ends).sum()) for name in ("health_value", "saved")
+    )
+    health = max(0.0, health)
     whole = health + max(0.0, saved)
     return np.full((1, 1, 1), clause.of_health * health / whole if whole > 0 else 0.0)
 

@@ -203,6 +203,23 @@ class Scenario:
         """The same with these levers of the case on, and no others."""
         return replace(self, definition=self.definition.model_copy(update={"levers": names}))
 
+    def at_pace(self, other: "Scenario") -> "Scenario":
+        """The same case, parameters, overrides, levers and laboratories at the pace, and under the agreement, of another scenario.
+
+        Raises
+        ------
+        ValueError
+            The pace starts outside the years shown.
+        """
+        starts = [other.definition.pace.start_of(code) for code in CODES] if other.definition.pace else []
+        if outside := [start for start in starts if start not in self.years]:
+            raise ValueError(
+                f"the pace of {other.name} starts in {outside[0]}, outside the years of {self.name}; move one"
+            )
+        taken = {name: getattr(other.definition, name) for name in ("label", "pace", "agreement")}
+        definition = self.definition.model_copy(update=taken)
+        return replace(self, name=other.name, definition=definition, agreement=other.agreement)
+
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the result, as plain data: what is hashed and kept beside a run."""
         return {

@@ -126,8 +126,6 @@ def test_seed_money_goes_from_all_to_nothing(agreements, books):
 
 def test_inside_one_region_the_board_takes_eighty_per_cent_of_the_clinic_s_drugs(agreements, books):
     procured = {**books.accounts, ("clinic", "procured"): np.ones(SHAPE) * 10}
-    moved = transfers(agreements["ostergotland_orphan_split"].clauses, replace(books, accounts=procured, _sums={}))[
-        "board_share"
-    ]
+    moved = transfers(agreements["ostergotland_orphan_split"].clauses, replace(books, accounts=procured))["board_share"]
     assert moved["clinic"][0, 1, 1] == pytest.approx(-8)
     assert moved["region"][0, 1, 1] == pytest.approx(8)

@@ -1,0 +1,40 @@
+"""What clauses count: coverage is what is reached, alike for a region and for the country."""
+
+import numpy as np
+from small_books import LABEL
+
+from pmbudget.financing.agreement import transfers
+from pmbudget.financing.ledger import books_of, terms_of
+from pmbudget.financing.measures import measures_of
+from pmbudget.inputs.clauses import Grant, Needs
+from pmbudget.road import agreement_start
+
+
+def test_coverage_is_of_those_who_were_tested_among_the_eligible(scenario, results):
+    places = list(scenario.regions.index)
+    found = measures_of(
+        results.reached, results.eligible, results.patients, results.facts, new=scenario.case.new, places=places
+    )
+    there = found["eligible"] > 0
+    np.testing.assert_allclose(found["coverage"][there], (found["tested"] / found["eligible"].clip(1))[there])
+
+
+def test_conditions_of_a_region_and_of_the_country_read_the_same_coverage(scenario, results):
+    """In a country of one region the two are one condition."""
+    one = list(scenario.regions.index[:1])
+    accounts = results.accounts.sel(region=one)
+    reached, eligible, patients = (
+        array.sel(region=one) for array in (results.reached, results.eligible, results.patients)
+    )
+    terms = terms_of(
+        accounts,
+        regions=scenario.regions.loc[one],
+        start=agreement_start(scenario),
+        measures=measures_of(reached, eligible, patients, results.facts, new=scenario.case.new, places=one),
+    )
+    paid = {}
+    for of in ("region", "nation"):
+        clause = Grant(clause="grant", name=of, label=LABEL, amount=1, needs=Needs(coverage=0.5, of=of))
+        paid[of] = transfers([clause], books_of(accounts, "new", terms))[of]["state"]
+    assert np.array_equal(paid["region"], paid["nation"])
+    assert 0 < float((paid["region"] > 0).mean()) < 1
