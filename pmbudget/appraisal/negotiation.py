@@ -12,7 +12,7 @@ import pandas as pd
 
 from pmbudget.appraisal.scoring import score_agreement
 from pmbudget.appraisal.settled import Programme, outcome, programme_of
-from pmbudget.inputs.clauses import Clause
+from pmbudget.inputs.clauses import Clause, Corridor, Layer
 
 __all__ = [
     "Solution",
@@ -24,20 +24,30 @@ __all__ = [
     "score_agreement",
 ]
 
+SUMS = ("amount", "price", "at_most", "cap", "cap_per_inhabitant", "agreed", "threshold", "layers")
+"""Fields of clauses that hold money, or parts that do."""
 Family = Callable[[float], Sequence[Clause]]
 ENOUGH = 0.9
 """The probability with which all regions must be within what they put up with."""
 
 
 def scaled(clauses: Sequence[Clause], factor: float) -> list[Clause]:
-    """The clauses with every sum and price multiplied: amounts of a grant, pot, milestone or own-cost corridor, prices and caps."""
+    """The clauses with every sum of money multiplied, and nothing else.
+
+    Sums are amounts, prices, caps (in all and per inhabitant), the agreed sum of a corridor on the case's own cost, thresholds and where
+    layers begin. Shares, conditions and volumes stay, and so does the sum of a corridor with a ``spread``, which is a whole
+    appropriation's. Where a sum limits what is paid from below (a threshold, a layer, a corridor), a larger factor may pay less.
+    """
 
     def times(value: Any) -> Any:
-        return tuple(factor * one for one in value) if isinstance(value, tuple) else factor * value
+        if isinstance(value, tuple):
+            return tuple(times(one) for one in value)
+        return value.model_copy(update={"above": factor * value.above}) if isinstance(value, Layer) else factor * value
 
     found = []
     for clause in clauses:
-        names = {field for field in ("amount", "price", "at_most", "cap") if getattr(clause, field, None) is not None}
+        whole = isinstance(clause, Corridor) and clause.spread is not None
+        names = [name for name in SUMS if getattr(clause, name, None) is not None and not (whole and name == "agreed")]
         found.append(clause.model_copy(update={name: times(getattr(clause, name)) for name in names}))
     return found
 
@@ -48,13 +58,18 @@ def scaled_to(programme: Programme, clauses: Sequence[Clause], outlay: float) ->
     Raises
     ------
     ValueError
-        The state pays nothing by these clauses, so that no factor makes it pay.
+        The state pays nothing by these clauses, or not in proportion to their sums, so that no factor makes it pay this.
     """
-    whole = float(outcome(programme, clauses).by_state.mean() - outcome(programme, ()).by_state.mean())
+    before = float(outcome(programme, ()).by_state.mean())
+    whole = float(outcome(programme, clauses).by_state.mean()) - before
     if whole <= 0:
         raise ValueError("the state pays nothing by these clauses; scale another design")
     factor = outlay / whole
-    return scaled(clauses, factor), factor
+    found = scaled(clauses, factor)
+    paid = float(outcome(programme, found).by_state.mean()) - before
+    if abs(paid - outlay) > 1e-6 * abs(outlay) + 1.0:
+        raise ValueError(f"scaled by {factor:.3g} the state pays {paid:.0f} and not {outlay:.0f}; set the sums by hand")
+    return found, factor
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,8 @@ class Solution:
     ``pace`` and ``share`` say which; ``state`` is the state's expected net cost over the agreement's years (SEK), ``p_all`` the
     probability that all regions are within what they put up with, ``coverage`` what is reached, ``binding`` the party that is the hardest
     to bring along and ``p_binding`` its own probability. Where nothing is ``feasible`` they describe the nearest miss, and ``reason``
-    says whether coverage or a party stands in the way.
+    says whether coverage or a party stands in the way. With the reason ``unplanned`` the target comes without any agreement: nothing is
+    paid and there is no pace.
     """
 
     feasible: bool
@@ -119,7 +135,7 @@ def least_state_outlay(
     family : callable
         The state's share, 0-1, to clauses; more share must not make any region worse off.
     target : float
-        National coverage in the agreement's last year, expected.
+        National coverage reached in the agreement's last year, expected.
     epsilon : float
         SEK per inhabitant over the agreement's years that a region puts up with.
     probability : float
@@ -130,11 +146,15 @@ def least_state_outlay(
     Returns
     -------
     Solution
-        Infeasible is an answer: ``reason`` is ``coverage`` where no pace reaches the target, ``region`` where even the whole share
+        Where the unplanned course reaches the target, the least outlay is nothing (``reason`` is ``unplanned``). Infeasible is an
+        answer: ``reason`` is ``coverage`` where no pace reaches the target, ``region`` where even the whole share
         leaves some region outside, which ``binding`` names.
     """
     if not programmes:
         raise ValueError("programmes is empty; evaluate at least one pace")
+    by_itself = max(one.coverage_unplanned for one in programmes.values())
+    if by_itself >= target:
+        return Solution(True, "unplanned", "", 0.0, 0.0, 1.0, by_itself, "", 1.0)
     enough = {pace: one for pace, one in programmes.items() if one.coverage >= target}
     if not enough:
         pace, nearest = max(programmes.items(), key=lambda item: item[1].coverage)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pmbudget.appraisal.settled import Programme, mean, outcome
+from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
+from pmbudget.appraisal.settled import Programme, mean, moved_by_today, outcome
 from pmbudget.financing.incentive import share_not_borne
 from pmbudget.inputs.clauses import Clause
 from pmbudget.vocabulary import REGION_PAYERS, TAILS
@@ -15,6 +16,8 @@ WORST = 0.05
 """The tail whose mean is the conditional value at risk."""
 GRANT_BEHAVIOUR = ("fungibility", "persistence", "displacement")
 """What is assumed of how regions answer to a grant, in financing.yaml."""
+PARTICIPATION = "participation_limit"
+"""What a region puts up with, SEK per inhabitant and year, in financing.yaml."""
 
 
 def score_agreement(
@@ -52,14 +55,15 @@ def score_agreement(
     DataFrame
         Index design. Over the agreement's years, SEK unless said: ``state``, ``regions`` and ``others`` (mean), ``state_lower``,
         ``state_upper``, ``regions_lower``, ``regions_upper`` (95 % interval), ``state_cvar`` and ``regions_cvar`` (mean of the worst
-        twentieth), ``per_inhabitant`` and ``tax_oere`` (regions, a year, in hundredths of a krona of tax per 100 kronor of taxable
-        income), ``p_all`` (probability that no region pays more than ``epsilon`` per inhabitant), ``p_least`` and ``binding`` (the
-        region with the lowest such probability), ``worst`` (highest mean per inhabitant) and ``worst_region``, ``inequality``
-        (population-weighted standard deviation of the regions' means per inhabitant), ``marginal`` (share of one test more that its
-        region does not bear), ``early_movers`` (correlation of what a region receives per inhabitant with its use today), ``cliff``
-        (fall in what comes from outside the regions, from the last year, ``paid_last``, to the next), ``year_after`` (regions, net),
-        ``steering`` (what fungibility leaves of the marginal share), ``tests_lost`` (in the year after, where what was paid is not) and
-        ``displaced_qaly``.
+        twentieth), ``of_today`` (regions, because of today's use alone, see :func:`moved_by_today`), ``per_inhabitant`` and ``tax_oere``
+        (regions, a year, in hundredths of a krona of tax per 100 kronor of taxable income), ``p_all`` (probability that no region pays
+        more than ``epsilon`` per inhabitant), ``p_least`` and ``binding`` (the region with the lowest such probability), ``worst``
+        (highest mean per inhabitant), ``worst_region`` and ``worst_sure`` (1 where no other region may be as badly off, by
+        :func:`surely_best`), ``inequality`` (population-weighted standard deviation of the regions' means per inhabitant), ``marginal``
+        (share of one test more that its region does not bear), ``early_movers`` (correlation of what a region receives per inhabitant
+        with its use today), ``cliff`` (fall in what comes from outside the regions, from the last year, ``paid_last``, to the next),
+        ``year_after`` (regions, net), ``steering`` (what fungibility leaves of the marginal share), ``tests_lost`` (in the year after,
+        where what was paid is not) and ``displaced_qaly``.
     """
     rows = {}
     for done, (name, clauses) in enumerate(designs.items(), start=1):
@@ -91,6 +95,7 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> d
         "state": state.mean(),
         "regions": regions.mean(),
         "others": found.others[:, shown].sum(axis=-1).mean(),
+        "of_today": moved_by_today(programme, clauses),
         **dict(zip(("state_lower", "state_upper"), np.quantile(state, TAILS), strict=True)),
         **dict(zip(("regions_lower", "regions_upper"), np.quantile(regions, TAILS), strict=True)),
         "state_cvar": cvar(state),
@@ -102,6 +107,7 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> d
         "binding": programme.regions.index[least],
         "worst": means[worst],
         "worst_region": programme.regions.index[worst],
+        "worst_sure": surely_best(per_head.T) is not None,
         "inequality": np.sqrt((weight * (means - (weight * means).sum()) ** 2).sum()),
         "marginal": float(np.nansum(np.nanmean(marginal, axis=1) * weight)),
         "early_movers": _early_movers(programme, received[:, shown].sum(axis=-1) / people),
@@ -110,6 +116,52 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> d
         "year_after": kept.sum(axis=0)[after] if after < len(found.paid) else np.nan,
     }
     return {name: value if isinstance(value, str) else float(value) for name, value in row.items()}
+
+
+def by_draw(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> dict[str, np.ndarray]:
+    """Measures of a design draw by draw (draw,), whose means are its scores: what two designs are compared by.
+
+    ``p_all`` is 1 where all regions take part; ``worst`` the cost per inhabitant of the region with the highest mean; ``inequality`` the
+    regions' deviations along those of their means (the spread of the means, to first order); ``year_after`` the regions' net cost then.
+    """
+    found, people = outcome(programme, clauses), programme.people
+    per_head, weight = found.by_region / people, people / people.sum()
+    means = per_head.mean(axis=0)
+    away = means - (weight * means).sum()
+    spread = np.sqrt((weight * away**2).sum())
+    after = programme.shown.stop
+    return {
+        "p_all": (per_head <= epsilon).all(axis=1).astype(float),
+        "worst": per_head[:, means.argmax()],
+        "inequality": per_head @ (weight * away / spread) if spread > 0 else np.zeros(len(per_head)),
+        "year_after": found.regions[..., after].sum(axis=1)
+        if after < found.regions.shape[-1]
+        else np.full(len(per_head), np.nan),
+    }
+
+
+def leaders(values: Mapping[str, np.ndarray], *, largest: bool, order: bool = True) -> list[str]:
+    """The best option and all that cannot be told apart from it, the best first.
+
+    Parameters
+    ----------
+    values : mapping
+        Option to (draw,), paired over draws.
+    largest : bool
+        Whether the largest is the best.
+    order : bool
+        Whether the order must hold in 70 draws of 100 too, as in :func:`surely_above`. It says nothing of a probability, whose draws are 0
+        and 1; there the mean difference must exceed two simulation errors.
+    """
+    signed = {name: (1 if largest else -1) * np.asarray(column, float) for name, column in values.items()}
+    ranked = sorted(signed, key=lambda name: signed[name].mean(), reverse=True)
+    best = signed[ranked[0]]
+
+    def below(column: np.ndarray) -> bool:
+        apart = best - column
+        return surely_above(best, column) if order else bool(apart.mean() > ERRORS * simulation_error(apart))
+
+    return [ranked[0], *(name for name in ranked[1:] if not below(signed[name]))]
 
 
 def cvar(values: np.ndarray) -> float:

@@ -5,7 +5,7 @@ providers are one party here, so that cost is gathered over them before the firs
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from pmbudget.financing.books import Books, Expected, Terms
 from pmbudget.financing.incentive import Margin, margin_of
 from pmbudget.financing.ledger import books_of, terms_of
 from pmbudget.financing.measures import measures_of
-from pmbudget.inputs.clauses import Clause
+from pmbudget.inputs.clauses import Clause, Instalments, Shared
 from pmbudget.vocabulary import REGION_PAYERS
 
 MARGIN_DRAWS = 10
@@ -59,11 +59,11 @@ class Programme:
 
     ``books`` hold the mix ``new`` with each region as one payer, and the standing rules settled, up to the year after the agreement's
     last. Before any agreement, ``added`` (draw, place, year) is what each region, and what is national, costs more than in the unplanned
-    world, ``mean_added`` its mean, and ``added_state`` (draw, year) what the state pays more. ``places`` and ``shown`` are where the
-    regions and the agreement's years stand on their axes. ``health`` (region,) is the expected value of the health gained in those years
-    against the unplanned world, ``use_today`` (region,) the expected coverage today, ``coverage`` what is reached in the
-    nation in the agreement's last year, ``coverage_unplanned`` what is reached then without it, and ``more_after`` how many more than in
-    the unplanned world are tested in the year after it.
+    world, ``mean_added`` its mean, ``mean_transition`` what of it is transition, and ``added_state`` (draw, year) what the state pays
+    more. ``places`` and ``shown`` are where the regions and the agreement's years stand on their axes. ``health`` (region,) is the
+    expected value of the health gained in those years against the unplanned world, ``use_today`` (region,) the expected coverage today,
+    ``coverage`` what is reached in the nation in the agreement's last year, ``coverage_unplanned`` what is reached then without it, and
+    ``more_after`` how many more than in the unplanned world are tested in the year after it.
     """
 
     books: Books
@@ -74,11 +74,23 @@ class Programme:
     places: slice
     shown: slice
     mean_added: np.ndarray
+    mean_transition: np.ndarray
     health: np.ndarray
     use_today: np.ndarray
     coverage: float
     coverage_unplanned: float
     more_after: float
+
+    def of_transition(self, place: int) -> float:
+        """How much of a region's cost above the nation's, per inhabitant and before any agreement, is transition; 0 where it is not above.
+
+        Transition is laid on regions by the same rules everywhere, so that a difference in it is made by the model and not by data.
+        """
+        per_head = self.mean_added[self.places, self.shown].sum(axis=-1) / self.people
+        own = self.mean_transition[self.places, self.shown].sum(axis=-1) / self.people
+        weight = self.people / self.people.sum()
+        above, by_rule = (float(one[place] - weight @ one) for one in (per_head, own))
+        return by_rule / above if above > 0 else 0.0
 
     @property
     def regions(self) -> pd.DataFrame:
@@ -145,6 +157,7 @@ def programme_of(
         own,
         shown,
         mean(added),
+        mean(mixes["new"].cost("transition") - mixes["unplanned"].cost("transition")),
         health,
         measures["coverage_today"][:, own, 0].mean(axis=0),
         float(national.sel(mix="new")),
@@ -211,6 +224,23 @@ class Outcome:
 def outcome(programme: Programme, clauses: Sequence[Clause]) -> Outcome:
     """A design settled on a programme."""
     return _summed(programme, transfers(clauses, programme.books))
+
+
+def moved_by_today(programme: Programme, clauses: Sequence[Clause]) -> float:
+    """What a design adds to the regions' cost over the agreement's years because of today's use alone (SEK, expected).
+
+    The clauses that take a part of cost are settled once more on the cost of today's use in the place of the scenario's. Below 0 the
+    regions get money for what they do already; a clause of what is additional moves nothing here.
+    """
+    taking = [clause for clause in clauses if isinstance(clause, Shared | Instalments)]
+    books = programme.books
+    total = 0.0
+    for columns in transfers(taking, replace(books, accounts=books.today, moved=())).values():
+        for payer, column in columns.items():
+            if payer in REGION_PAYERS:
+                own = np.broadcast_to(column, books.shape)[:, programme.places, programme.shown]
+                total += float(own.sum(axis=(1, 2)).mean())
+    return total
 
 
 def _summed(programme: Programme, moved: Mapping[str, Transfer]) -> Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR
+from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR, PARTICIPATION
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.crude import crude_posterior
@@ -74,7 +74,7 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
 
     Those of the context are not there to be read.
     """
-    read: set[str] = {*NORMS, TAX_BASE, *GRANT_BEHAVIOUR}
+    read: set[str] = {*NORMS, TAX_BASE, *GRANT_BEHAVIOUR, PARTICIPATION}
     known: dict[str, Parameter] = {}
     for scenario in scenarios:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)

@@ -32,14 +32,20 @@ def _per_cost(amount: np.ndarray, cost: np.ndarray) -> np.ndarray:
     return np.divide(amount, cost, out=np.zeros(full), where=np.broadcast_to(cost > 1e-6, full))
 
 
+def _new_share(clause: Match | MoneyBack | RebateSplit, books: Books) -> np.ndarray:
+    """What of the covered cost a clause of what is ``additional`` counts: max(0, C - C today) / C, else all of it."""
+    if not clause.additional:
+        return np.ones((1, 1, 1))
+    cost = books.cost(clause.covers)
+    return _per_cost(np.maximum(0.0, cost - books.cost(clause.covers, today=True)), cost)
+
+
 def _match(clause: Match, books: Books) -> np.ndarray:
     """min(alpha C, cap per inhabitant); with ``additional``, alpha max(0, C - C today)."""
     if not clause.additional and clause.cap_per_inhabitant is None:
         return np.full((1, 1, 1), clause.share)
     cost = books.cost(clause.covers)
-    rate: Any = clause.share
-    if clause.additional:
-        rate = clause.share * _per_cost(np.maximum(0.0, cost - books.cost(clause.covers, today=True)), cost)
+    rate: Any = clause.share * _new_share(clause, books)
     if clause.cap_per_inhabitant is not None:
         index = 1.0 if clause.indexed else books.terms.index
         most = clause.cap_per_inhabitant / index * books.terms.inhabitants()
@@ -108,7 +114,7 @@ def _volume_cap(clause: VolumeCap, books: Books) -> np.ndarray:
 
 def _money_back(clause: MoneyBack, books: Books) -> np.ndarray:
     """Refund x (1 - Y): what is left of the price is P (1 - phi (1 - Y))."""
-    return np.full((1, 1, 1), clause.refund * (1 - clause.response))
+    return clause.refund * (1 - clause.response) * _new_share(clause, books)
 
 
 def _adaptive_price(clause: AdaptivePrice, books: Books) -> np.ndarray:
@@ -135,7 +141,7 @@ def _patient_fee(clause: PatientFee, books: Books) -> np.ndarray:
 
 def _rebate_split(clause: RebateSplit, books: Books) -> np.ndarray:
     """-s x r / (1 - r) of net cost: the state's part of the rebate leaves those who bought at the net price."""
-    return -dated(clause.share, books.terms.years) * books.terms.measure("rebate_ratio")
+    return -dated(clause.share, books.terms.years) * books.terms.measure("rebate_ratio") * _new_share(clause, books)
 
 
 RATES: Mapping[type[Shared], Callable[[Any, Books], np.ndarray]] = {

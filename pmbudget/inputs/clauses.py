@@ -235,11 +235,12 @@ class VolumeCap(Shared):
 
 
 class MoneyBack(Shared):
-    """``refund`` of the covered cost of those who do not respond comes back."""
+    """``refund`` of the covered cost of those who do not respond comes back; only of what is ``additional`` to today's use, if so."""
 
     clause: Literal["money_back"]
     refund: Share
     response: Share
+    additional: bool = False
     payer: Payer = "manufacturer"
 
 
@@ -269,10 +270,12 @@ class PatientFee(Shared):
 class RebateSplit(Shared):
     """Of the rebate behind net prices the payer gets ``share``, by calendar year from which it holds; the rest stays with who buys.
 
-    In an agreement, it is added to what the standing rules say: below 0, the regions keep more.
+    In an agreement, it is added to what the standing rules say: below 0, the regions keep more; only of what is ``additional`` to
+    today's use, if so.
     """
 
     clause: Literal["rebate_split"]
+    additional: bool = False
     share: dict[int, Annotated[float, Field(ge=-1, le=1)]]
 
 

@@ -10,7 +10,8 @@ from pmbudget.inputs.files import Evidence, Strict, find_folder, read_yaml, vali
 from pmbudget.inputs.items import Payer
 from pmbudget.inputs.parameters import Source, Text
 
-Phase = Literal["research", "proof_of_concept", "care_development", "routine"]
+Phase = Literal["early", "care_development"]
+"""Research and proof of concept; what a test's introduction costs beside care."""
 
 
 class Fund(Strict):
@@ -30,15 +31,13 @@ class Fund(Strict):
 
 
 class Funding(Strict):
-    """The funds, what the two early phases cost a year, and what project money and a long-term grant lose to administration.
+    """The funds, what research and proof of concept cost a year, and what project money and a long-term grant lose to administration.
 
-    ``research`` and ``proof_of_concept`` are MSEK a year; the cost of care development and of routine care come from the evaluation, and
-    routine care is the regions' own.
+    ``early`` is MSEK a year of the whole field; the cost of care development and of routine care is that of one test, from the evaluation.
     """
 
     funds: dict[str, Fund]
-    research: tuple[float, ...]
-    proof_of_concept: tuple[float, ...]
+    early: tuple[float, ...]
     administration_project: float = Field(ge=0, lt=1)
     administration_grant: float = Field(ge=0, lt=1)
     evidence: Evidence

@@ -1,6 +1,7 @@
 """HTML that opens offline and can be mailed: a report from an executed notebook, and the page that compares runs."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,27 @@ from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import LANGUAGES
 
 
+def without_empty_sections(cells: Sequence[Any]) -> list[Any]:
+    """The cells without the sections (a heading and what follows to the next) whose calls show nothing."""
+    sections: list[list[Any]] = [[]]
+    for cell in cells:
+        heads = _is_heading(cell) and not (sections[-1] and _is_heading(sections[-1][-1]))
+        sections = [*sections, [cell]] if heads else [*sections[:-1], [*sections[-1], cell]]
+    kept = [section for section in sections if not _is_heading(section[0]) or _shows(section)] if cells else []
+    return [cell for section in kept for cell in section]
+
+
+def _is_heading(cell: Any) -> bool:
+    return cell["cell_type"] == "markdown" and "".join(cell["source"]).startswith("## ")
+
+
+def _shows(section: Sequence[Any]) -> bool:
+    """Whether a call of the section shows anything, or there is none."""
+    outputs = [cell["outputs"] for cell in section if cell["cell_type"] == "code"]
+    shown = [output for found in outputs for output in found if "".join(output.get("data", {}).get("text/html", "-"))]
+    return bool(shown) or not outputs
+
+
 @cache
 def _css() -> str:
     return (files("pmbudget.reporting") / "template" / "page.css").read_text("utf-8")
@@ -36,6 +58,8 @@ def notebook_html(
     from traitlets.config import Config
 
     words = Words(language)
+    notebook = deepcopy(notebook)
+    notebook["cells"] = without_empty_sections(notebook["cells"])
     folder = Path(str(files("pmbudget.reporting"))) / "template"
     config = Config()
     config.TagRemovePreprocessor.enabled = True

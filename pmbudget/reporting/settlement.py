@@ -8,68 +8,86 @@ from pmbudget.financing import silo_gap
 from pmbudget.financing.incentive import margin_of, share_not_borne
 from pmbudget.financing.ledger import books_of
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.agreement import Negotiation, best_for, design_label, missing
+from pmbudget.reporting import budget
+from pmbudget.reporting.agreement import LITTLE, NOTHING, Negotiation, best_for, design_label
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, prices_note, table
+from pmbudget.reporting.markup import Html, note, prices_note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import REGION_PAYERS, TAILS
 
 
-def silo_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Before any transfer: who carries more and who less, over the regions, and what would compensate the losers."""
+def silo_table(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
+    """Before any transfer: who carries more and who less in care, what would compensate the losers, and transition beside.
+
+    Transition is no silo: nobody saves by it, and it is what agreements are made for. What is national is in the sums.
+    """
+    if found is None:
+        return NOTHING
     years = scenario.years[:5]
-    cost = results.ledger.sel(entry="resource_cost", year=years, region=list(scenario.regions.index)).sum("year")
+    cost = results.accounts.sel(year=years).sum("year").mean("draw")
     change = cost.sel(mix="new", drop=True) - cost.sel(mix="today", drop=True)
-    gap = silo_gap(change)
+    transition = change["part"] == "transition"
+    care, beside = (
+        change.isel(account=np.flatnonzero(chosen)).groupby("payer").sum() for chosen in (~transition, transition)
+    )
+    payers = [str(payer) for payer in dict.fromkeys(change["payer"].to_numpy())]
+    care, beside = (part.reindex(payer=payers, fill_value=0.0) for part in (care, beside))
+    own = list(scenario.regions.index)
+    gap = silo_gap(care)
     rows = [
         [
             words(f"payers.{payer}"),
-            words.msek(float(change.sel(payer=payer).sum())),
+            words.msek(float(care.sel(payer=payer).sum())),
             words.msek(float(gap["compensation"].sel(payer=payer).sum())),
-            words.number(int((change.sel(payer=payer) > 0).sum())),
+            words.number(int((care.sel(payer=payer, region=own) > 0).sum())),
+            words.msek(float(beside.sel(payer=payer).sum())),
+            words.msek(float((care + beside).sel(payer=payer).sum())),
         ]
-        for payer in map(str, change["payer"].to_numpy())
-        if float(np.abs(change.sel(payer=payer)).max()) > 1
+        for payer in payers
+        if float(np.abs(care.sel(payer=payer)).max() + np.abs(beside.sel(payer=payer)).max()) > 1
     ]
-    rows.append([words("total"), words.msek(float(change.sum())), words.msek(float(gap["compensation"].sum())), ""])
-    header = [words("payer"), *(words(f"silo_columns.{key}") for key in ("change", "compensation", "regions"))]
-    caption = words(
-        "silo_caption",
-        period=f"{years[0]}–{years[-1]}",
-        losers=words.msek(float(gap["losers"].sum())),
-        gainers=words.msek(float(gap["gainers"].sum())),
-    )
+    sums = [float(one.sum()) for one in (care, gap["compensation"], beside, care + beside)]
+    rows.append([words("total"), *(words.msek(one) for one in sums[:2]), "", *(words.msek(one) for one in sums[2:])])
+    keys = ("change", "compensation", "regions", "transition", "all")
+    header = [words("payer"), *(words(f"silo_columns.{key}") for key in keys)]
+    losers, gainers = (float(gap[who].sum()) for who in ("losers", "gainers"))
+    key = "silo_caption" if losers >= LITTLE and gainers >= LITTLE else "silo_caption_one_way"
+    caption = words(key, period=f"{years[0]}–{years[-1]}", losers=words.msek(losers), gainers=words.msek(gainers))
     return table(caption, header, rows, strong=[len(rows) - 1])
+
+
+def transfers(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
+    """Each clause's transfers, as in chapter 05; nothing without an agreement."""
+    return budget.transfers_table(scenario, results, words) if found else NOTHING
+
+
+def by_year(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
+    """Net budget by year against the unplanned course, as in chapter 05; nothing without an agreement."""
+    return budget.yearly_table(scenario, results, words, reference="unplanned") if found else NOTHING
 
 
 def region_money(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
     """By region under the scenario's own agreement: before, received, after, with intervals; tax, probability of losing, use today."""
     if found is None:
-        return missing(words)
-    programme, clauses = found.programme, found.designs[found.own]
-    own, before = outcome(programme, clauses), outcome(programme, ())
-    per_head = own.by_region / programme.people
+        return NOTHING
+    programme, length = found.programme, len(found.years)
+    own, before = found.outcomes[found.own], outcome(programme, ())
+    per_head = own.by_region / programme.people / length
     frame = interval_frame(
         xr.DataArray(per_head, dims=("draw", "region"), coords={"region": list(scenario.regions.index)})
     )
     frame = frame.set_index("region")
-    tax = (
-        own.by_region.mean(axis=0)
-        / programme.people
-        / programme.regions["tax_base"].to_numpy()
-        * 1e4
-        / len(found.years)
-    )
+    tax = own.by_region.mean(axis=0) / programme.people / programme.regions["tax_base"].to_numpy() * 1e4 / length
     rows = [
         [
             str(region["region"]),
             words.percent(programme.use_today[place]),
-            words.number(before.by_region.mean(axis=0)[place] / programme.people[place], 1),
-            words.number((before.by_region - own.by_region).mean(axis=0)[place] / programme.people[place], 1),
+            words.number(before.by_region.mean(axis=0)[place] / programme.people[place] / length, 1),
+            words.number((before.by_region - own.by_region).mean(axis=0)[place] / programme.people[place] / length, 1),
             words.span(frame.loc[code], digits=1),
-            words.number(tax[place], 3),
+            words.number(tax[place], 2),
             words.probability(float((per_head[:, place] > found.tolerance).mean())),
         ]
         for place, (code, region) in enumerate(scenario.regions.iterrows())
@@ -81,7 +99,8 @@ def region_money(scenario: Scenario, results: Results, found: Negotiation | None
     caption = words(
         "region_money_caption",
         design=design_label(found, found.own, words),
-        period=f"{found.years[0]}–{found.years[-1]}",
+        period=found.period,
+        tolerance=found.limit(words),
     )
     return table(f"{caption} {words('interval_note')} {prices_note(scenario, words)}", header, rows)
 
@@ -89,7 +108,7 @@ def region_money(scenario: Scenario, results: Results, found: Negotiation | None
 def incentive_table(found: Negotiation | None, results: Results, scenario: Scenario, words: Words) -> Html:
     """The share of one test more that the region and its clinic do not bear, first year, by design."""
     if found is None:
-        return missing(words)
+        return NOTHING
     books = books_of(results.accounts.sel(year=slice(None, found.years[-1] + 1)), "new", found.programme.terms)
     margin = margin_of(books, draws=10)
     weight = found.programme.people / found.programme.people.sum()
@@ -110,19 +129,20 @@ def incentive_table(found: Negotiation | None, results: Results, scenario: Scena
         for name in sorted(shares, key=lambda name: shares[name], reverse=True)
     ]
     header = [words("money_columns.design"), *(words(f"incentive_columns.{key}") for key in ("region", "clinic"))]
-    return table(words("incentive_caption", year=found.years[0]), header, rows)
+    shown = table(words("incentive_caption", year=found.years[0]), header, rows)
+    return shown if abs(shares[found.own][0]) >= 0.005 else Html(shown + note(words("incentive_none")))
 
 
 def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
     """What the state pays by year under a few designs of different kinds: mean and 95 % interval, and the year after the end."""
     if found is None:
-        return missing(words)
+        return NOTHING
     plt, _ = plot()
-    chosen = list(dict.fromkeys([found.own, *best_for(found).values()]))
+    chosen = list(dict.fromkeys([found.own, *(names[0] for names in best_for(found).values())]))
     years = found.programme.terms.years
     figure, axes = plt.subplots(2, -(-len(chosen) // 2), figsize=(11, 6.2), sharex=True, sharey=True, squeeze=False)
     for axis, name in zip(axes.flat, chosen, strict=False):
-        settled = outcome(found.programme, found.designs[name])
+        settled = found.outcomes[name]
         for values, colour, label in (
             (settled.state, COLOURS["new"], words("payers.state")),
             (settled.regions.sum(axis=1), COLOURS["unplanned"], words("payers.regions_together")),
@@ -140,7 +160,7 @@ def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
     for axis in axes[:, 0]:
         axis.set_ylabel(words("by_year_y"))
     axes.flat[0].legend(loc="upper right", fontsize=9)
-    own = outcome(found.programme, found.designs[found.own]).regions.sum(axis=1).mean(axis=0)
+    own = found.outcomes[found.own].regions.sum(axis=1).mean(axis=0)
     last = found.programme.shown.stop
     title = words(
         "by_year_title",

@@ -10,13 +10,24 @@ from pmbudget.appraisal.negotiation import (
     nash_agreement,
     participation_map,
     programme_of,
+    scaled,
     scaled_to,
     score_agreement,
 )
-from pmbudget.appraisal.scoring import cvar, pareto
-from pmbudget.appraisal.settled import outcome
+from pmbudget.appraisal.scoring import by_draw, cvar, leaders, pareto
+from pmbudget.appraisal.settled import moved_by_today, outcome
 from pmbudget.inputs import load_scenario
-from pmbudget.inputs.clauses import Grant, Match, NationalSplit, Taper
+from pmbudget.inputs.clauses import (
+    Corridor,
+    GainShare,
+    Grant,
+    Match,
+    MoneyBack,
+    NationalSplit,
+    PerUnit,
+    StopLoss,
+    Taper,
+)
 from pmbudget.inputs.parameters import Text
 from pmbudget.road import agreement_start, evaluate_draws
 
@@ -100,6 +111,79 @@ def test_precedents_are_scaled_to_the_same_outlay(programme):
     assert factor < 0.1
     with pytest.raises(ValueError, match="the state pays nothing"):
         scaled_to(programme, [SPLIT], 1e6)
+
+
+def test_scaling_takes_every_sum_of_money_and_nothing_else():
+    common = {"name": "one", "label": LABEL}
+    band = {"clause": "corridor", "covers": "all", "agreed": 10.0, "tolerance": 0.1, "above": 0.5, "below": 0.5}
+    given = [
+        Grant(clause="grant", amount=(10.0, 20.0), cap=5.0, **common),
+        PerUnit(clause="per_unit", unit="tested", price=3.0, at_most=2.0, complete=0.5, **common),
+        Corridor(**band, **common),
+        Corridor(**band, spread=0.03, **common),
+        GainShare(clause="gain_share", covers="all", share=0.5, threshold=4.0, **common),
+        StopLoss(clause="stop_loss", covers="all", layers=({"above": 1.0, "share": 0.5},), **common),
+        Match(clause="match", covers="all", share=0.5, cap_per_inhabitant=6.0, **common),
+    ]
+    grant, unit, own, whole, gain, loss, match = scaled(given, 2.0)
+    assert (grant.amount, grant.cap) == ((20.0, 40.0), 10.0)
+    assert (unit.price, unit.at_most, unit.complete) == (6.0, 4.0, 0.5)
+    assert (own.agreed, own.tolerance, own.above) == (20.0, 0.1, 0.5)
+    assert whole.agreed == 10.0, "the sum of a whole appropriation is not the case's to scale"
+    assert (gain.threshold, gain.share) == (8.0, 0.5)
+    assert (loss.layers[0].above, loss.layers[0].share) == (2.0, 0.5)
+    assert match.cap_per_inhabitant == 12.0
+
+
+def test_what_is_not_paid_in_proportion_cannot_be_scaled(programme):
+    peaks = StopLoss(
+        clause="stop_loss", name="p", label=LABEL, covers="transition", layers=({"above": 0.5, "share": 0.5},)
+    )
+    with pytest.raises(ValueError, match="set the sums by hand"):
+        scaled_to(programme, [peaks, SPLIT], 5e6)
+
+
+def test_the_draws_that_designs_are_compared_by_have_the_scores_as_means(programme):
+    designs = {"none": [SPLIT], "grant": grant(10), "share": new_cost(0.5)}
+    scores = score_agreement(programme, designs, epsilon=5.0)
+    for name, clauses in designs.items():
+        for measure, values in by_draw(programme, clauses, 5.0).items():
+            assert float(values.mean()) == pytest.approx(scores.loc[name, measure]), (name, measure)
+
+
+def test_leaders_are_the_best_and_those_that_cannot_be_told_from_it():
+    rng = np.random.default_rng(1)
+    base = rng.normal(size=400)
+    values = {"low": base, "lowest": base - 1, "like": base - 1 + 1e-3 * rng.normal(size=400), "other": base[::-1]}
+    assert set(leaders(values, largest=False)) == {"lowest", "like"}
+    assert leaders({"a": base, "b": base - 1}, largest=True) == ["a"]
+    sure, unsure = np.r_[np.ones(60), np.zeros(40)], np.r_[np.ones(20), np.zeros(80)]
+    assert leaders({"sure": sure, "unsure": unsure}, largest=True, order=False) == ["sure"]
+
+
+@pytest.mark.parametrize(("additional", "moves"), [(False, True), (True, False)])
+def test_a_refund_of_all_drugs_moves_money_for_use_today(programme, additional, moves):
+    refund = MoneyBack(
+        clause="money_back",
+        name="back",
+        label=LABEL,
+        covers="benefit_drugs",
+        refund=0.5,
+        response=0.6,
+        additional=additional,
+    )
+    moved = moved_by_today(programme, [refund, SPLIT])
+    assert (moved < -1e6) == moves
+    assert moves or moved == pytest.approx(0)
+    before, after = (float(outcome(programme, one).by_region.sum(axis=1).mean()) for one in ([SPLIT], [refund, SPLIT]))
+    assert after < before
+
+
+def test_a_target_that_comes_by_itself_needs_no_outlay(programme):
+    found = least_state_outlay({"even": programme}, new_cost, target=programme.coverage_unplanned)
+    assert (found.feasible, found.reason, found.state, found.pace) == (True, "unplanned", 0.0, "")
+    above = least_state_outlay({"even": programme}, new_cost, target=programme.coverage_unplanned + 1e-6, epsilon=20.0)
+    assert above.reason == "" and above.pace == "even"
 
 
 def test_cvar_is_the_mean_of_the_worst_twentieth():
