@@ -46,8 +46,8 @@ class Results:
     region, year): the share of the newly ``eligible`` (draw, region, year; persons) who would get the new strategy by the pace, and who
     get it. ``funnel`` (draw, step, region), expected persons of the first year. ``patients`` (draw, mix, fate, region, year), persons:
     fates are the strategies, and where limits of supply hold the case's reasons of loss, and ``waiting`` for those who still wait when
-    the last year ends; ``fate_cost`` and ``fate_qaly`` (draw, fate) are what each fate comes to per person, discounted to its start, in
-    money that changes hands. ``start_cost`` (draw, mix, fate, year): the same cost at the prices that who starts in a year meets;
+    the last year ends; ``fate_cost`` and ``fate_qaly`` (draw, fate) are what each fate comes to per person, discounted to its start, as
+    ``cost`` and ``qaly`` are. ``start_cost`` (draw, mix, fate, year): the same cost at the prices that who starts in a year meets;
     ``beside_cost`` (draw, mix, year): transition, tests outside the eligible and other organisation, of which ``transition`` (draw,
     mix, year); ``residual`` (draw, mix, year): what equipment bought so far is worth at the year's end. ``outside`` (draw, mix, region,
     year), persons; ``supply``, what limits of supply held back (see ``supplied``), where the case states any.
@@ -292,8 +292,7 @@ def walk(
             f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
         )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
-    cash = by_fate.isel(resource=by_fate["in_budget"].to_numpy())
-    fate_cost, fate_qaly = (values.rename(strategy="fate") for values in present_values(cash, draws))
+    fate_cost, fate_qaly = (values.rename(strategy="fate") for values in present_values(by_fate, draws))
     return Results(
         cost=cost,
         qaly=qaly,
@@ -304,7 +303,7 @@ def walk(
         patients=begun.sel(shown),
         fate_cost=fate_cost,
         fate_qaly=fate_qaly,
-        start_cost=cost_by_start(cash, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
+        start_cost=cost_by_start(by_fate, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
         beside_cost=_national(further),
         transition=_national([transition]),
         residual=_per_draw(residual, outcomes),

@@ -48,8 +48,8 @@ def programme_totals(
 
     Cost = sum over t of (sum over fates of persons(t) x cost(t) + what falls beside them(t)) x (1 + i)^-(t - first), less the residual
     value of equipment when the last year ends; QALYs likewise. Each person is followed over the case's horizon. Who still waits when
-    the period ends has the comparator's course, as in every mix. Cost is of what the mix makes necessary: capacity set free counts at
-    its value, annuities and overhead of what is there already do not.
+    the period ends has the comparator's course, as in every mix. A course costs what cost-effectiveness counts, so that capacity set free
+    and equipment used count at their value; what is bought for the change counts at its price less what is left of it.
 
     Parameters
     ----------

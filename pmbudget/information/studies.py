@@ -129,7 +129,7 @@ def choices(
     """Introduce now, introduce and study, study first, stay at today's use or withdraw; with the proposed study that is worth most.
 
     Introducing now is the programme of :func:`pmbudget.appraisal.worth.programme_worth` against today's use over all years shown, to the
-    krona: a patient's net benefit is counted in what the mix makes necessary, and its mean meets the programme's.
+    krona: a patient's net benefit is that of each draw, and its mean meets the programme's, whose prices move.
 
     Returns
     -------

@@ -126,11 +126,12 @@ def cost_by_start(outcomes: xr.Dataset, price_factor: xr.DataArray, rate: xr.Dat
     outcomes : Dataset
         ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
     price_factor : DataArray
-        (draw, mix, year, resource): prices relative to those in ``outcomes``.
+        (draw, mix, year, resource): prices relative to those in ``outcomes``; what is outside the budget keeps its price.
     rate : DataArray
         Discount rate a year.
     """
-    factor = price_factor.sel(resource=outcomes["resource"].to_numpy()).transpose("draw", "mix", "year", "resource")
+    resources = outcomes["resource"].to_numpy()
+    factor = price_factor.reindex(resource=resources, fill_value=1.0).transpose("draw", "mix", "year", "resource")
     present = (1 + rate) ** -(outcomes["year_since_start"] + 0.5)
     flows = (outcomes["cost"] * present).transpose("draw", "strategy", "year_since_start", "resource")
     moves = (factor != 1).any(["draw", "mix", "year"]).to_numpy()
