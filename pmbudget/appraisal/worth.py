@@ -66,7 +66,8 @@ def programme_totals(
     Dataset
         (draw, mix): ``tests``, persons who get the new strategy; ``lost``, persons who leave the queue for a reason of loss, and
         ``waiting``, who wait when the period ends; ``cost``, SEK, of which ``beside`` falls beside the patients' courses and ``residual``
-        is what was taken off; ``qaly``. Present values in the period's first year.
+        is what was taken off; ``qaly``; ``spared``, SEK: what the lost cost less than with the comparator, which is no saving but in
+        ``cost``. Present values in the period's first year.
     """
     period = {"year": list(years)}
     since = xr.DataArray(np.array(years) - years[0], dims="year", coords=period)
@@ -84,6 +85,7 @@ def programme_totals(
     beside = (results.beside_cost.sel(period) * of_cost).sum("year")
     left = results.residual.sel(year=years[-1], drop=True) * (1 + rate_cost) ** -len(years)
     reasons = [fate for fate in fates if fate not in results.cost["strategy"].to_numpy()]
+    spared = national.sel(fate=reasons) * (course.sel(fate=comparator, drop=True) - course.sel(fate=reasons)) * of_cost
     return xr.Dataset(
         {
             "tests": national.sel(fate=new, drop=True).sum("year"),
@@ -92,6 +94,7 @@ def programme_totals(
             "cost": (national * course * of_cost).sum(["fate", "year"]) + waited_cost + beside - left,
             "beside": beside,
             "residual": left,
+            "spared": spared.sum(["fate", "year"]),
             "qaly": (national * qaly * of_qaly).sum(["fate", "year"]) + waited_qaly,
         }
     )
@@ -112,7 +115,7 @@ def programme_worth(totals: xr.Dataset, *, reference: str, wtp: Sequence[float])
     Returns
     -------
     Dataset
-        (draw,): the differences in ``tests``, ``lost``, ``waiting``, ``cost``, ``beside``, ``residual`` and ``qaly``; (draw, wtp)
+        (draw,): the differences in ``tests``, ``lost``, ``waiting``, ``cost``, ``beside``, ``residual``, ``spared`` and ``qaly``; (draw, wtp)
         ``inmb``, SEK: the incremental net monetary benefit wtp x QALYs - cost.
     """
     added = totals.sel(mix="new", drop=True) - totals.sel(mix=reference, drop=True)
