@@ -115,8 +115,8 @@ def programme_worth(totals: xr.Dataset, *, reference: str, wtp: Sequence[float])
     Returns
     -------
     Dataset
-        (draw,): the differences in ``tests``, ``lost``, ``waiting``, ``cost``, ``beside``, ``residual``, ``spared`` and ``qaly``; (draw, wtp)
-        ``inmb``, SEK: the incremental net monetary benefit wtp x QALYs - cost.
+        (draw,): the differences in all of the totals; (draw, wtp) ``inmb``, SEK: the incremental net monetary benefit
+        wtp x QALYs - cost.
     """
     added = totals.sel(mix="new", drop=True) - totals.sel(mix=reference, drop=True)
     thresholds = xr.DataArray(np.array(wtp, float), dims="wtp", coords={"wtp": list(wtp)})
