@@ -41,14 +41,29 @@ class Evaluated(Protocol):
         """(draw, mix, year), SEK that equipment bought is worth at the year's end."""
 
 
+def by_entry(results: Evaluated, comparator: str) -> xr.DataArray:
+    """Persons by fate in the year in which they became eligible (draw, mix, fate, region, year); over fates they are the eligible.
+
+    Who waits over a new year is known by fate only when the wait ends: those carried over stand with the comparator until then, and are
+    taken from it in the year after.
+    """
+    if results.supply is None:
+        return results.patients
+    waits = results.supply["waiting"]
+    carried = waits * (waits["year"] != waits["year"][-1])
+    moved = carried - carried.shift(year=1, fill_value=0.0)
+    return results.patients + moved * (results.patients["fate"] == comparator)
+
+
 def programme_totals(
     results: Evaluated, *, new: str, comparator: str, years: Sequence[int], rate_cost: float, rate_qaly: float
 ) -> xr.Dataset:
     """What each mix comes to for all who become eligible in ``years``.
 
     Cost = sum over t of (sum over fates of persons(t) x cost(t) + what falls beside them(t)) x (1 + i)^-(t - first), less the residual
-    value of equipment when the last year ends; QALYs likewise. Each person is followed over the case's horizon. Who still waits when
-    the period ends has the comparator's course, as in every mix. A course costs what cost-effectiveness counts, so that capacity set free
+    value of equipment when the last year ends; QALYs likewise. Persons are counted in the year in which they became eligible, so that a
+    wait is no saving and no loss by discounting, and each is followed over the case's horizon. Who still waits when the period ends has
+    the comparator's course, as in every mix. A course costs what cost-effectiveness counts, so that capacity set free
     and equipment used count at their value; what is bought for the change counts at its price less what is left of it.
 
     Parameters
@@ -72,30 +87,26 @@ def programme_totals(
     period = {"year": list(years)}
     since = xr.DataArray(np.array(years) - years[0], dims="year", coords=period)
     of_cost, of_qaly = (1 + rate_cost) ** -since, (1 + rate_qaly) ** -since
-    national = results.patients.sel(period).sum("region").drop_sel(fate=WAITING, errors="ignore")
+    national = by_entry(results, comparator).sel(period).sum("region")
     waits = xr.zeros_like(national.isel(fate=0, year=0, drop=True))
     if results.supply is not None:
         waits = results.supply["waiting"].sel(year=years[-1], drop=True).sum("region")
-    fates = list(map(str, national["fate"].to_numpy()))
-    course = results.start_cost.sel(period).sel(fate=fates)
-    qaly = results.fate_qaly.sel(fate=fates)
-    last, there = {"year": years[-1], "fate": comparator}, {"fate": comparator}
-    waited_cost = waits * results.start_cost.sel(last, drop=True) * of_cost[-1].item()
-    waited_qaly = waits * results.fate_qaly.sel(there, drop=True) * of_qaly[-1].item()
+    course, qaly = results.start_cost.sel(period), results.fate_qaly
     beside = (results.beside_cost.sel(period) * of_cost).sum("year")
     left = results.residual.sel(year=years[-1], drop=True) * (1 + rate_cost) ** -len(years)
-    reasons = [fate for fate in fates if fate not in results.cost["strategy"].to_numpy()]
+    known = [*map(str, results.cost["strategy"].to_numpy()), WAITING]
+    reasons = [fate for fate in map(str, national["fate"].to_numpy()) if fate not in known]
     spared = national.sel(fate=reasons) * (course.sel(fate=comparator, drop=True) - course.sel(fate=reasons)) * of_cost
     return xr.Dataset(
         {
             "tests": national.sel(fate=new, drop=True).sum("year"),
             "lost": national.sel(fate=reasons).sum(["fate", "year"]),
             "waiting": waits,
-            "cost": (national * course * of_cost).sum(["fate", "year"]) + waited_cost + beside - left,
+            "cost": (national * course * of_cost).sum(["fate", "year"]) + beside - left,
             "beside": beside,
             "residual": left,
             "spared": spared.sum(["fate", "year"]),
-            "qaly": (national * qaly * of_qaly).sum(["fate", "year"]) + waited_qaly,
+            "qaly": (national * qaly * of_qaly).sum(["fate", "year"]),
         }
     )
 
@@ -125,7 +136,7 @@ def programme_worth(totals: xr.Dataset, *, reference: str, wtp: Sequence[float])
 
 
 def care_benefit(
-    results: Evaluated, *, wtp: float, years: Sequence[int], rate_cost: float, rate_qaly: float
+    results: Evaluated, *, comparator: str, wtp: float, years: Sequence[int], rate_cost: float, rate_qaly: float
 ) -> xr.DataArray:
     """Net monetary benefit of everybody's course by region (draw, mix, region), SEK: what :func:`programme_totals` sums, by region.
 
@@ -136,4 +147,5 @@ def care_benefit(
     since = xr.DataArray(np.array(years) - years[0], dims="year", coords=period)
     worth = wtp * results.fate_qaly * (1 + rate_qaly) ** -since
     worth = worth - results.start_cost.sel(period) * (1 + rate_cost) ** -since
-    return (results.patients.sel(period) * worth).sum(["fate", "year"]).transpose("draw", "mix", "region")
+    patients = by_entry(results, comparator).sel(period)
+    return (patients * worth).sum(["fate", "year"]).transpose("draw", "mix", "region")

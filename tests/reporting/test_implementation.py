@@ -8,7 +8,7 @@ from pmbudget import sensitivity
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.patient import simulate
 from pmbudget.reporting import access, implementation, store, supply
-from pmbudget.reporting.reach import aimed, eligible, implementation_frame, reached
+from pmbudget.reporting.reach import aimed, implementation_frame, reached
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
 from pmbudget.sensitivity import limit_values
@@ -42,7 +42,7 @@ def test_reached_is_less_than_aimed_where_supply_is_short_and_equal_where_nothin
     assert float(abs(short.sel(mix="today")).max()) < 1e-12
     free = evaluate_draws(unlimited, few)
     assert float(abs(aimed(free) - reached(unlimited, free, ("region",))).max()) < 1e-12
-    assert float(abs(eligible(free) - eligible(walked)).max()) < 1e-9
+    assert float(abs(free.eligible - walked.eligible).max()) < 1e-9
 
 
 @pytest.mark.parametrize("name", LIMITS)
