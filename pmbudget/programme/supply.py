@@ -204,7 +204,9 @@ def _fates(draws: Draws, case: Case, starts: xr.DataArray, yearly: xr.Dataset, *
     change = {case.comparator: yearly["moved"], case.new: -gone}
     if waits:
         rates = loss_rates(draws, case.capacity)
-        change |= {name: yearly["lost"] * (rate / sum(rates.values())) for name, rate in rates.items()}
+        all_rates = xr.DataArray(sum(rates.values()))
+        # Where nobody can be lost no reason has a share of the lost.
+        change |= {name: yearly["lost"] * (rate / all_rates.where(all_rates > 0, 1.0)) for name, rate in rates.items()}
         ends = yearly["year"] == yearly["year"][-1]
         change[WAITING] = yearly["waiting"] * ends
     moved = xr.concat(list(change.values()), dim="fate").assign_coords(fate=list(change))

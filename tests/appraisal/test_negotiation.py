@@ -183,7 +183,7 @@ def test_a_target_that_comes_by_itself_needs_no_outlay(programme):
     found = least_state_outlay({"even": programme}, new_cost, target=programme.coverage_unplanned)
     assert (found.feasible, found.reason, found.state, found.pace) == (True, "unplanned", 0.0, "")
     above = least_state_outlay({"even": programme}, new_cost, target=programme.coverage_unplanned + 1e-6, epsilon=20.0)
-    assert above.reason == "" and above.pace == "even"
+    assert (above.reason, above.pace) == ("", "even")
 
 
 def test_cvar_is_the_mean_of_the_worst_twentieth():
