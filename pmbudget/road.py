@@ -24,7 +24,7 @@ from pmbudget.financing.measures import facts_of, measures_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
-from pmbudget.programme.budget import budget_impact, cost_by_start, full_time_posts
+from pmbudget.programme.budget import budget_impact, cost_by_start, full_time_posts, together
 from pmbudget.programme.gate import belief_of, paces_by_mix
 from pmbudget.programme.levers import levered
 from pmbudget.programme.misuse import starts_outside
@@ -254,7 +254,7 @@ def walk(
     factor = price_factor(
         draws, case.prices, national, outcomes=outcomes, years=scenario.years, price_year=scenario.parameters.price_year
     )
-    testing = testing_cost(
+    beyond, elsewhere = testing_cost(
         draws,
         case,
         regions,
@@ -263,10 +263,12 @@ def walk(
         held=tested.sel(mix="today", drop=True).sel(shown),
         outside=outside.sel(shown),
     )
-    further = [transition, testing, *([] if organisation_cost is None else [organisation_cost])]
+    further = [transition, beyond, *([] if organisation_cost is None else [organisation_cost])]
     by_fate = _by_fate(followed, begun, case.comparator)
     used = budget_impact(by_fate, begun.rename(fate="strategy"), further, price_factor=factor)
     resource_cost, freed = in_cash(used, cashable_share(draws, case, used))
+    if elsewhere is not None:
+        resource_cost = together(resource_cost, [elsewhere])
     facts = facts_of(draws, case, outcomes, cost, qaly, years=scenario.years, price_year=scenario.parameters.price_year)
     if known is not None:
         facts["known"] = known.variable

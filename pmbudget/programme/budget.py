@@ -62,7 +62,7 @@ def budget_impact(
     if price_factor is not None:
         level, price_factor = matched(**{"the budget": level, "price_factor": price_factor})
         level = level * price_factor
-    return _together(level, [_beside(level, part) for part in beside]) if beside else level
+    return together(level, [_beside(level, part) for part in beside]) if beside else level
 
 
 def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
@@ -76,7 +76,7 @@ def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
     return aligned.transpose(*level.dims)
 
 
-def _together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
+def together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
     """The sum of what patients cost and what falls beside them, over all regions and resources that any of them has."""
     parts = [level, *beside]
     labels = {
