@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import xarray as xr
 
-WAITING = "waiting"
+from pmbudget.inputs.capacity import WAITING
 
 
 class Evaluated(Protocol):

@@ -49,7 +49,7 @@ def budget_impact(
     ------
     ValueError
         ``mid_year`` outside 0-1; a strategy, draw, mix, year or resource that one has and another lacks; a region of
-        ``programme_cost`` that is neither one of ``starts`` nor "00". What is in another order is aligned.
+        ``transition_cost`` that is neither one of ``starts`` nor "00". What is in another order is aligned.
     """
     if mid_year is not None and not 0 <= mid_year <= 1:
         raise ValueError(f"mid_year = {mid_year} must lie between 0 and 1")
@@ -70,9 +70,9 @@ def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
     known = [*level["region"].to_numpy(), NATIONAL]
     if strange := [str(label) for label in part["region"].to_numpy() if label not in known]:
         raise ValueError(
-            f"programme_cost has region {', '.join(strange)}, which starts lacks; give one of {', '.join(map(str, known))}"
+            f"transition_cost has region {', '.join(strange)}, which starts lacks; give one of {', '.join(map(str, known))}"
         )
-    _, aligned = matched(**{"the budget": level.isel(region=0, resource=0, drop=True), "programme_cost": part})
+    _, aligned = matched(**{"the budget": level.isel(region=0, resource=0, drop=True), "transition_cost": part})
     return aligned.transpose(*level.dims)
 
 
