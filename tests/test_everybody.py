@@ -115,7 +115,7 @@ def test_a_limits_that_rest_on_a_guess_are_off_unless_a_scenario_states_them():
     assert set(case_of("nsclc_panel").limits) == set(case_of("nsclc_panel").case.capacity.limits)
 
 
-def test_a_limit_whose_room_was_read_somewhere_holds_by_itself():
+def test_a_limit_whose_room_was_read_somewhere_holds_by_itself(crude_draws):
     read = {
         "unit": "share",
         "distribution": {"family": "beta", "mean": 0.005, "interval": [0.001, 0.012]},
@@ -124,6 +124,9 @@ def test_a_limit_whose_room_was_read_somewhere_holds_by_itself():
     }
     found = load_scenario("agreement_even", overrides={"spare_bioinformaticians": read})
     assert found.limits == ["bioinformatics"]
+    held = evaluate_draws(found, crude_draws(found, 20)).supply["bound"]
+    assert not bool(held.isnull().any())
+    assert float(held.drop_sel(limit="bioinformatics").max()) == 0
 
 
 def test_b_reached_is_persons_over_eligible_and_never_above_what_limits_let_through(limited):
