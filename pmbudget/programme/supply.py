@@ -165,8 +165,8 @@ def supplied(
     Dataset
         (draw, mix, region, year): ``lost``, ``moved`` (to the comparator), ``waiting`` (at the year's end), persons, and
         ``months_waited``, person-months; (draw, mix, limit, region, year): ``bound``, share of the year's months in which a limit held
-        back, 0 for one that does not hold; (draw, mix, limit, year), for all limits: posts or instruments that demand ``needed`` beyond today's use,
-        ``open`` to it, and ``supply``, all.
+        back, 0 for one that does not hold; (draw, mix, limit, year), for all limits: posts or instruments that demand ``needed`` beyond
+        today's use, ``open`` to it, and ``supply``, all.
     DataArray
         (draw, mix, region, year, resource), SEK against today's organisation; None where nothing changes.
     """
