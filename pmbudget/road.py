@@ -24,7 +24,7 @@ from pmbudget.financing.measures import facts_of, measures_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
-from pmbudget.programme.budget import budget_impact, cost_by_start, full_time_posts
+from pmbudget.programme.budget import budget_impact, cost_by_start, full_time_posts, together
 from pmbudget.programme.gate import belief_of, paces_by_mix
 from pmbudget.programme.levers import levered
 from pmbudget.programme.misuse import starts_outside
@@ -46,8 +46,8 @@ class Results:
     region, year): the share of the newly ``eligible`` (draw, region, year; persons) who would get the new strategy by the pace, and who
     get it. ``funnel`` (draw, step, region), expected persons of the first year. ``patients`` (draw, mix, fate, region, year), persons:
     fates are the strategies, and where limits of supply hold the case's reasons of loss, and ``waiting`` for those who still wait when
-    the last year ends; ``fate_cost`` and ``fate_qaly`` (draw, fate) are what each fate comes to per person, discounted to its start, in
-    money that changes hands. ``start_cost`` (draw, mix, fate, year): the same cost at the prices that who starts in a year meets;
+    the last year ends; ``fate_cost`` and ``fate_qaly`` (draw, fate) are what each fate comes to per person, discounted to its start, as
+    ``cost`` and ``qaly`` are. ``start_cost`` (draw, mix, fate, year): the same cost at the prices that who starts in a year meets;
     ``beside_cost`` (draw, mix, year): transition, tests outside the eligible and other organisation, of which ``transition`` (draw,
     mix, year); ``residual`` (draw, mix, year): what equipment bought so far is worth at the year's end. ``outside`` (draw, mix, region,
     year), persons; ``supply``, what limits of supply held back (see ``supplied``), where the case states any.
@@ -254,7 +254,7 @@ def walk(
     factor = price_factor(
         draws, case.prices, national, outcomes=outcomes, years=scenario.years, price_year=scenario.parameters.price_year
     )
-    testing = testing_cost(
+    beyond, elsewhere = testing_cost(
         draws,
         case,
         regions,
@@ -263,10 +263,12 @@ def walk(
         held=tested.sel(mix="today", drop=True).sel(shown),
         outside=outside.sel(shown),
     )
-    further = [transition, testing, *([] if organisation_cost is None else [organisation_cost])]
+    further = [transition, beyond, *([] if organisation_cost is None else [organisation_cost])]
     by_fate = _by_fate(followed, begun, case.comparator)
     used = budget_impact(by_fate, begun.rename(fate="strategy"), further, price_factor=factor)
     resource_cost, freed = in_cash(used, cashable_share(draws, case, used))
+    if elsewhere is not None:
+        resource_cost = together(resource_cost, [elsewhere])
     facts = facts_of(draws, case, outcomes, cost, qaly, years=scenario.years, price_year=scenario.parameters.price_year)
     if known is not None:
         facts["known"] = known.variable
@@ -292,8 +294,7 @@ def walk(
             f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
         )
     off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
-    cash = by_fate.isel(resource=by_fate["in_budget"].to_numpy())
-    fate_cost, fate_qaly = (values.rename(strategy="fate") for values in present_values(cash, draws))
+    fate_cost, fate_qaly = (values.rename(strategy="fate") for values in present_values(by_fate, draws))
     return Results(
         cost=cost,
         qaly=qaly,
@@ -304,7 +305,7 @@ def walk(
         patients=begun.sel(shown),
         fate_cost=fate_cost,
         fate_qaly=fate_qaly,
-        start_cost=cost_by_start(cash, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
+        start_cost=cost_by_start(by_fate, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
         beside_cost=_national(further),
         transition=_national([transition]),
         residual=_per_draw(residual, outcomes),

@@ -39,12 +39,25 @@ def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed
     """One-way sensitivity of the net budget impact of all payers over ``years`` against ``reference``.
 
     As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted. A gate begins
-    with the same belief as in :func:`pmbudget.road.evaluate`: what all draws say, not the rows of the tornado.
+    with the same belief as in :func:`pmbudget.road.evaluate`: what all draws say, not the rows of the tornado. Where the scenario lays
+    nothing that exists already on the test, the bar of the allocation key goes from that to what the key at its mean would lay on it.
     """
     names, rows = _one_way(scenario, seed)
     drawn = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=BLOCK, seed=seed)
-    net = walk(scenario, rows, belief=believed(scenario, drawn)).net_budget(reference)
-    return _bars(scenario, names, net.sel(year=years).sum(["region", "year", "payer"]).to_numpy())
+    belief = believed(scenario, drawn)
+
+    def totals(one: Scenario, table: xr.Dataset) -> np.ndarray:
+        net = walk(one, table, belief=belief).net_budget(reference)
+        return net.sel(year=years).sum(["region", "year", "payer"]).to_numpy()
+
+    bars = _bars(scenario, names, totals(scenario, rows))
+    keys = [item.allocation for item in scenario.case.transition if item.allocation]
+    if scenario.definition.allocated or not keys:
+        return bars
+    allocated = totals(scenario.with_allocation(), rows.isel(draw=[-1, -1]))[0]
+    base, assumed = bars["base"].iloc[0], scenario.parameters[keys[0]].spread_is_assumed
+    bars.loc[keys[0]] = {"low": base, "high": allocated, "base": base, "is_assumed": assumed}
+    return bars.loc[(bars["high"] - bars["low"]).abs().sort_values(ascending=False).index]
 
 
 def _one_way(scenario: Scenario, seed: int) -> tuple[list[str], xr.Dataset]:

@@ -41,6 +41,12 @@ def scenario():
 
 
 @pytest.fixture(scope="session")
+def limited():
+    """The scenario with every limit of supply that its case states, those that rest on a guess too."""
+    return load_scenario("agreement_even_limited", PARAMETERS)
+
+
+@pytest.fixture(scope="session")
 def unlimited(scenario):
     """The scenario without any limit of supply."""
     return replace(scenario, case=scenario.case.model_copy(update={"capacity": None}))

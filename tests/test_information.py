@@ -10,6 +10,7 @@ import xarray as xr
 
 from pmbudget import information
 from pmbudget.appraisal import evpi, fit_check, net_monetary_benefit
+from pmbudget.appraisal.worth import programme_totals, programme_worth
 from pmbudget.information.rollouts import _matched
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
@@ -41,7 +42,7 @@ def rollouts(scenario, results, table):
 def test_the_yearly_loss_is_information_for_all_and_implementation_by_pace(scenario, results):
     frame = information.yearly_loss(scenario, results, wtp=WTP)
     assert frame.index.tolist() == scenario.years
-    patients = results.patients.sel(mix="new").sum(["strategy", "region"]).mean("draw")
+    patients = results.patients.sel(mix="new").sum(["fate", "region"]).mean("draw")
     np.testing.assert_allclose(frame["patients"], patients)
     np.testing.assert_allclose(frame["information"], evpi(results.cost, results.qaly, WTP) * patients)
     benefit = net_monetary_benefit(results.cost, results.qaly, WTP).mean("draw")
@@ -122,21 +123,18 @@ def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies
     assert options["best"].sum() == 1
 
 
-def test_introducing_now_is_worth_its_patients_less_its_change(scenario, results, table, studies):
+def test_introducing_now_is_the_programme_of_the_budget_chapter(scenario, results, table, studies):
     options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
-    patients, use = information.national_use(scenario, results)
-    benefit = net_monetary_benefit(results.cost, results.qaly, WTP).mean("draw")
-    gain = float(benefit.sel(strategy=scenario.case.new) - benefit.sel(strategy=scenario.case.comparator))
-    present = 1.03 ** -np.arange(len(scenario.years))
-    left = options.loc["approve", "value"] - gain * float(((use["new"] - use["today"]) * patients * present).sum())
-    change = [
-        name
-        for name in results.resource_cost["resource"].to_numpy()
-        if scenario.case.resources[name].kind == "transition"
-    ]
-    cost = results.resource_cost.sel(resource=change).sum(["region", "resource"])
-    paid = float(((cost.sel(mix="new") - cost.sel(mix="today")) * present).sum())
-    assert left == pytest.approx(-paid, rel=1e-6)
+    totals = programme_totals(
+        results,
+        new=scenario.case.new,
+        comparator=scenario.case.comparator,
+        years=scenario.years,
+        rate_cost=0.03,
+        rate_qaly=0.03,
+    )
+    worth = programme_worth(totals, reference="today", wtp=[WTP])
+    assert options.loc["approve", "value"] == pytest.approx(float(worth["inmb"].mean()), rel=1e-6)
 
 
 def test_a_staggered_roll_out_teaches_more_than_all_at_once(rollouts):

@@ -285,8 +285,9 @@ def test_starts_and_offsets_are_matched():
     with pytest.raises(ValueError, match="coverage_by_mix lacks year 2028"):
         starts(eligible, covered.sel(year=[2027]), comparator="old", new="new")
     change = xr.DataArray([-1.0, 2.0], {"resource": ["drug", "care"]}, ("resource",))
-    with pytest.raises(ValueError, match="cashable lacks resource care"):
-        offsets(change, change[:1])
+    astray = xr.DataArray([-1.0], {"resource": ["cure"]}, ("resource",))
+    with pytest.raises(ValueError, match="freed has resource cure"):
+        offsets(change, astray)
 
 
 def test_regions_of_a_ledger_are_those_of_the_table():

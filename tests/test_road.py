@@ -50,7 +50,9 @@ def in_two_blocks(scenario, thousand):
 def test_the_block_does_not_move_a_result(scenario, thousand, in_two_blocks):
     in_one = evaluate_draws(scenario, thousand, block=1000)
     for name in WITH_DRAWS:
-        xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-12)
+        # Differences of costs: a millionth of a krona is their rounding.
+        within = 1e-6 if name in ("freed", "facts") else 0.0
+        xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-12, atol=within)
     xr.testing.assert_identical(in_one.patients, in_two_blocks.patients)
     for name in ("ledger", "resource_cost", "outcomes"):
         xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-9)
@@ -122,9 +124,7 @@ def test_nothing_is_missing(results):
 
 
 def test_all_mixes_treat_the_same_patients_but_those_who_wait_or_are_lost(results):
-    waiting = results.supply["waiting"]
-    before = waiting.shift(year=1, fill_value=0.0)
-    by_mix = results.patients.sum("strategy") + results.supply["lost"] + waiting - before
+    by_mix = results.patients.sum("fate")
     assert float(abs(by_mix - by_mix.sel(mix="today")).max()) < 1e-9
     assert float(results.patients.min()) >= -1e-9
 
@@ -132,29 +132,28 @@ def test_all_mixes_treat_the_same_patients_but_those_who_wait_or_are_lost(result
 def test_coverage_is_the_share_of_patients_where_nothing_limits_it(unlimited, short):
     results = evaluate_draws(unlimited, short)
     assert results.supply is None
-    share = results.patients.sel(strategy=unlimited.case.new, drop=True) / results.patients.sum("strategy")
-    treated = results.patients.sum("strategy") > 0
-    assert float(abs(share.where(treated) - results.coverage.where(treated)).max()) < 1e-12
+    share = results.patients.sel(fate=unlimited.case.new, drop=True) / results.patients.sum("fate")
+    treated = results.patients.sum("fate") > 0
+    for found in (results.reached, results.aimed):
+        assert float(abs(share.where(treated) - found.where(treated)).max()) < 1e-12
 
 
 def test_results_are_shown_for_the_scenario_s_years(results, scenario):
-    for name in ("coverage", "patients", "budget", "resource_total"):
+    for name in ("aimed", "reached", "eligible", "patients", "budget", "resource_total"):
         assert getattr(results, name)["year"].to_numpy().tolist() == scenario.years
 
 
 def test_no_national_cost_stays_with_others_than_the_state(results):
     national = results.budget.sel(mix="new", region="00").drop_sel(payer="state")
     assert float(abs(national).max()) < 1e-6
-    assert float(results.budget.sel(mix="new", region="00", payer="state").min()) >= 0
+    assert float(results.budget.sel(mix="new", region="00", payer="state").min()) >= -1e-6
 
 
 def test_new_is_unplanned_where_there_is_no_agreement(alone, unplanned):
     # To rounding: the same sums may be taken in another order for each mix.
     assert float(abs(alone.net_budget("unplanned")).max()) < 1e-6
     assert float(abs(alone.net_budget("today")).max()) > 0
-    xr.testing.assert_identical(
-        alone.coverage.sel(mix="new", drop=True), alone.coverage.sel(mix="unplanned", drop=True)
-    )
+    xr.testing.assert_identical(alone.reached.sel(mix="new", drop=True), alone.reached.sel(mix="unplanned", drop=True))
     standing = [clause.name for clause in unplanned.standing.clauses]
     assert alone.ledger["entry"].to_numpy().tolist() == ["resource_cost", *standing]
 
@@ -171,26 +170,28 @@ def test_the_agreement_does_not_move_the_other_mixes(results, unplanned, crude_d
 def test_an_agreement_without_effect_leaves_coverage_and_adds_its_own_cost_only(shipped, crude_draws):
     idle = load_scenario("agreement_even", shipped, {"effect_agreement": 0, "added_hires": 0})
     results = evaluate_draws(idle, crude_draws(idle, 20))
-    new, unplanned = (results.coverage.sel(mix=mix, drop=True) for mix in ("new", "unplanned"))
+    new, unplanned = (results.reached.sel(mix=mix, drop=True) for mix in ("new", "unplanned"))
     xr.testing.assert_allclose(new, unplanned, rtol=1e-12)
     added = results.resource_cost.sel(mix="new") - results.resource_cost.sel(mix="unplanned")
     by_resource = added.sum(["region", "year"]).to_series()
-    yearly = {item.resource for item in idle.case.transition if item.when == "agreement_years"}
+    yearly = {item.resource for item in idle.case.transition if item.when == "agreement_years" and not item.allocation}
     assert set(by_resource.index[by_resource.abs() > 1]) == yearly
     assert float(by_resource[list(yearly)].min()) > 0
 
 
 def test_a_faster_agreement_gives_more_the_new_strategy(shipped, crude_draws):
     fast, slow = (load_scenario(f"agreement_{pace}", shipped) for pace in ("fast", "slow"))
-    quick, late = (evaluate_draws(one, crude_draws(one, 20)).coverage.sel(mix="new") for one in (fast, slow))
+    quick, late = (evaluate_draws(one, crude_draws(one, 20)).aimed.sel(mix="new") for one in (fast, slow))
     assert float((quick - late).min()) >= -1e-12
     assert float((quick - late).sel(year=2028).mean()) > 0
 
 
 def test_the_programme_is_paid_for_its_own_years(results, scenario):
     pace = scenario.definition.pace
-    [platform] = {item.resource for item in scenario.case.transition if item.where == "national"}
-    cost = results.resource_cost.sel(mix="new", resource=platform).sum("region")
+    [office] = {
+        item.resource for item in scenario.case.transition if item.when == "agreement_years" and not item.allocation
+    }
+    cost = results.resource_cost.sel(mix="new", resource=office).sum("region")
     assert cost["year"].to_numpy()[cost.to_numpy() > 0].tolist() == list(pace.years)
 
 
@@ -231,7 +232,7 @@ def test_relief_of_the_ordering_unit_moves_use_by_its_response(scenario, short):
     response = scenario.case.uptake.incentive_response
     none, some = (short.assign({response: 0 * short[response] + size}) for size in (0.0, 0.4))
     plain, without, moved = (
-        evaluate_draws(*each).coverage for each in ((scenario, some), (relieved, none), (relieved, some))
+        evaluate_draws(*each).aimed for each in ((scenario, some), (relieved, none), (relieved, some))
     )
     xr.testing.assert_allclose(without, plain)
     more = (moved - plain).sel(mix="new")

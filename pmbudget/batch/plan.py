@@ -100,7 +100,12 @@ def plan_batch(
         wanted += [(f"{case}/{each}", case) for case in asked for each in _files(root / "scenarios" / case)]
     scenarios = [one for each, case in wanted for one in expand(load_scenario(each, overrides=overrides, case=case))]
     if not names:
-        scenarios = [one for one in scenarios if not one.definition.on_request]
+        # Stated limits of a case that states none are the scenario without them once more.
+        scenarios = [
+            one
+            for one in scenarios
+            if not one.definition.on_request and (one.definition.limits == "read" or one.case.capacity)
+        ]
         scenarios.sort(key=lambda each: (each.definition.pace is not None, -_ramp(each)))
     jobs: dict[str, Job] = {}
     runs = []

@@ -6,6 +6,7 @@ import xarray as xr
 from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.research import uncertainty_burden, value_of_implementation
+from pmbudget.appraisal.worth import by_entry
 from pmbudget.information.national import best_on_average, national_use, present_weights
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
@@ -120,7 +121,8 @@ def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.D
         Index payer (state, regions_together), columns shared and alone; SEK present value.
     """
     present = xr.DataArray(present_weights(scenario), dims="year", coords={"year": scenario.years})
-    total = present_benefit(results.patients, results.fate_cost, results.fate_qaly, wtp=wtp, weights=present)
+    patients = by_entry(results, scenario.case.comparator)
+    total = present_benefit(patients, results.fate_cost, results.fate_qaly, wtp=wtp, weights=present)
     state = -(results.budget.sel(payer="state", drop=True) * present).sum(["region", "year"])
     shared = xr.concat([state, total - state], dim="payer")
     alone = xr.concat([0 * state, total], dim="payer")

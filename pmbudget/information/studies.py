@@ -10,13 +10,13 @@ from scipy.optimize import isotonic_regression
 
 from pmbudget.appraisal.evsi import evsi, expected_after
 from pmbudget.appraisal.research import adoption, best_size, enbs, population_affected
+from pmbudget.appraisal.worth import programme_totals, programme_worth
 from pmbudget.evidence.draws import generator
 from pmbudget.evidence.proposed import designed
 from pmbudget.evidence.studies import JointStudy, RegisterStudy, Study
 from pmbudget.information.national import (
     discount_rate,
     expected,
-    incremental_benefit,
     national_use,
     present_weights,
     proposed,
@@ -128,6 +128,9 @@ def choices(
 ) -> pd.DataFrame:
     """Introduce now, introduce and study, study first, stay at today's use or withdraw; with the proposed study that is worth most.
 
+    Introducing now is the programme of :func:`pmbudget.appraisal.worth.programme_worth` against today's use over all years shown, to the
+    krona: a patient's net benefit is that of each draw, and its mean meets the programme's, whose prices move.
+
     Returns
     -------
     DataFrame
@@ -143,7 +146,9 @@ def choices(
     summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
     patients, use = national_use(scenario, results)
     delay = expected(table, study.years)
-    after = expected_after(incremental_benefit(scenario, results, wtp), summary)
+    benefit, investment = _programme(scenario, results, wtp, patients * (use["new"] - use["today"]))
+    after = expected_after(benefit, summary)
+    after = after + benefit.mean() - after.mean()
     frame, *parts = (
         adoption(
             values,
@@ -153,7 +158,7 @@ def choices(
             discount_rate=discount_rate(scenario),
             delay=delay,
             research_cost=float(chosen["cost"]),
-            investment=_transition(scenario, results),
+            investment=investment,
             reversal_cost=expected(table, proposed(scenario).rollout.reversal_cost),
         )
         for values in (after, *np.array_split(after, min(BATCHES, len(after))))
@@ -172,8 +177,26 @@ def _studied(table: xr.Dataset, study: Study) -> xr.DataArray:
     return xr.DataArray(np.column_stack(drawn), dims=("draw", "parameter"), coords={"parameter": names})
 
 
-def _transition(scenario: Scenario, results: Results) -> float:
-    """Expected present value of the costs of change beyond today's, SEK."""
-    cost = results.resource_cost
-    change = cost.isel(resource=cost["kind"].to_numpy() == "transition").sum(["resource", "region"])
-    return float(((change.sel(mix="new") - change.sel(mix="today")).to_numpy() * present_weights(scenario)).sum())
+def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Series) -> tuple[np.ndarray, float]:
+    """Net benefit per patient moved (draw,), and what falls beside the patients' courses less what equipment is still worth; SEK.
+
+    ``moved`` are the expected patients who get the new strategy beyond today's use, by year. The benefits are a patient's in each draw,
+    shifted so that their mean times the patients moved is the programme's: volume and prices move with the draws too.
+    """
+    case, rate = scenario.case, discount_rate(scenario)
+    totals = programme_totals(
+        results,
+        new=case.new,
+        comparator=case.comparator,
+        years=scenario.years,
+        rate_cost=rate,
+        rate_qaly=scenario.parameters.fixed("discount_rate_qaly"),
+    )
+    worth = programme_worth(totals, reference="today", wtp=[wtp]).mean("draw")
+    beside = float(worth["beside"] - worth["residual"])
+    each = wtp * results.fate_qaly - results.fate_cost
+    benefit: np.ndarray = (each.sel(fate=case.new) - each.sel(fate=case.comparator)).to_numpy()
+    volume = float((moved * present_weights(scenario)).sum())
+    if abs(volume) > 1.0:
+        benefit = benefit + (float(worth["inmb"].item()) + beside) / volume - benefit.mean()
+    return benefit, beside

@@ -196,6 +196,10 @@ class Scenario:
         stated = self.definition.limits == "stated"
         return [name for name, limit in limits.items() if stated or not self.parameters[limit.spare].is_assumed]
 
+    def with_allocation(self) -> "Scenario":
+        """The same with what exists already laid on the test by the case's allocation keys."""
+        return replace(self, definition=self.definition.model_copy(update={"allocated": True}))
+
     def with_stated_limits(self) -> "Scenario":
         """The same with every limit of supply that the case states, those that rest on a guess too."""
         return replace(self, definition=self.definition.model_copy(update={"limits": "stated"}))

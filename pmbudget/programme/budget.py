@@ -49,7 +49,7 @@ def budget_impact(
     ------
     ValueError
         ``mid_year`` outside 0-1; a strategy, draw, mix, year or resource that one has and another lacks; a region of
-        ``programme_cost`` that is neither one of ``starts`` nor "00". What is in another order is aligned.
+        ``transition_cost`` that is neither one of ``starts`` nor "00". What is in another order is aligned.
     """
     if mid_year is not None and not 0 <= mid_year <= 1:
         raise ValueError(f"mid_year = {mid_year} must lie between 0 and 1")
@@ -62,7 +62,7 @@ def budget_impact(
     if price_factor is not None:
         level, price_factor = matched(**{"the budget": level, "price_factor": price_factor})
         level = level * price_factor
-    return _together(level, [_beside(level, part) for part in beside]) if beside else level
+    return together(level, [_beside(level, part) for part in beside]) if beside else level
 
 
 def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
@@ -70,13 +70,13 @@ def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
     known = [*level["region"].to_numpy(), NATIONAL]
     if strange := [str(label) for label in part["region"].to_numpy() if label not in known]:
         raise ValueError(
-            f"programme_cost has region {', '.join(strange)}, which starts lacks; give one of {', '.join(map(str, known))}"
+            f"transition_cost has region {', '.join(strange)}, which starts lacks; give one of {', '.join(map(str, known))}"
         )
-    _, aligned = matched(**{"the budget": level.isel(region=0, resource=0, drop=True), "programme_cost": part})
+    _, aligned = matched(**{"the budget": level.isel(region=0, resource=0, drop=True), "transition_cost": part})
     return aligned.transpose(*level.dims)
 
 
-def _together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
+def together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
     """The sum of what patients cost and what falls beside them, over all regions and resources that any of them has."""
     parts = [level, *beside]
     labels = {
@@ -126,11 +126,12 @@ def cost_by_start(outcomes: xr.Dataset, price_factor: xr.DataArray, rate: xr.Dat
     outcomes : Dataset
         ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
     price_factor : DataArray
-        (draw, mix, year, resource): prices relative to those in ``outcomes``.
+        (draw, mix, year, resource): prices relative to those in ``outcomes``; what is outside the budget keeps its price.
     rate : DataArray
         Discount rate a year.
     """
-    factor = price_factor.sel(resource=outcomes["resource"].to_numpy()).transpose("draw", "mix", "year", "resource")
+    resources = outcomes["resource"].to_numpy()
+    factor = price_factor.reindex(resource=resources, fill_value=1.0).transpose("draw", "mix", "year", "resource")
     present = (1 + rate) ** -(outcomes["year_since_start"] + 0.5)
     flows = (outcomes["cost"] * present).transpose("draw", "strategy", "year_since_start", "resource")
     moves = (factor != 1).any(["draw", "mix", "year"]).to_numpy()

@@ -60,6 +60,15 @@ def offsets(change: xr.DataArray, freed: xr.DataArray) -> xr.Dataset:
     -------
     Dataset
         ``spent`` (0 or more) and ``saved`` (0 or less), which sum to ``change``, and ``freed`` (0 or less), which is no money.
+
+    Raises
+    ------
+    ValueError
+        Something is set free of a resource that ``change`` does not have.
     """
+    if astray := sorted(set(map(str, freed["resource"].to_numpy())) - set(map(str, change["resource"].to_numpy()))):
+        raise ValueError(
+            f"freed has resource {', '.join(astray)}, which change lacks; give the change of every resource"
+        )
     beside = freed.reindex(resource=change["resource"].to_numpy(), fill_value=0.0)
     return xr.Dataset({"spent": change.clip(min=0), "saved": change.clip(max=0), "freed": beside})

@@ -164,9 +164,9 @@ def supplied(
         year's end (but the last's) = starts + waiting at the end of the year before.
     Dataset
         (draw, mix, region, year): ``lost``, ``moved`` (to the comparator), ``waiting`` (at the year's end), persons, and
-        ``months_waited``, person-months; (draw, mix, limit, region, year): ``bound``, share of the year's months in which a limit that
-        holds held back; (draw, mix, limit, year), for all limits: posts or instruments that demand ``needed`` beyond today's use,
-        ``open`` to it, and ``supply``, all.
+        ``months_waited``, person-months; (draw, mix, limit, region, year): ``bound``, share of the year's months in which a limit held
+        back, 0 for one that does not hold; (draw, mix, limit, year), for all limits: posts or instruments that demand ``needed`` beyond
+        today's use, ``open`` to it, and ``supply``, all.
     DataArray
         (draw, mix, region, year, resource), SEK against today's organisation; None where nothing changes.
     """
@@ -181,20 +181,20 @@ def supplied(
             place = organisation if mix == "new" else None
             terms = queue_terms(draws, case, regions, outcomes, wanted - late, mix, course, place, limits)
             through[mix] = by_year(queue(**terms), years, list(terms["limits"]))
-    yearly = _by_mix(through, wanted)
+    yearly = _by_mix(through, wanted, list(case.capacity.limits))
     yearly["moved"] = yearly["moved"] + late
     after = _fates(draws, case, starts, yearly, waits=bool(limits))
     yearly = yearly.merge(xr.concat(list(load.values()), dim="mix").assign_coords(mix=list(load)))
     return after, yearly.transpose("draw", "mix", "limit", "region", "year", missing_dims="ignore"), cost
 
 
-def _by_mix(through: Mapping[str, xr.Dataset], wanted: xr.DataArray) -> xr.Dataset:
-    """The queues of the mixes side by side; nobody waits where there is none."""
+def _by_mix(through: Mapping[str, xr.Dataset], wanted: xr.DataArray, limits: list[str]) -> xr.Dataset:
+    """The queues of the mixes side by side; nobody waits where there is none, and a limit that does not hold never binds."""
     if not through:
         nobody = xr.zeros_like(wanted)
         return xr.Dataset(dict.fromkeys(("lost", "moved", "waiting", "months_waited"), nobody))
     yearly = xr.concat(list(through.values()), dim="mix").assign_coords(mix=list(through))
-    return yearly.drop_vars("started").reindex(mix=wanted["mix"].to_numpy(), fill_value=0.0)
+    return yearly.drop_vars("started").reindex(mix=wanted["mix"].to_numpy(), limit=limits, fill_value=0.0)
 
 
 def _fates(draws: Draws, case: Case, starts: xr.DataArray, yearly: xr.Dataset, *, waits: bool) -> xr.DataArray:
@@ -204,7 +204,9 @@ def _fates(draws: Draws, case: Case, starts: xr.DataArray, yearly: xr.Dataset, *
     change = {case.comparator: yearly["moved"], case.new: -gone}
     if waits:
         rates = loss_rates(draws, case.capacity)
-        change |= {name: yearly["lost"] * (rate / sum(rates.values())) for name, rate in rates.items()}
+        all_rates = xr.DataArray(sum(rates.values()))
+        # Where nobody can be lost no reason has a share of the lost.
+        change |= {name: yearly["lost"] * (rate / all_rates.where(all_rates > 0, 1.0)) for name, rate in rates.items()}
         ends = yearly["year"] == yearly["year"][-1]
         change[WAITING] = yearly["waiting"] * ends
     moved = xr.concat(list(change.values()), dim="fate").assign_coords(fate=list(change))

@@ -34,8 +34,8 @@ def testing_cost(
     tested: xr.DataArray,
     held: xr.DataArray,
     outside: xr.DataArray,
-) -> xr.DataArray:
-    """Cost of tests outside the eligible population, and what others bear of all tests (draw, mix, region, year, resource), SEK.
+) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """Cost of tests outside the eligible population, and what others bear of all tests.
 
     Parameters
     ----------
@@ -45,14 +45,25 @@ def testing_cost(
         (draw, mix, region, year), persons inside and outside the eligible population.
     held : DataArray
         (draw, region, year): persons tested at today's use.
+
+    Returns
+    -------
+    DataArray
+        (draw, mix, region, year, resource), SEK: tests outside.
+    DataArray
+        As that: moved from the laboratory to others, 0 in sum over resources; None where the laboratory bears all. It is another payer and
+        no other use.
     """
     cost = (outside * laboratory.reset_coords(drop=True)).transpose(*outside.dims, "resource")
-    if case.borne_elsewhere:
-        moved = borne_elsewhere(draws, case.borne_elsewhere, regions, laboratory=laboratory, tested=tested, held=held)
-        every = list(dict.fromkeys([*cost["resource"].to_numpy(), *moved["resource"].to_numpy()]))
-        cost = cost.reindex(resource=every, fill_value=0.0) + moved.reindex(resource=every, fill_value=0.0)
-    names = list(map(str, cost["resource"].to_numpy()))
-    return cost.assign_coords(resource_coordinates(case, names))
+    cost = _described(case, cost)
+    if not case.borne_elsewhere:
+        return cost, None
+    moved = borne_elsewhere(draws, case.borne_elsewhere, regions, laboratory=laboratory, tested=tested, held=held)
+    return cost, _described(case, moved)
+
+
+def _described(case: Case, cost: xr.DataArray) -> xr.DataArray:
+    return cost.assign_coords(resource_coordinates(case, list(map(str, cost["resource"].to_numpy()))))
 
 
 def staff_minutes(

@@ -117,7 +117,9 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     people = results.eligible.sum("year")
     share = reached(scenario, results, ("year",))
     level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
-    benefit = care_benefit(results, wtp=wtp, years=scenario.years, **rates(scenario))
+    benefit = care_benefit(
+        results, comparator=scenario.case.comparator, wtp=wtp, years=scenario.years, **rates(scenario)
+    )
     care = benefit - benefit.sel(mix="today", drop=True)
     rows = []
     for mix in ("today", *courses(scenario)):

@@ -1,4 +1,8 @@
-"""Chapter 08 and the index: runs side by side."""
+"""Chapter 08 and the index: runs side by side.
+
+The pages answer: what introduction costs and buys in each scenario (headline, worth), for whom (payers), how sure (intervals, simulation
+error, ranks only where paired draws bear them), resting on what (share of assumptions), and what next (each scenario's chapters).
+"""
 
 import html
 from collections.abc import Callable, Sequence
@@ -6,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from pmbudget.appraisal.ranking import surely_best
+from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_best
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
@@ -54,7 +58,23 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
         for run, budget in zip(runs, budgets, strict=True)
     ]
     ranks = [*_ranks(runs, "net_budget", period, words), *_ranks(runs, "programme_inmb", _longest(runs), words)]
-    return lead(first, *each, *ranks, *_worth_sentences(runs, words), _rests_sentence(runs, words))
+    worth, rests = _worth_sentences(runs, words), _rests_sentence(runs, words)
+    return lead(first, *each, *ranks, *worth, rests, _simulation_error(runs, period, words))
+
+
+def _simulation_error(runs: Sequence[RunSummary], period: str, words: Words) -> str:
+    """Two Monte Carlo standard errors of the figures that the page leads with, the largest among the runs."""
+    errors = {
+        key: max(ERRORS * simulation_error(run.paired(measure, "today", which)) for run in runs) / 1e6
+        for key, measure, which in (
+            ("simulation_error_budget", "net_budget", period),
+            ("simulation_error_inmb", "programme_inmb", _longest(runs)),
+        )
+    }
+    said = {"simulation_error_budget": period, "simulation_error_inmb": _longest(runs)}
+    parts = [words(key, error=words.number(error, 1), period=said[key]) for key, error in errors.items()]
+    draws = min(len(run.paired("net_budget", "today", period)) for run in runs)
+    return words("simulation_error", draws=words.number(draws), parts=words("and").join(parts))
 
 
 def _longest(runs: Sequence[RunSummary]) -> str:
@@ -123,7 +143,8 @@ def _worth_sentences(runs: Sequence[RunSummary], words: Words) -> list[str]:
 
 def _worth_sentence(run: RunSummary, words: Words) -> str:
     key = run.figures.query("measure == 'verdict'").iloc[0]["reference"]
-    verdict = words(f"verdict_{key}", icer=_ratio(run, words)).capitalize()
+    verdict = words(f"verdict_{key}", icer=_ratio(run, words))
+    verdict = verdict[:1].upper() + verdict[1:]
     chance = run.figures.query("measure == 'p_cost_effective'").set_index("reference")["mean"]
     wtp = run.figures.query("measure == 'leading_threshold'").set_index("reference")["mean"]
     chances = [
@@ -214,6 +235,8 @@ def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
         *(words(f"index_worth_columns.{key}") for key in ("incremental_cost", "incremental_qaly", "icer")),
     ]
     header += [words("index_worth_columns.probability", wtp=words.number(wtp[limit])) for limit in limits]
+    if len({tuple(row[1:]) for row in rows}) == 1 and len(rows) > 1:
+        rows = [[words("index_all_alike"), *rows[0][1:]]]
     return table(f"{words('index_worth_caption')}. {words('interval_note')}", header, rows)
 
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 from pmbudget.evidence import sensitivity
 from pmbudget.evidence.blocks import LINKS, Block, blocks_of, learnt
-from pmbudget.evidence.checks import before_data, predictive_check
+from pmbudget.evidence.checks import before_data, contradictions, predictive_check
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
@@ -276,6 +276,7 @@ def check_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
     """
     blocks = case_blocks(scenario)
     found = predictive_check(blocks, posterior.fitted, generator(1, "predictive check", 0))
+    apart = contradictions(blocks).set_index(["block", "part"])
     body = []
     for block in blocks:
         for part, frame in found[found["block"] == block.name].groupby("part"):
@@ -286,10 +287,19 @@ def check_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
                     ", ".join(outside) or words("none"),
                     words.number(len(frame)),
                     words.number(int(frame["inside"].sum())),
+                    _contradiction(apart, (block.name, str(part)), words),
                 ]
             )
-    keys = ("label", "outside", "studies", "inside")
+    keys = ("label", "outside", "studies", "inside", "apart")
     return table(words("check_caption"), [words(f"check_columns.{key}") for key in keys], body, text_columns=2)
+
+
+def _contradiction(apart: pd.DataFrame, place: tuple[str, str], words: Words) -> str:
+    """Whether the studies of a part contradict each other, with the p-value that they show the same; a dash for one study alone."""
+    if place not in apart.index:
+        return words("not_applicable")
+    row = apart.loc[place]
+    return words("contradicting" if row["contradicting"] else "not_contradicting", p=words.probability(row["p_value"]))
 
 
 def diagnostics_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:

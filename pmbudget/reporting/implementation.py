@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.equity import gini
-from pmbudget.appraisal.ranking import surely_above, surely_best
+from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, periods
@@ -31,7 +31,10 @@ def implementation_headline(scenario: Scenario, results: Results, limited: Limit
     else:
         sentences = [words("headline_unlimited", year=last, new=new, reached=_percent(national, words))]
         sentences += _would_hold_back(scenario, limited, last, words)
-    return lead(*sentences, _between_regions(scenario, results, words))
+    error = 100 * ERRORS * simulation_error(national)
+    draws = words.number(national.sizes["draw"])
+    uncertain = words("simulation_error_share", draws=draws, error=words.number(error, 1), year=last)
+    return lead(*sentences, _between_regions(scenario, results, words), uncertain)
 
 
 def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:

@@ -166,9 +166,10 @@ def value_sentences(scenario: Scenario, worths: Worth, words: Words) -> list[str
                 wtp=words.number(wtp),
             )
         )
-    lost = float(worths["today", period]["lost"].mean())
+    lost, spared = (float(worths["today", period][name].mean()) for name in ("lost", "spared"))
     if lost >= 0.5:
-        said.append(words("value_lost", lost=words.number(lost), reasons=_reasons(scenario, words)))
+        told = {"lost": words.number(lost), "spared": words.msek(spared), "reasons": _reasons(scenario, words)}
+        said.append(words("value_lost", **told))
     return said
 
 

@@ -107,8 +107,8 @@ def test_access_where_nobody_is_eligible_is_nought():
     assert access(served, eligible).to_numpy().tolist() == [0.5, 0.0]
 
 
-def test_the_moved_lose_the_gain_and_the_lost_lose_everything():
-    qaly = xr.DataArray([1.0, 1.2], dims="strategy", coords={"strategy": ["old", "new"]})
-    moved, lost = xr.DataArray([10.0, 0.0], dims="region"), xr.DataArray([0.0, 2.0], dims="region")
-    found = health_lost_to_waiting(moved, lost, qaly, comparator="old", new="new")
-    assert found.to_numpy() == pytest.approx([2.0, 2.4])
+def test_the_moved_lose_the_gain_and_the_lost_what_their_own_course_lacks():
+    qaly = xr.DataArray([1.0, 1.2, 0.2], dims="fate", coords={"fate": ["old", "new", "too_ill"]})
+    gone = xr.DataArray([[10.0, 0.0], [0.0, 2.0]], dims=("fate", "region"), coords={"fate": ["old", "too_ill"]})
+    found = health_lost_to_waiting(gone, qaly, new="new")
+    assert found.to_numpy() == pytest.approx([2.0, 2.0])

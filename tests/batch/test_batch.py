@@ -190,8 +190,16 @@ def test_an_override_of_the_evidence_runs_everything_anew():
 
 
 def test_without_names_the_world_without_agreement_comes_first_and_then_the_slowest():
-    ramps = [run.scenario.definition.pace.ramp if run.scenario.definition.pace else None for run in plan_batch([]).runs]
-    assert ramps == [None, 8, 5, 2]
+    runs = plan_batch([]).runs
+    ramps = [run.scenario.definition.pace.ramp if run.scenario.definition.pace else None for run in runs]
+    assert ramps == [None, 8, 5, 5, 2]
+    assert [run.scenario.name for run in runs if run.scenario.limits] == ["agreement_even_limited"]
+
+
+def test_stated_limits_are_not_run_for_a_case_that_states_none():
+    names = [run.scenario.name for run in plan_batch([], cases=["fh_cascade"]).runs]
+    assert "agreement_even_limited" not in names
+    assert "agreement_even" in names
 
 
 def test_a_cases_own_scenarios_run_where_the_case_is_asked_for():

@@ -39,7 +39,7 @@ def constant(few, case, setting):
     few = setting(few, hazard_ratios(case), 1.0)
     for one in case.managements.values():
         for curve in filter(None, (one.progression_free, one.overall)):
-            few = setting(few, curve.families.values(), 1.0)
+            few = setting(few, filter(None, curve.families.values()), 1.0)
             value = MEDIAN if curve.median else np.exp(-RATE * curve.at_month)
             few = setting(few, [curve.median or curve.alive], value)
     return few

@@ -107,7 +107,7 @@ def test_those_under_treatment_already_cost_in_the_years_shown():
     assert impact.sel(region="01", resource="care").squeeze().to_numpy() == pytest.approx([21, 6])
 
 
-def test_programme_cost_is_added_where_it_falls():
+def test_transition_cost_is_added_where_it_falls():
     known = per_patient([0], [[10, 4]], ["only"], unit="clinic", kind="care")
     impact = budget_impact(known, begun([3]), programme(50.0))
     assert impact.sel(region="00").sum(["draw", "mix", "year"]).to_series().to_dict() == {"care": 0.0, "office": 100.0}

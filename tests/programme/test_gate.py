@@ -44,11 +44,11 @@ def test_the_plan_starts_regions_by_their_waves(gated):
 def test_a_gate_that_is_always_open_is_the_waves_without_one(shipped, gated, draws):
     waves = load_scenario("agreement_waves", shipped)
     opened = evaluate_draws(with_gate(gated, probability=1e-12), draws)
-    xr.testing.assert_allclose(opened.coverage, evaluate_draws(waves, draws).coverage)
+    xr.testing.assert_allclose(opened.aimed, evaluate_draws(waves, draws).aimed)
 
 
 def test_a_gate_that_never_opens_leaves_later_waves_to_themselves(gated, draws):
-    closed = evaluate_draws(with_gate(gated, probability=1 - 1e-12), draws).coverage
+    closed = evaluate_draws(with_gate(gated, probability=1 - 1e-12), draws).aimed
     later = [code for code in gated.regions.index if gated.definition.pace.wave_of(code)]
     seeds = [code for code in gated.regions.index if code not in later]
     new, own = (closed.sel(mix=mix, drop=True) for mix in ("new", "unplanned"))
@@ -70,7 +70,7 @@ def test_no_data_after_a_year_moves_a_decision_in_it(gated, draws):
     one, other = (walk(gated, each, belief=belief) for each in (early, late))
     until = slice(None, 2030)
     xr.testing.assert_identical(one.known.sel(year=until), other.known.sel(year=until))
-    xr.testing.assert_identical(one.coverage.sel(year=until), other.coverage.sel(year=until))
+    xr.testing.assert_identical(one.aimed.sel(year=until), other.aimed.sel(year=until))
     assert float(abs(one.known - other.known).max()) > 0
 
 

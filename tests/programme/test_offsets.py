@@ -3,23 +3,45 @@ import pytest
 import xarray as xr
 
 from pmbudget.programme.forecast import score_forecast
-from pmbudget.programme.offsets import offsets
+from pmbudget.programme.offsets import in_cash, offsets
+
+RESOURCES = {"resource": ["kit", "staff", "drug"]}
 
 
-def test_what_is_used_less_is_saved_or_set_free():
-    change = xr.DataArray([100.0, -200.0, -50.0], dims="resource")
-    found = offsets(change, xr.DataArray([0.5, 0.25, 1.0], dims="resource"))
+def test_what_is_paid_more_or_less_and_what_is_only_set_free_stand_apart():
+    change = xr.DataArray([100.0, -50.0, -50.0], dims="resource", coords=RESOURCES)
+    freed = xr.DataArray([-150.0], dims="resource", coords={"resource": ["staff"]})
+    found = offsets(change, freed)
     assert found["spent"].to_numpy().tolist() == [100, 0, 0]
     assert found["saved"].to_numpy().tolist() == [0, -50, -50]
     assert found["freed"].to_numpy().tolist() == [0, -150, 0]
+    xr.testing.assert_allclose(found["spent"] + found["saved"], change)
 
 
-def test_the_parts_sum_to_the_change():
+def test_capacity_that_becomes_no_money_is_still_paid_for():
+    """Today 100 hours of staff and 100 of drugs, in the new world 40 of each: a quarter of the staff can be saved in money."""
+    dims = ("draw", "mix", "region", "year", "resource")
+    coords = {"mix": ["today", "new"], "region": ["01"], "year": [2027], "resource": ["staff", "drug"]}
+    cost = xr.DataArray(np.array([[100.0, 100.0], [40.0, 40.0]])[None, :, None, None], dims=dims, coords=coords)
+    share = xr.DataArray([0.25, 1.0], dims="resource", coords={"resource": coords["resource"]})
+    paid, freed = in_cash(cost, share)
+    assert paid.sel(mix="new").squeeze().to_numpy().tolist() == [85, 40]
+    assert paid.sel(mix="today").squeeze().to_numpy().tolist() == [100, 100]
+    assert freed.sel(mix="new", resource="staff").item() == -45
+    assert float(abs(freed.sel(mix="today")).max()) == 0
+
+
+def test_what_is_used_more_is_paid_in_full():
     rng = np.random.default_rng(1)
-    change, share = (
-        xr.DataArray(draw((40, 5)), dims=("draw", "resource")) for draw in (rng.standard_normal, rng.random)
-    )
-    xr.testing.assert_allclose(sum(offsets(change, share).data_vars.values()), change)
+    dims = ("draw", "mix", "region", "year", "resource")
+    coords = {"mix": ["today", "unplanned", "new"], "region": ["01", "03"], "year": [2027], "resource": list("abc")}
+    cost = xr.DataArray(rng.random((5, 3, 2, 1, 3)), dims=dims, coords=coords)
+    share = xr.DataArray(rng.random((5, 3)), dims=("draw", "resource"), coords={"resource": list("abc")})
+    paid, freed = in_cash(cost, share)
+    xr.testing.assert_allclose(paid.sum("region") + freed, cost.sum("region").transpose(*freed.dims))
+    more = cost >= cost.sel(mix="today")
+    xr.testing.assert_allclose(paid.where(more), cost.where(more))
+    assert float(freed.max()) <= 0
 
 
 # Forecasts

@@ -141,7 +141,7 @@ def test_the_pool_is_so_many_years_of_new_patients_times_its_shares(few, funnel,
 
 
 def test_the_pool_loads_the_first_years_of_every_mix_alike(results):
-    persons = results.patients.sum(["strategy", "region"]).mean("draw")
+    persons = results.patients.sum(["fate", "region"]).mean("draw")
     assert float(persons.sel(mix="new", year=2027)) > 1.1 * float(persons.sel(mix="new", year=2031))
     # But for the few whom limits of supply hold back in the scenario.
     assert persons.sel(mix="today").to_numpy() == pytest.approx(persons.sel(mix="new").to_numpy(), rel=0.01)

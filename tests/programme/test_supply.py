@@ -18,50 +18,59 @@ def few(table):
 
 
 @pytest.fixture(scope="module")
-def limits(scenario):
-    return scenario.case.capacity.limits
+def limits(limited):
+    return limited.case.capacity.limits
 
 
 @pytest.fixture(scope="module")
-def as_shipped(scenario, few):
-    return evaluate_draws(scenario, few)
+def as_shipped(limited, few):
+    return evaluate_draws(limited, few)
 
 
 def held_back(results):
     return (results.supply["moved"] + results.supply["lost"]).sel(mix="new").sum(["region", "year"])
 
 
-def test_infinite_capacity_is_no_capacity_exactly(scenario, unlimited, few, limits):
+def test_infinite_capacity_is_no_capacity_exactly(limited, unlimited, few, limits):
     plenty = few.assign({limit.supply: few[limit.supply] * 1e12 for limit in limits.values()})
-    free, none = evaluate_draws(scenario, plenty), evaluate_draws(unlimited, plenty)
-    xr.testing.assert_equal(free.patients, none.patients)
-    xr.testing.assert_equal(free.budget, none.budget)
+    free, none = evaluate_draws(limited, plenty), evaluate_draws(unlimited, plenty)
+    strategies = list(limited.case.strategies)
+    xr.testing.assert_equal(free.patients.sel(fate=strategies), none.patients.sel(fate=strategies))
+    assert float(abs(free.patients.drop_sel(fate=strategies)).max()) == 0
+    xr.testing.assert_allclose(free.budget, none.budget, rtol=1e-12)
     assert not free.supply[["lost", "moved", "waiting", "months_waited", "bound"]].to_dataarray().any()
 
 
-def test_started_lost_and_waiting_are_those_who_came_in_every_draw_mix_region_and_year(as_shipped, unlimited, few):
-    came = evaluate_draws(unlimited, few).patients.sum("strategy")
+def test_started_lost_and_waiting_are_those_who_came_in_every_draw_mix_region_and_year(
+    as_shipped, unlimited, few, limited
+):
+    came = evaluate_draws(unlimited, few).patients.sum("fate")
     waiting = as_shipped.supply["waiting"]
     before = waiting.shift(year=1, fill_value=0.0)
-    after = as_shipped.patients.sum("strategy") + as_shipped.supply["lost"] + waiting
-    xr.testing.assert_allclose(after, came + before, rtol=1e-12)
+    served = as_shipped.patients.drop_sel(fate="waiting").sum("fate")
+    xr.testing.assert_allclose(served + waiting, came + before, rtol=1e-12)
+    [reason] = limited.case.losses
+    xr.testing.assert_allclose(as_shipped.patients.sel(fate=reason, drop=True), as_shipped.supply["lost"])
 
 
 def test_today_is_held_and_by_that_staffed(as_shipped, unlimited, few):
     none = evaluate_draws(unlimited, few)
-    xr.testing.assert_equal(as_shipped.patients.sel(mix="today"), none.patients.sel(mix="today"))
+    fates = none.patients["fate"]
+    xr.testing.assert_equal(as_shipped.patients.sel(mix="today", fate=fates), none.patients.sel(mix="today"))
     assert not as_shipped.supply.drop_vars(["needed", "open", "supply"]).sel(mix="today").to_dataarray().any()
 
 
-def test_who_is_moved_is_treated_by_the_comparator(as_shipped, unlimited, few, scenario):
-    change = as_shipped.patients - evaluate_draws(unlimited, few).patients
-    moved = change.sel(strategy=scenario.case.comparator, drop=True)
+def test_who_is_moved_is_treated_by_the_comparator(as_shipped, unlimited, few, limited):
+    treated = {"fate": limited.case.comparator}
+    moved = as_shipped.patients.sel(treated, drop=True) - evaluate_draws(unlimited, few).patients.sel(
+        treated, drop=True
+    )
     xr.testing.assert_allclose(moved, as_shipped.supply["moved"], atol=1e-9)
     assert float(moved.sum()) > 0
 
 
 @pytest.mark.parametrize("name", ["sequencing", "bioinformatics", "interpretation", "pathology", "conference"])
-def test_each_limit_moves_patients_when_it_tightens_and_is_named(scenario, few, limits, as_shipped, name):
+def test_each_limit_moves_patients_when_it_tightens_and_is_named(limited, few, limits, as_shipped, name):
     limit = limits[name]
     tight = few.assign(
         {
@@ -71,17 +80,17 @@ def test_each_limit_moves_patients_when_it_tightens_and_is_named(scenario, few, 
         }
     )
     loose = tight.assign({limit.supply: few[limit.supply] * 1e6})
-    bound, free = evaluate_draws(scenario, tight), evaluate_draws(scenario, loose)
+    bound, free = evaluate_draws(limited, tight), evaluate_draws(limited, loose)
     assert bool((held_back(bound) >= held_back(free) - 1e-9).all())
     assert float((held_back(bound) - held_back(free)).mean()) > 0
     assert float(bound.supply["bound"].sel(limit=name, mix="new").mean()) > 0
     assert float(free.supply["bound"].sel(limit=name).max()) == 0
 
 
-def test_the_unplanned_world_has_no_added_hires(scenario, few):
-    capacity = scenario.case.capacity
+def test_the_unplanned_world_has_no_added_hires(limited, few):
+    capacity = limited.case.capacity
     eager = few.assign({capacity.added_hires: few[capacity.added_hires] * 0 + 5})
-    more, none = (evaluate_draws(scenario, each).supply["supply"] for each in (eager, few))
+    more, none = (evaluate_draws(limited, each).supply["supply"] for each in (eager, few))
     xr.testing.assert_equal(more.sel(mix="unplanned"), none.sel(mix="unplanned"))
     late = more.sel(mix="new", limit="pathology") - none.sel(mix="new", limit="pathology")
     # A specialist takes five and a half years to train: nothing before the sixth year of the agreement.
@@ -89,25 +98,25 @@ def test_the_unplanned_world_has_no_added_hires(scenario, few):
     assert float(late.sel(year=2034).min()) > 0
 
 
-def test_a_patient_who_needs_no_more_than_the_comparator_sets_free_meets_no_limit(scenario, few, as_shipped, limits):
+def test_a_patient_who_needs_no_more_than_the_comparator_sets_free_meets_no_limit(limited, few, as_shipped, limits):
     limit = limits["pathology"]
     freed = few.assign({limit.released: few[limit.released] * 0 + 1})
     from pmbudget.patient import simulate
 
-    outcomes = simulate(freed, scenario.case, horizon=1)
-    extra = extra_use(freed, scenario.case, outcomes, limit)
-    served = persons_a_month(freed, scenario.case, scenario.regions, outcomes, limit, 1.0)
+    outcomes = simulate(freed, limited.case, horizon=1)
+    extra = extra_use(freed, limited.case, outcomes, limit)
+    served = persons_a_month(freed, limited.case, limited.regions, outcomes, limit, 1.0)
     assert np.isinf(served.where(extra <= 0, drop=True)).all()
     assert float((extra <= 0).mean()) > 0.5
 
 
-def test_regions_share_what_there_is(scenario, few, limits):
+def test_regions_share_what_there_is(limited, few, limits):
     for limit in limits.values():
-        shares = share_of_region(few, limit, scenario.regions)
+        shares = share_of_region(few, limit, limited.regions)
         assert shares.sum("region").to_numpy() == pytest.approx(1.0)
     log = np.log(
-        share_of_region(few, limits["pathology"], scenario.regions)
-        / scenario.regions["population"].to_xarray().rename(code="region")
+        share_of_region(few, limits["pathology"], limited.regions)
+        / limited.regions["population"].to_xarray().rename(code="region")
     )
     assert float(log.std("region").mean()) == pytest.approx(0.46, abs=0.06)
 
@@ -123,10 +132,10 @@ def test_a_year_spreads_evenly_over_its_months():
 
 
 @pytest.mark.parametrize("organisation", ["own", "national"])
-def test_another_organisation_is_posted_as_its_own_resource_in_the_new_mix(scenario, few, as_shipped, organisation):
-    definition = scenario.definition.model_copy(update={"laboratories": organisation})
-    found = evaluate_draws(replace(scenario, definition=definition), few)
-    name = scenario.case.capacity.laboratories.resource
+def test_another_organisation_is_posted_as_its_own_resource_in_the_new_mix(limited, few, as_shipped, organisation):
+    definition = limited.definition.model_copy(update={"laboratories": organisation})
+    found = evaluate_draws(replace(limited, definition=definition), few)
+    name = limited.case.capacity.laboratories.resource
     assert name not in as_shipped.resource_cost["resource"]
     cost = found.resource_cost.sel(resource=name).sum(["region", "year"])
     assert cost.sel(mix=["today", "unplanned"]).to_numpy().tolist() == [0.0, 0.0]

@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from pmbudget.patient.costing import product
-from pmbudget.programme.transition import programme_cost
+from pmbudget.programme.transition import transition_cost
 
 YEARS = [2026, 2027, 2028, 2029]
 
@@ -23,6 +23,7 @@ def cost(draws, scenario):
         test_cost=1000.0,
         agreement_years=range(2026, 2028),
         posts=0.0,
+        allocated=False,
     ):
         regions = scenario.regions
         places = {"region": list(regions.index), "year": [2025, *YEARS]}
@@ -35,17 +36,24 @@ def cost(draws, scenario):
         new = new.assign_coords(region=places["region"])
         covered = xr.concat([0 * new, new], dim="mix").assign_coords(mix=["today", "new"])
         eligible = xr.full_like(new, persons)
-        return programme_cost(
+        found, left = transition_cost(
             draws, scenario.case, regions, YEARS,
-            coverage_by_mix=covered, eligible=eligible, test_cost=xr.DataArray(np.full(5, test_cost), dims="draw"),
-            agreement_years=agreement_years, posts=xr.DataArray(np.full(5, posts), dims="draw"),
+            reached=covered, eligible=eligible, test_cost=xr.DataArray(np.full(5, test_cost), dims="draw"),
+            agreement_years=agreement_years, posts=xr.DataArray(np.full(5, posts), dims="draw"), allocated=allocated,
         )  # fmt: skip
+        found.attrs["left"] = left
+        return found
 
     return at
 
 
 def items(scenario, when):
     return [item for item in scenario.case.transition if item.when == when]
+
+
+def counted(scenario, when):
+    """Those that are no share of what exists already."""
+    return [item for item in items(scenario, when) if item.allocation is None]
 
 
 def concerned(scenario, item):
@@ -84,18 +92,41 @@ def test_without_change_or_agreement_nothing_is_spent(cost):
 
 def test_agreement_years_concern_the_new_mix_in_those_years_alone(cost, draws, scenario):
     found = cost()
-    for item in items(scenario, "agreement_years"):
+    for item in counted(scenario, "agreement_years"):
         by_resource = found.sel(resource=item.resource)
         assert float(abs(by_resource.sel(mix="today")).max()) == 0
         assert float(by_resource.sel(mix="new", year=[2026, 2027]).sum("region").min()) > 0
         assert float(abs(by_resource.sel(year=[2028, 2029])).max()) == 0
 
 
-def test_what_is_national_stands_in_the_national_region_once(cost, draws, scenario):
+def test_what_exists_already_is_nobodys_increment_unless_a_scenario_lays_it_on_the_test(cost, draws, scenario):
     [item] = [item for item in scenario.case.transition if item.where == "national"]
-    found = cost().sel(mix="new", resource=item.resource)
+    assert float(abs(cost().sel(region="00")).max()) == 0
+    found = cost(allocated=True).sel(mix="new", resource=item.resource)
     assert float(abs(found.drop_sel(region="00")).max()) == 0
-    assert found.sel(region="00", year=2026).to_numpy() == pytest.approx(product(draws, item.price).to_numpy())
+    whole = product(draws, [*item.price, item.allocation]).to_numpy()
+    assert found.sel(region="00", year=2026).to_numpy() == pytest.approx(whole)
+    assert float(abs(found.sel(region="00", year=2029)).max()) == 0
+
+
+def test_a_region_that_falls_back_and_comes_again_pays_once(cost, scenario):
+    resource = items(scenario, "journey")[0].resource
+    straight, hesitant = (
+        cost(way, agreement_years=range(0)).sel(mix="new", resource=resource).sum("year")
+        for way in ((0, 0.25, 0.5, 0.75, 1.0), (0, 0.5, 0.25, 0.75, 1.0))
+    )
+    assert hesitant.to_numpy() == pytest.approx(straight.to_numpy())
+
+
+def test_what_is_bought_keeps_a_value_that_falls_over_its_life(cost, draws, scenario):
+    [item] = [item for item in scenario.case.transition if item.life]
+    found = cost((0, 1.0, 1.0, 1.0, 1.0))
+    bought = found.sel(mix="new", resource=item.resource, year=2026).sum("region")
+    left, life = found.attrs["left"].sel(mix="new"), draws[item.life]
+    for year in YEARS:
+        share = (1 - (year - 2026 + 0.5) / life).clip(min=0)
+        assert left.sel(year=year).to_numpy() == pytest.approx((bought * share).to_numpy())
+    assert float(abs(found.attrs["left"].sel(mix="today")).max()) == 0
 
 
 def test_each_region_has_the_office_of_its_kind(cost, draws, scenario):

@@ -3,15 +3,20 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from pmbudget.reporting import frames, store
+from pmbudget.reporting import frames, store, summary, value
 from pmbudget.vocabulary import REGION_PAYERS
 
-SHARES = {"cost": 0.9, "variance_today": 0.8, "variance_unplanned": 0.7, "variance_inmb": 0.6}
+SHARES = {"cost": 0.9, "cost_patient": 0.5, "variance_today": 0.8, "variance_unplanned": 0.7, "variance_inmb": 0.6}
 
 
 @pytest.fixture(scope="module")
-def figures(scenario, results):
-    return frames.key_figures(scenario, results, SHARES)
+def worths(scenario, results):
+    return value.worth_of(scenario, results)
+
+
+@pytest.fixture(scope="module")
+def figures(scenario, results, worths):
+    return summary.key_figures(scenario, results, worths, SHARES)
 
 
 def test_an_interval_is_mean_and_the_outer_forty_to_one():
@@ -56,20 +61,22 @@ def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results)
     assert float(frames.staff_share_of(scenario.case, once)) == pytest.approx(float(staff.sum() / laboratory.sum()))
 
 
-def test_a_run_is_stored_and_read_again(tmp_path, scenario, results, figures):
+def test_a_run_is_stored_and_read_again(tmp_path, scenario, results, worths, figures):
     run = tmp_path / "even-1"
     run.mkdir()
-    store.store_budget(str(run), scenario, results, SHARES)
+    store.store_budget(str(run), scenario, results, worths, SHARES)
     (found,) = store.load_runs(tmp_path)
     pd.testing.assert_frame_equal(found.figures, figures)
     assert (found.folder, found.case_name, found.price_year) == ("even-1", "nsclc_panel", 2024)
     assert found.scenario == scenario.definition.label
+    net = results.net_budget("today").sel(year=scenario.years[:5]).sum(["region", "year", "payer"])
+    np.testing.assert_allclose(found.paired("net_budget", "today", "2027–2031"), net)
     text = (run / "summary.csv").read_bytes()
     assert text.startswith(b"\xef\xbb\xbf")
     assert ";" in text.decode("utf-8-sig").splitlines()[0]
 
 
-def test_nothing_is_stored_without_a_folder(scenario, results, tmp_path, monkeypatch):
+def test_nothing_is_stored_without_a_folder(scenario, results, worths, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store.store_budget("", scenario, results, SHARES)
+    store.store_budget("", scenario, results, worths, SHARES)
     assert list(tmp_path.iterdir()) == []

@@ -6,18 +6,29 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pmbudget.reporting import budget, comparison, evidence, markup, page, programme, risk, store
+from pmbudget.reporting import budget, comparison, evidence, markup, page, programme, risk, store, value
 from pmbudget.reporting.words import Words
 
-SHARES = {"cost": 0.9, "variance_today": 0.8, "variance_unplanned": float("nan"), "variance_inmb": 0.6}
+SHARES = {
+    "cost": 0.9,
+    "cost_patient": 0.5,
+    "variance_today": 0.8,
+    "variance_unplanned": float("nan"),
+    "variance_inmb": 0.6,
+}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, scenario, results):
+def worths(scenario, results):
+    return value.worth_of(scenario, results)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, scenario, results, worths):
     batch = tmp_path_factory.mktemp("batch")
     for name in ("a-1", "b-2"):
         (batch / name).mkdir()
-        store.store_budget(str(batch / name), scenario, results, SHARES)
+        store.store_budget(str(batch / name), scenario, results, worths, SHARES)
     return store.load_runs(batch)
 
 
@@ -58,10 +69,10 @@ def test_a_report_shows_one_language_and_no_code():
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
-def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, table, runs, language):
+def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, worths, table, runs, language):
     words = Words(language)
     made = [
-        budget.budget_headline(scenario, results, results, SHARES, words),
+        budget.budget_headline(scenario, results, results, worths, SHARES, words),
         budget.budget_tables(scenario, results, words),
         budget.yearly_table(scenario, results, words, reference="today"),
         budget.region_table(scenario, results, words),
@@ -84,7 +95,9 @@ def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, ta
         evidence.evidence_headline(scenario, words),
         evidence.studies_table(scenario, words),
         evidence.parameters_table(scenario, table, words),
+        value.value_table(scenario, results, worths, words),
         comparison.comparison_tables(runs, words),
+        comparison.value_comparison(runs, words),
     ]
     assert not [text for text in made if re.search(r"\bnan\b", text)]
     pictures = [

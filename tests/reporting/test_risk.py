@@ -42,7 +42,7 @@ def test_at_the_neutral_price_the_net_budget_is_nothing(scenario, results):
     # A test that cost that much less would take away exactly the net budget, test by test.
     years = slice(2027, 2031)
     net = float(results.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
-    tests = results.patients.sel(strategy=scenario.case.new) + results.outside
+    tests = results.patients.sel(fate=scenario.case.new) + results.outside
     more = (tests.sel(mix="new") - tests.sel(mix="today")).sel(year=years).sum(["region", "year"]).mean()
     price = float(results.test_cost.sel(strategy=scenario.case.new).mean())
     short = net / float(more) - price
@@ -64,7 +64,7 @@ def test_a_forecast_without_error_is_the_model_s(scenario, results):
 
 def test_current_prices_exceed_constant_ones_by_the_index(scenario, results):
     first = cells(risk.nominal_table(scenario, results, EN))[0]
-    real, nominal = (float(re.match(r"[\u2212\d.]+", cell)[0]) for cell in first[1:3])
+    nominal, real = (float(re.match(r"[\u2212\d.]+", cell)[0]) for cell in first[3:5])
     assert nominal == pytest.approx(real * 1.02**3, abs=0.06)
 
 
