@@ -82,10 +82,10 @@ def check(folder: Annotated[Path, typer.Option(help="Folder of parameter files."
     """Look through all parameter files and notebooks: every fault with file, line, key and remedy."""
     from datetime import date
 
-    from pmbudget.batch.check import begun
+    from pmbudget.batch.check import begun, outdated
     from pmbudget.batch.check import check as faults_in
 
-    for late in begun(folder, today=date.today()):
+    for late in [*begun(folder, today=date.today()), *outdated(folder)]:
         console.print(f"warning: {late}", markup=False)
     faults = faults_in(folder)
     for fault in faults:

@@ -10,8 +10,10 @@ from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import ReadDraws, draw_parameters
 from pmbudget.inputs import Scenario, expand
-from pmbudget.inputs.agreements import Agreement
+from pmbudget.inputs.agreements import STANDING, Agreement
 from pmbudget.inputs.cases import read_case
+from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
+from pmbudget.inputs.dated import Dated
 from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
 from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
@@ -67,6 +69,61 @@ def begun(folder: str | Path = "parameters", *, today: date) -> list[Fault]:
             line = document.line(["years", "first"])
             found.append(Fault(document.file, "years.first", "the first year has begun", remedy, first, line))
     return found
+
+
+def outdated(folder: str | Path = "parameters") -> list[Fault]:
+    """Fees and payer rules by which a scenario may calculate with what no longer holds, each where it stands.
+
+    Either a later value begins within the scenario's years, where the one that holds on its first day is used throughout, or a rule of
+    the standing ones states no date. No faults: what is decided for later years may be left out on purpose.
+    """
+    root, found = find_folder(folder), list[Fault]()
+    for path in sorted((root / "scenarios").rglob("*.yaml")):
+        if scenario := read_scenario(path, root, {}, None, []):
+            found += _undated(scenario) + _overtaken(scenario)
+    return list({str(fault): fault for fault in found}.values())
+
+
+def _undated(scenario: Scenario) -> list[Fault]:
+    """Standing fees and rebate shares that are one number without a date."""
+    file, dated = _agreement_file(scenario, STANDING), dated_amounts(scenario.standing.clauses)
+    known = [clause.name for clause, _, _ in dated]
+    problem, remedy = "has no date from which it holds", "state it as dated: a list of from, value and source"
+    return [
+        Fault(file, clause.name, problem, remedy)
+        for clause in scenario.standing.clauses
+        if isinstance(clause, PatientFee | RebateSplit) and clause.name not in known
+    ]
+
+
+def _overtaken(scenario: Scenario) -> list[Fault]:
+    """Dated values that begin within the scenario's years and are not used."""
+    amounts: list[tuple[str, str, Dated[float], int | None]] = [
+        (_agreement_file(scenario, name), f"{clause.name}.{key}", amount, None)
+        for name, agreement in ((STANDING, scenario.standing), (scenario.definition.agreement, scenario.agreement))
+        for clause, key, amount in dated_amounts(agreement.clauses if agreement else ())
+    ]
+    amounts += [
+        (parameter.file, name, parameter.record.distribution, parameter.line)
+        for name, parameter in scenario.parameters.items()
+        if isinstance(parameter.record.distribution, Dated)
+    ]
+    return [
+        Fault(
+            file,
+            key,
+            f"another value holds from {later.since}; {scenario.name} uses that of {amount.in_force_since} to {scenario.years[-1]}",
+            "know that it is left out, or move the scenario's years",
+            later.value,
+            line,
+        )
+        for file, key, amount, line in amounts
+        for later in amount.not_used(scenario.years[-1])
+    ]
+
+
+def _agreement_file(scenario: Scenario, name: str | None) -> str:
+    return shown(scenario.folder / "agreements" / f"{name}.yaml")
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:

@@ -24,6 +24,7 @@ from pmbudget.inputs.clauses import (
     Taper,
     VolumeCap,
 )
+from pmbudget.inputs.dated import value_in_force
 
 
 def _per_cost(amount: np.ndarray, cost: np.ndarray) -> np.ndarray:
@@ -123,25 +124,15 @@ def _adaptive_price(clause: AdaptivePrice, books: Books) -> np.ndarray:
     return np.clip(_per_cost(fall, books.cost(clause.covers)), 0, 1)
 
 
-def dated(values: Mapping[int, float], years: np.ndarray) -> np.ndarray:
-    """For each year the value that holds from the latest year not after it; the first one before all of them.
-
-    >>> dated({2017: 0.4, 2023: 0.3, 2024: 0.4}, np.array([2016, 2022, 2023, 2030])).tolist()
-    [0.4, 0.4, 0.3, 0.4]
-    """
-    since = np.array(sorted(values))
-    return np.array([values[int(year)] for year in since[np.clip(np.searchsorted(since, years, "right") - 1, 0, None)]])
-
-
 def _patient_fee(clause: PatientFee, books: Books) -> np.ndarray:
     """Ceiling x years of treatment per krona, at most 1: nobody pays more than the drug, and beyond the ceiling the region pays."""
-    ceiling = dated(clause.ceiling, books.terms.years) / (1.0 if clause.indexed else books.terms.index)
+    ceiling = value_in_force(clause.ceiling) / (1.0 if clause.indexed else books.terms.index)
     return np.minimum(1.0, ceiling * books.terms.measure("years_per_krona"))
 
 
 def _rebate_split(clause: RebateSplit, books: Books) -> np.ndarray:
     """-s x r / (1 - r) of net cost: the state's part of the rebate leaves those who bought at the net price."""
-    return -dated(clause.share, books.terms.years) * books.terms.measure("rebate_ratio") * _new_share(clause, books)
+    return -value_in_force(clause.share) * books.terms.measure("rebate_ratio") * _new_share(clause, books)
 
 
 RATES: Mapping[type[Shared], Callable[[Any, Books], np.ndarray]] = {

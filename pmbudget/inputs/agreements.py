@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.clauses import Clause
-from pmbudget.inputs.files import Document, Evidence, Strict, find_folder, near, read_yaml, unsafe, validated
-from pmbudget.inputs.parameters import Source, Text
+from pmbudget.inputs.dated import FIRST_YEAR
+from pmbudget.inputs.files import Document, Evidence, Source, Strict, find_folder, near, read_yaml, unsafe, validated
+from pmbudget.inputs.parameters import Text
 
 STANDING = "standing_rules"
 """The agreement that holds whatever is agreed for the test: who pays for drugs in Sweden. It settles in all mixes."""
@@ -36,8 +37,13 @@ class Agreement(Strict):
         return self
 
 
-def read_agreement(root: Path, name: str, document: Document | None, faults: list[Fault]) -> Agreement | None:
-    """The agreement of that name, on behalf of the scenario in ``document`` where one asks for it."""
+def read_agreement(
+    root: Path, name: str, document: Document | None, faults: list[Fault], *, first_year: int | None = None
+) -> Agreement | None:
+    """The agreement of that name, on behalf of the scenario in ``document`` where one asks for it.
+
+    Its dated amounts are those that hold when ``first_year`` begins, or the last ones.
+    """
     path = root / "agreements" / f"{name}.yaml"
     if unsafe(name) or not path.is_file():
         remedy = near(name, (p.stem for p in path.parent.glob("*.yaml")))
@@ -45,7 +51,7 @@ def read_agreement(root: Path, name: str, document: Document | None, faults: lis
         faults.append(Fault(file, "agreement", "no such agreement", remedy, name, line))
         return None
     own = read_yaml(path, faults)
-    return validated(Agreement, own, own.data, faults) if own else None
+    return validated(Agreement, own, own.data, faults, context={FIRST_YEAR: first_year}) if own else None
 
 
 def load_agreements(folder: str | Path = "parameters") -> dict[str, Agreement]:

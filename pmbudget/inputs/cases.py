@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from pmbudget.errors import Fault
 from pmbudget.inputs.capacity import WAITING, Capacity
 from pmbudget.inputs.courses import LastMonths, Management, Mortality, State, StateName
-from pmbudget.inputs.files import Evidence, Ref, Strict, near, read_yaml, references, unsafe, validated
+from pmbudget.inputs.files import Evidence, Ref, Source, Strict, near, read_yaml, references, unsafe, validated
 from pmbudget.inputs.items import CareItem, Item, Resource
-from pmbudget.inputs.parameters import ParameterSet, Source, Text
+from pmbudget.inputs.parameters import ParameterSet, Text
 from pmbudget.inputs.pathways import Cascade, Pathway, Strategy, Test, TrueClass
 from pmbudget.inputs.programmes import (
     BorneElsewhere,

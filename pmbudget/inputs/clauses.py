@@ -3,10 +3,12 @@
 Money is in MSEK, nominal unless ``indexed``; years are counted from the agreement's first, which is 1.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field
 
+from pmbudget.inputs.dated import BY_DATE, CONSTANT, Dated, way
 from pmbudget.inputs.files import Strict
 from pmbudget.inputs.items import Payer
 from pmbudget.inputs.parameters import Text
@@ -15,6 +17,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(ge=0)]
 Amounts = Positive | tuple[Positive, ...]
 """MSEK a year: the same each year, or one for each year from the clause's first and nothing after."""
+Signed = Annotated[float, Field(ge=-1, le=1)]
+Fee = Annotated[Annotated[Positive, CONSTANT] | Annotated[Dated[Positive], BY_DATE], Discriminator(way)]
+SignedShare = Annotated[Annotated[Signed, CONSTANT] | Annotated[Dated[Signed], BY_DATE], Discriminator(way)]
+"""Fees and shares set by law or a yearly agreement: a number, or values by date of which the scenario's first day picks one."""
 Weight = Literal["population", "population_65plus", "births", "equal", "eligible", "patients", "national"]
 """How a sum is divided: by a column of the regions, equally, by expected patients, or not at all (``national`` stays in region "00")."""
 Covers = Literal["all", "transition", "patient", "tests", "drugs", "benefit_drugs", "procured_drugs", "production"]
@@ -260,15 +266,15 @@ class AdaptivePrice(Shared):
 
 
 class PatientFee(Shared):
-    """Patients pay up to ``ceiling`` SEK per person and year of treatment: by calendar year from which it holds."""
+    """Patients pay up to ``ceiling`` SEK per person and year of treatment, the same in nominal money in all years unless ``indexed``."""
 
     clause: Literal["patient_fee"]
-    ceiling: dict[int, Positive]
+    ceiling: Fee
     payer: Payer = "patient"
 
 
 class RebateSplit(Shared):
-    """Of the rebate behind net prices the payer gets ``share``, by calendar year from which it holds; the rest stays with who buys.
+    """Of the rebate behind net prices the payer gets ``share``, the same in all years; the rest stays with who buys.
 
     In an agreement, it is added to what the standing rules say: below 0, the regions keep more; only of what is ``additional`` to
     today's use, if so.
@@ -276,7 +282,7 @@ class RebateSplit(Shared):
 
     clause: Literal["rebate_split"]
     additional: bool = False
-    share: dict[int, Annotated[float, Field(ge=-1, le=1)]]
+    share: SignedShare
 
 
 Clause = Annotated[
@@ -301,3 +307,8 @@ Clause = Annotated[
     | RebateSplit,
     Field(discriminator="clause"),
 ]
+
+
+def dated_amounts(clauses: Iterable[Clause]) -> list[tuple[Clause, str, Dated[float]]]:
+    """Of each amount that is dated: its clause, its key there and its values by date."""
+    return [(clause, key, amount) for clause in clauses for key, amount in clause if isinstance(amount, Dated)]

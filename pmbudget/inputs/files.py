@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,6 +32,15 @@ class Strict(BaseModel):
     """A frozen record that refuses keys it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Source(Strict):
+    """Where a figure was read."""
+
+    title: str
+    address: str = ""
+    read: date | None = None
+    where: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from pmbudget.errors import Fault, InputError
-from pmbudget.inputs.files import Evidence, Strict, find_folder, read_yaml, validated
+from pmbudget.inputs.files import Evidence, Source, Strict, find_folder, read_yaml, validated
 from pmbudget.inputs.items import Payer
-from pmbudget.inputs.parameters import Source, Text
+from pmbudget.inputs.parameters import Text
 
 Phase = Literal["early", "care_development"]
 """Research and proof of concept; what a test's introduction costs beside care."""

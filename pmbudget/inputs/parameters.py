@@ -9,10 +9,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 
 from pmbudget.errors import Fault, InputError
+from pmbudget.inputs.dated import FIRST_YEAR, Dated
 from pmbudget.inputs.distributions import Distribution, Pool, distribution
 from pmbudget.inputs.files import (
     Document,
     Evidence,
+    Source,
     Strict,
     find_folder,
     near,
@@ -44,15 +46,6 @@ class Text(Strict):
 
     sv: str
     en: str
-
-
-class Source(Strict):
-    """Where a figure was read."""
-
-    title: str
-    address: str = ""
-    read: date | None = None
-    where: str = ""
 
 
 class Reported(Strict):
@@ -127,16 +120,21 @@ class Shares(Strict):
 
 
 def _way(given: Any) -> str:
-    """Whether a distribution is learnt from studies, one of shares that sum to 1, or stated by itself."""
+    """Whether a distribution is learnt from studies, one of shares that sum to 1, a value by date, or stated by itself."""
     keys = given if isinstance(given, Mapping) else getattr(given, "model_fields_set", ())
     family = given.get("family") if isinstance(given, Mapping) else getattr(given, "family", None)
     if {"studies", "quantity", "borrow"} & set(keys):
         return "studies"
+    if "dated" in keys:
+        return "dated"
     return "shares" if family == "dirichlet" else "reported"
 
 
 Stated = Annotated[
-    Annotated[Reported, Tag("reported")] | Annotated[FromStudies, Tag("studies")] | Annotated[Shares, Tag("shares")],
+    Annotated[Reported, Tag("reported")]
+    | Annotated[FromStudies, Tag("studies")]
+    | Annotated[Shares, Tag("shares")]
+    | Annotated[Dated[float], Tag("dated")],
     Discriminator(_way),
 ]
 
@@ -145,6 +143,8 @@ class Record(Strict):
     """What a parameter file holds for one parameter.
 
     A ``context`` parameter is learnt and shown, so that a reader can judge the case, and is not read by the calculation.
+    Of a fee or a rule that changes, the distribution is ``dated`` (see :class:`Dated`): in the prices of ``price_year`` whichever value
+    holds, as the years shown have no price level of their own.
     """
 
     label: Text
@@ -158,6 +158,16 @@ class Record(Strict):
     context: bool = False
     source: Source
     note: str = ""
+
+    @property
+    def in_force_since(self) -> date | None:
+        """The day from which a dated figure holds; None of any other."""
+        return self.distribution.in_force_since if isinstance(self.distribution, Dated) else None
+
+    @property
+    def figure_source(self) -> Source:
+        """Where the figure was read: of a dated one, the value that is used."""
+        return self.distribution.in_force.source if isinstance(self.distribution, Dated) else self.source
 
     @model_validator(mode="after")
     def _sound(self, info: ValidationInfo) -> Self:
@@ -317,9 +327,15 @@ def load_parameters(
 
 
 def read_parameters(
-    root: Path, case: str | None, price_year: int, overrides: Mapping[str, Override], faults: list[Fault]
+    root: Path,
+    case: str | None,
+    price_year: int,
+    overrides: Mapping[str, Override],
+    faults: list[Fault],
+    *,
+    first_year: int | None = None,
 ) -> ParameterSet:
-    """The set of :func:`load_parameters` after ``overrides``."""
+    """The set of :func:`load_parameters` after ``overrides``, with the dated values that hold when ``first_year`` begins."""
     known = len(faults)
     prices = load_prices(root, faults)
     prices_hold = len(faults) == known
@@ -335,7 +351,7 @@ def read_parameters(
                 faults.append(Fault(document.file, name, problem, "keep one of them", line=document.line([name])))
                 continue
             raw[name] = data
-            record, was = _records(name, data, document, overrides.get(name), faults)
+            record, was = _records(name, data, document, overrides.get(name), faults, first_year)
             if record is not None:
                 parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
                 if parameter is not None:
@@ -346,7 +362,7 @@ def read_parameters(
         if (name := rate_name(currency, year)) in used:
             raw[name] = _rate_record(currency, year, rate)
             document = Document(EXCHANGE_RATES, {name: raw[name]})
-            record, was = _records(name, raw[name], document, overrides.get(name), faults)
+            record, was = _records(name, raw[name], document, overrides.get(name), faults, first_year)
             if record is not None and isinstance(record.distribution, Reported):
                 parameters[name] = Parameter(
                     name, record, EXCHANGE_RATES, 1, record.distribution.distribution(), was=was
@@ -355,10 +371,16 @@ def read_parameters(
 
 
 def _records(
-    name: str, data: Any, document: Document, override: Override | None, faults: list[Fault]
+    name: str,
+    data: Any,
+    document: Document,
+    override: Override | None,
+    faults: list[Fault],
+    first_year: int | None,
 ) -> tuple[Record | None, Record | None]:
     """A parameter's record, and the one that it had where an override has taken its place."""
-    stated = validated(Record, document, _named(name, data), faults, at=[name])
+    told = {FIRST_YEAR: first_year}
+    stated = validated(Record, document, _named(name, data), faults, at=[name], context=told)
     if override is None or stated is None:
         return stated, None
     key = f"{override.place}.{name}"
@@ -368,7 +390,7 @@ def _records(
     found: list[Fault] = []
     changed = _named(name, override.on(data))
     stands = Document(override.file, {name: changed})
-    record = validated(Record, stands, changed, found, [name], context={CHOSEN: override.is_choice})
+    record = validated(Record, stands, changed, found, [name], context={**told, CHOSEN: override.is_choice})
     # The fault is the override's, wherever the parameter itself stands.
     faults += [replace(fault, key=f"{override.place}.{fault.key}", line=override.line) for fault in found]
     return record, stated if record != stated else None

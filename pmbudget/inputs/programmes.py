@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pmbudget.inputs.files import Evidence, Ref, Strict
-from pmbudget.inputs.parameters import Source, Text
+from pmbudget.inputs.files import Evidence, Ref, Source, Strict
+from pmbudget.inputs.parameters import Text
 
 
 class Prevalent(Strict):

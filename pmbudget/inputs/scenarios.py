@@ -21,6 +21,7 @@ from pmbudget.inputs.files import (
     Document,
     Evidence,
     Ref,
+    Source,
     Strict,
     find_folder,
     near,
@@ -32,7 +33,7 @@ from pmbudget.inputs.files import (
     validated,
 )
 from pmbudget.inputs.overrides import Override
-from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, ParameterSet, Record, Source, Text, read_parameters
+from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, ParameterSet, Record, Text, read_parameters
 from pmbudget.inputs.regions import CODES, RegionCode, read_regions
 from pmbudget.vocabulary import LANGUAGES
 
@@ -302,7 +303,8 @@ def read_scenario(
     own = {**stated, **{name: _given(name, to, definition, document) for name, to in overrides.items()}}
     values = {name: one.to for name, one in own.items()}
     definition = definition.model_copy(update={"overrides": values, "case": case or definition.case})
-    parameters = read_parameters(root, definition.case, definition.price_year, own, faults)
+    first_year = definition.years.first
+    parameters = read_parameters(root, definition.case, definition.price_year, own, faults, first_year=first_year)
     for name, one in own.items():
         if name not in parameters.raw:
             remedy = near(name, parameters.raw)
@@ -322,8 +324,8 @@ def read_scenario(
             )
     agreement = None
     if definition.agreement is not None:
-        agreement = read_agreement(root, definition.agreement, document, faults)
-    standing = read_agreement(root, STANDING, None, faults)
+        agreement = read_agreement(root, definition.agreement, document, faults, first_year=first_year)
+    standing = read_agreement(root, STANDING, None, faults, first_year=first_year)
     if the_case is None or standing is None or faults:
         return None
     name = path.stem
@@ -371,7 +373,7 @@ def _given(name: str, to: Any, definition: ScenarioFile, document: Document) -> 
 def _former(record: Record) -> dict[str, Any]:
     """What stood in a parameter's place before an override: figures, grade and where they were read."""
     figures = record.distribution.model_dump(mode="json", exclude_none=True)
-    return {"distribution": figures, "evidence": record.evidence, "source": record.source.title}
+    return {"distribution": figures, "evidence": record.evidence, "source": record.figure_source.title}
 
 
 def _merged(
@@ -478,5 +480,5 @@ def _figures(parameter: Parameter, value: Any) -> str:
     if isinstance(value, int | float):
         return f"{value:g} {record.unit}"
     if known is None:
-        return f"({record.source.title})"
+        return f"({record.figure_source.title})"
     return f"{known.mean:.4g} ({known.interval[0]:.4g}–{known.interval[1]:.4g}) {record.unit}"

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.ranking import simulation_error
+from pmbudget.inputs.clauses import dated_amounts
 from pmbudget.inputs.files import references as references_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
@@ -167,7 +168,10 @@ def region_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """By payer, against today's use: cost where the work is done, each clause's transfers, what is left; first five years, MSEK."""
+    """By payer, against today's use: cost where the work is done, each clause's transfers, what is left; first five years, MSEK.
+
+    Below it, since when the dated rules hold and what they are.
+    """
     if not scenario.agreement:
         return note(words("headline_no_agreement"))
     period, years = next(iter(periods(scenario.years).items()))
@@ -193,7 +197,20 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
         ]
     )
     header = [words("payer"), *(named[entry] for entry in entries), words("transfers_columns.after")]
-    return table(words("transfers_caption", period=period), header, rows, strong=[len(rows) - 1])
+    moved = table(words("transfers_caption", period=period), header, rows, strong=[len(rows) - 1])
+    rules = "; ".join(_rules(scenario, words))
+    return Html(moved + note(words("rules_note", rules=rules))) if rules else moved
+
+
+def _rules(scenario: Scenario, words: Words) -> list[str]:
+    """What the dated amounts of the clauses are, and since when."""
+    clauses = (*scenario.standing.clauses, *(scenario.agreement.clauses if scenario.agreement else ()))
+    said = []
+    for clause, key, amount in dated_amounts(clauses):
+        held = amount.in_force.value
+        value = words.percent(held) if key == "share" else words("rule_amount", value=words.number(held))
+        said.append(words("rule", label=words.inside(clause.label), value=value, since=amount.in_force_since))
+    return said
 
 
 def component_table(scenario: Scenario, results: Results, words: Words) -> Html:

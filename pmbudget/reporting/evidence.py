@@ -349,14 +349,16 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
 
 
 def _label(scenario: Scenario, parameter: Parameter, words: Words) -> str:
-    """A parameter's label, and by which other it is divided where what studies tell is divided before it is used."""
+    """A parameter's label; since when its value holds, where it is dated; by which other it is divided, where studies tell it so."""
     label = words.label(parameter.record.label)
+    if since := parameter.record.in_force_since:
+        return words("dated", label=label, since=since)
     over = parameter.learning.over if parameter.is_learnt else None
     return words("divided", label=label, by=words.label(scenario.parameters[over].record.label)) if over else label
 
 
 def _source(parameter: Parameter, words: Words) -> str:
-    source = parameter.record.source
+    source = parameter.record.figure_source
     parts = [as_stored(part, words) for part in (source.title, source.where) if part]
     said = " ".join(parts)
     return English(said) if any(isinstance(part, English) for part in parts) else said
@@ -435,4 +437,4 @@ def _stated(record: Record, words: Words) -> list[str]:
         known = record.distribution.distribution()
         ends = dict(zip(("mean", "low", "high"), map(words.figure, (known.mean, *known.interval)), strict=True))
         figure = ends["mean"] if known.is_fixed else words("with_interval", **ends)
-    return [figure, words(f"evidence.{record.evidence}"), words.data(record.source.title)]
+    return [figure, words(f"evidence.{record.evidence}"), words.data(record.figure_source.title)]

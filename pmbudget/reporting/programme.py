@@ -25,7 +25,7 @@ def funnel_table(scenario: Scenario, results: Results, words: Words) -> Html:
         if name in scenario.parameters:
             record = scenario.parameters[name].record
             label, figure = words.label(record.label), _figure(scenario, name, words)
-            source = f"{words.data(record.source.title)} ({words(f'evidence.{record.evidence}')})"
+            source = f"{words.data(record.figure_source.title)} ({words(f'evidence.{record.evidence}')})"
         else:
             pool = scenario.case.eligible.prevalent
             used = [pool.years, *pool.shares, pool.reach] if pool else []
@@ -168,7 +168,7 @@ def inputs_table(scenario: Scenario, words: Words) -> Html:
                 *figures,
                 words.data(record.unit),
                 words(f"evidence.{record.evidence}"),
-                words.data(record.source.title),
+                words.data(record.figure_source.title),
             ]
         )
     header = [words(f"inputs_columns.{key}") for key in ("parameter", "mean", "interval", "unit", "grade", "source")]

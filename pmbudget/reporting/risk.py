@@ -84,7 +84,7 @@ def forecast_table(scenario: Scenario, results: Results, words: Words) -> Html:
     header = [words("period_word"), words("forecast_columns.model"), words("forecast_columns.missed")]
     return Html(
         table(words("forecast_caption"), header, rows)
-        + note(words("forecast_note", source=words.data(record.source.title)))
+        + note(words("forecast_note", source=words.data(record.figure_source.title)))
     )
 
 

@@ -261,16 +261,23 @@ def test_an_adaptive_price_falls_to_where_nothing_is_lost(books):
     assert float(np.abs(settled(worth, kinds.AdaptivePrice, covers="all")["manufacturer"]).max()) == 0
 
 
-def test_patients_pay_to_the_ceiling_that_holds_that_year(books):
-    moved = settled(books, kinds.PatientFee, covers="benefit_drugs", ceiling={2020: 100, 2028: 200}, begins=1)
-    assert received(moved)[1] == pytest.approx([0, 10, 10, 20, 20])
-    steep = settled(books, kinds.PatientFee, covers="benefit_drugs", ceiling={2020: 1e9})
+def dated(*values):
+    return {"dated": [{"from": day, "value": value, "source": {"title": "Invented"}} for day, value in values]}
+
+
+def test_patients_pay_to_the_ceiling_that_holds(books):
+    ceiling = dated(("2020-01-01", 50), ("2022-07-01", 100))
+    moved = settled(books, kinds.PatientFee, covers="benefit_drugs", ceiling=ceiling, begins=1)
+    assert received(moved)[1] == pytest.approx([0, 10, 10, 10, 10])
+    steep = settled(books, kinds.PatientFee, covers="benefit_drugs", ceiling=1e9)
     assert received(steep)[1, 1] == pytest.approx(100), "never more than the drug"
 
 
 def test_the_state_gets_its_part_of_the_rebate(books):
-    moved = settled(books, kinds.RebateSplit, covers="benefit_drugs", share={2017: 0.4, 2027: 0.3})
-    assert received(moved, "state")[1] == pytest.approx([0, 10, 7.5, 7.5, 7.5]), "a rebate of 25 on a net cost of 100"
+    moved = settled(
+        books, kinds.RebateSplit, covers="benefit_drugs", share=dated(("2017-01-01", 0.3), ("2024-01-01", 0.4))
+    )
+    assert received(moved, "state")[1] == pytest.approx([0, 10, 10, 10, 10]), "a rebate of 25 on a net cost of 100"
 
 
 def test_a_pool_is_between_regions_alone(books):
@@ -367,8 +374,8 @@ any_clause = some.one_of(
     any_of(kinds.MoneyBack, refund=share, response=share, **shared),
     any_of(kinds.Instalments, alive=some.just((1.0, 0.7, 0.4)), **shared),
     any_of(kinds.AdaptivePrice, **shared),
-    any_of(kinds.PatientFee, ceiling=some.just({2020: 2300.0}), **shared),
-    any_of(kinds.RebateSplit, share=some.just({2020: 0.4, 2027: 0.3}), **shared),
+    any_of(kinds.PatientFee, ceiling=some.just(2300.0), **shared),
+    any_of(kinds.RebateSplit, share=some.sampled_from([0.4, -0.1]), **shared),
 )  # fmt: skip
 agreements = some.lists(any_clause, min_size=1, max_size=4).map(
     lambda found: [one.model_copy(update={"name": f"{place} {one.clause}"}) for place, one in enumerate(found)]

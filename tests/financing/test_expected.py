@@ -38,8 +38,8 @@ GIVEN = {
     kinds.MoneyBack: {"covers": "benefit_drugs", "refund": 0.5, "response": 0.6},
     kinds.Instalments: {"covers": "benefit_drugs", "alive": [1.0, 0.8]},
     kinds.AdaptivePrice: {"covers": "tests"},
-    kinds.PatientFee: {"covers": "benefit_drugs", "ceiling": {2020: 2000}},
-    kinds.RebateSplit: {"covers": "benefit_drugs", "share": {2020: -0.1}},
+    kinds.PatientFee: {"covers": "benefit_drugs", "ceiling": 2000},
+    kinds.RebateSplit: {"covers": "benefit_drugs", "share": -0.1},
 }
 """One clause of every kind, with whatever weight or condition it can expect."""
 
