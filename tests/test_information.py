@@ -10,6 +10,7 @@ import xarray as xr
 
 from pmbudget import information
 from pmbudget.appraisal import evpi, fit_check, net_monetary_benefit
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.worth import programme_totals, programme_worth
 from pmbudget.information.rollouts import _matched
 from pmbudget.inputs import load_scenario
@@ -121,6 +122,23 @@ def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies
     np.testing.assert_allclose(options[["extend", "keep", "withdraw"]].sum(axis=1), 1)
     assert options.attrs["study"] == studies.loc[studies["enbs"].idxmax(), "study"]
     assert options["best"].sum() == 1
+
+
+def test_options_are_as_uncertain_as_the_programme_that_they_start(scenario, results, table, studies):
+    """Also where the study tells little: else chapters 05 and 07 would contradict each other on a sign."""
+    little = studies[studies["study"] == "failures"].head(1)
+    options = information.choices(scenario, results, table, little, wtp=WTP, seed=1)
+    totals = programme_totals(
+        results,
+        new=scenario.case.new,
+        comparator=scenario.case.comparator,
+        years=scenario.years,
+        rate_cost=0.03,
+        rate_qaly=0.03,
+    )
+    benefit = programme_worth(totals, reference="today", wtp=[WTP]).inmb.sel(wtp=WTP)
+    apart = options.loc[["approve", "reject"], "error"].max()
+    assert 0.5 < apart / simulation_error(benefit) < 2
 
 
 def test_introducing_now_is_the_programme_of_the_budget_chapter(scenario, results, table, studies):

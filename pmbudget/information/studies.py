@@ -135,7 +135,8 @@ def choices(
     -------
     DataFrame
         :func:`pmbudget.appraisal.adoption`, its values against today's use, and ``error``: the Monte Carlo standard error of how far each
-        option lies behind the best, by batch means. ``attrs`` name the study, its size and the years it takes.
+        option lies behind the best, by batch means in which everything that moves a draw counts.
+        ``attrs`` name the study, its size and the years it takes.
     """
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposed(scenario).studies[chosen["study"]]
@@ -148,10 +149,10 @@ def choices(
     delay = expected(table, study.years)
     benefit, investment = _programme(scenario, results, wtp, patients * (use["new"] - use["today"]))
     after = expected_after(benefit, summary)
-    after = after + benefit.mean() - after.mean()
+    batches = zip(*(np.array_split(values, min(BATCHES, len(after))) for values in (after, benefit)), strict=True)
     frame, *parts = (
         adoption(
-            values,
+            told + drawn.mean() - told.mean(),
             starts_per_year=patients,
             use_per_year=use["new"],
             today_per_year=use["today"],
@@ -161,7 +162,7 @@ def choices(
             investment=investment,
             reversal_cost=expected(table, proposed(scenario).rollout.reversal_cost),
         )
-        for values in (after, *np.array_split(after, min(BATCHES, len(after))))
+        for told, drawn in [(after, benefit), *batches]
     )
     frame["value"] -= frame.loc["reject", "value"]
     apart = pd.concat([part["value"][frame["best"].idxmax()] - part["value"] for part in parts], axis=1)

@@ -74,7 +74,8 @@ def _simulation_error(runs: Sequence[RunSummary], period: str, words: Words) -> 
     said = {"simulation_error_budget": period, "simulation_error_inmb": _longest(runs)}
     parts = [words(key, error=words.number(error, 1), period=said[key]) for key, error in errors.items()]
     draws = min(len(run.paired("net_budget", "today", period)) for run in runs)
-    return words("simulation_error_most", draws=words.number(draws), parts=words("and").join(parts))
+    key = "simulation_error_most" if len(runs) > 1 else "simulation_error"
+    return words(key, draws=words.number(draws), parts=words("and").join(parts))
 
 
 def _longest(runs: Sequence[RunSummary]) -> str:
