@@ -15,10 +15,11 @@ from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws, item_use, stacked
 from pmbudget.patient.outcomes import simulate
+from pmbudget.patient.per_patient import discounted, present_values
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import class_shares, walk_pathway
-from pmbudget.programme.levers import levered
-from pmbudget.road import discounted, present_values, scenario_draws
+from pmbudget.programme.levers import require
+from pmbudget.road import scenario_draws
 from pmbudget.vocabulary import BLOCK, PAYERS, PERSPECTIVES
 
 ATTRIBUTIONS = ("full", "marginal", "none")
@@ -116,7 +117,7 @@ def broken_down(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> Brea
 
 def broken_down_draws(scenario: Scenario, table: xr.Dataset) -> Breakdown:
     """As :func:`broken_down`, on draws that are there already."""
-    table = levered(table, scenario.case.levers, scenario.definition.levers)
+    require(table, scenario.definition.levers)
     parts = [
         _block(scenario, table.isel(draw=slice(begin, begin + BLOCK))) for begin in range(0, table.sizes["draw"], BLOCK)
     ]

@@ -5,16 +5,16 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import net_monetary_benefit, variance_share
-from pmbudget.evidence.draws import ReadDraws, draw_parameters, redrawn
+from pmbudget.evidence.draws import ReadDraws, redrawn
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
+from pmbudget.patient.per_patient import present_values
 from pmbudget.programme.capacity import shadow_prices
-from pmbudget.programme.levers import levered
+from pmbudget.programme.reach import belief_before
 from pmbudget.programme.supply import courses, persons_a_month, queue_terms
-from pmbudget.road import Results, agreement_years, believed, evaluate_draws, present_values, walk
+from pmbudget.road import Results, evaluate_draws, parameter_draws, pulled, scenario_draws, walk
 from pmbudget.vocabulary import BLOCK, REFERENCES, REGION_PAYERS, TAILS
 
 
@@ -30,7 +30,7 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
         INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
     names, table = _one_way(scenario, seed)
-    rows = _with_levers(scenario, table)
+    rows = pulled(scenario, table)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
     return _bars(scenario, names, _increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
 
@@ -43,11 +43,10 @@ def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed
     nothing that exists already on the test, the bar of the allocation key goes from that to what the key at its mean would lay on it.
     """
     names, rows = _one_way(scenario, seed)
-    drawn = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=BLOCK, seed=seed)
-    belief = believed(scenario, drawn)
+    belief = belief_before(scenario, scenario_draws(scenario, draws=BLOCK, seed=seed))
 
     def totals(one: Scenario, table: xr.Dataset) -> np.ndarray:
-        net = walk(one, table, belief=belief).net_budget(reference)
+        net = walk(one, pulled(one, table), belief=belief).settlement.net_budget(reference)
         return net.sel(year=years).sum(["region", "year", "payer"]).to_numpy()
 
     bars = _bars(scenario, names, totals(scenario, rows))
@@ -65,8 +64,7 @@ def _one_way(scenario: Scenario, seed: int) -> tuple[list[str], xr.Dataset]:
 
     An index has no mean: it stands at its commonest place.
     """
-    posterior = fit_evidence(scenario.parameters)
-    table = draw_parameters(scenario.parameters, posterior, seed=seed)
+    table = parameter_draws(scenario, seed=seed)
     uncertain = [str(name) for name in table if table[name].dims == ("draw",)]
     rows = 2 * len(uncertain) + 1
     means = table.mean("draw")
@@ -112,8 +110,8 @@ def importance(scenario: Scenario, results: Results, *, wtp: float, seed: int = 
     DataFrame
         As :func:`pmbudget.appraisal.variance_share`, with is_assumed.
     """
-    benefit = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp))
-    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=benefit.sizes["draw"], seed=seed)
+    benefit = _increment(scenario, net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp))
+    table = parameter_draws(scenario, draws=benefit.sizes["draw"], seed=seed)
     names = patient_parameters(scenario, table)
     shares = variance_share(benefit, table[names].to_dataarray("parameter"))
     return shares.assign(is_assumed=[scenario.parameters[name].spread_is_assumed for name in shares.index])
@@ -122,7 +120,7 @@ def importance(scenario: Scenario, results: Results, *, wtp: float, seed: int = 
 def patient_parameters(scenario: Scenario, table: xr.Dataset) -> list[str]:
     """The uncertain parameters of ``table`` that the scenario's model of the patient reads, its levers' sizes among them."""
     watched = ReadDraws(table.isel(draw=slice(2)))
-    simulate(_with_levers(scenario, watched), scenario.case, horizon=scenario.case.horizon_years)
+    simulate(pulled(scenario, watched), scenario.case, horizon=scenario.case.horizon_years)
     return [str(name) for name in table if name in watched.read and table[name].dims == ("draw",)]
 
 
@@ -164,8 +162,8 @@ def threshold_map(
     ValueError
         One of them is known exactly, one for each region, or there is no such parameter.
     """
-    benefit = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp))
-    table = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=benefit.sizes["draw"], seed=seed)
+    benefit = _increment(scenario, net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp))
+    table = parameter_draws(scenario, draws=benefit.sizes["draw"], seed=seed)
     for name in names:
         if name not in table or table[name].dims != ("draw",):
             raise ValueError(f"{name!r} is no parameter that one uncertain number stands for; choose two that are")
@@ -181,16 +179,11 @@ def threshold_map(
     rows = rows.assign({name: ("draw", np.repeat(grid.ravel(), few)) for name, grid in zip(names, held, strict=True)})
     gains = []
     for begin in range(0, rows.sizes["draw"], BLOCK):
-        part = _with_levers(scenario, rows.isel(draw=slice(begin, begin + BLOCK)))
+        part = pulled(scenario, rows.isel(draw=slice(begin, begin + BLOCK)))
         cost, qaly = present_values(simulate(part, scenario.case, horizon=scenario.case.horizon_years), part)
         gains.append(_increment(scenario, net_monetary_benefit(cost, qaly, wtp)).to_numpy())
     means = np.concatenate(gains).reshape(*sizes, few).mean(axis=-1)
     return xr.DataArray(means + float(benefit.mean() - benefit[:few].mean()), dims=names, coords=axes)
-
-
-def _with_levers[Table: Draws](scenario: Scenario, table: Table) -> Table:
-    """Parameters as they were drawn, or held for the question asked, with the scenario's levers pulled on them."""
-    return levered(table, scenario.case.levers, scenario.definition.levers)
 
 
 def _increment(scenario: Scenario, by_strategy: xr.DataArray) -> xr.DataArray:
@@ -215,25 +208,28 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
     """
     assumed = [name for name, parameter in scenario.parameters.items() if parameter.spread_is_assumed]
     posterior = fit_evidence(scenario.parameters)
-    n = results.cost.sizes["draw"]
-    other = evaluate_draws(
-        scenario, redrawn(scenario.parameters, posterior, assumed, n=n, seed=seed), seed=seed + 1_000_003
-    )
+    n = results.per_patient.cost.sizes["draw"]
+    anew = redrawn(scenario.parameters, posterior, assumed, n=n, seed=seed)
+    other = evaluate_draws(scenario, pulled(scenario, anew), seed=seed + 1_000_003)
     shares = {}
     for reference in REFERENCES:
-        totals = [each.net_budget(reference).sum(["region", "year", "payer"]).to_numpy() for each in (results, other)]
+        totals = [
+            each.settlement.net_budget(reference).sum(["region", "year", "payer"]).to_numpy()
+            for each in (results, other)
+        ]
         shares[f"variance_{reference}"] = _explained(*totals)
     gains = [
-        _increment(scenario, net_monetary_benefit(each.cost, each.qaly, wtp)).to_numpy() for each in (results, other)
+        _increment(scenario, net_monetary_benefit(each.per_patient.cost, each.per_patient.qaly, wtp)).to_numpy()
+        for each in (results, other)
     ]
     shares["variance_inmb"] = _explained(*gains)
     few = min(n, BLOCK)
-    table = draw_parameters(scenario.parameters, posterior, n=few, seed=seed)
+    table = parameter_draws(scenario, draws=few, seed=seed)
     priced = [
         name for name, parameter in scenario.parameters.items() if parameter.is_assumed and currency_of(parameter.unit)
     ]
     unpriced = table.assign({name: table[name] * 0 for name in priced})
-    priced_and_not = [evaluate_draws(scenario, each, seed=seed) for each in (table, unpriced)]
+    priced_and_not = [evaluate_draws(scenario, pulled(scenario, each), seed=seed) for each in (table, unpriced)]
     shares["cost"] = _vanished(*(_change(each) for each in priced_and_not))
     shares["cost_patient"] = _vanished(*(_patient_change(scenario, each) for each in priced_and_not))
     return shares
@@ -247,13 +243,13 @@ def _vanished(whole: np.ndarray, left: np.ndarray) -> float:
 
 def _change(results: Results) -> np.ndarray:
     """Expected change in cost against today's use by resource, SEK."""
-    cost = results.resource_cost.sum(["region", "year"], skipna=False)
+    cost = results.spending.resource_cost.sum(["region", "year"], skipna=False)
     return (cost.sel(mix="new") - cost.sel(mix="today")).to_numpy()
 
 
 def _patient_change(scenario: Scenario, results: Results) -> np.ndarray:
     """Expected added cost of a patient by resource, undiscounted, SEK."""
-    cost = results.outcomes["cost"].sum("year_since_start") + results.outcomes["cost_once"]
+    cost = results.per_patient.outcomes["cost"].sum("year_since_start") + results.per_patient.outcomes["cost_once"]
     return _increment(scenario, cost).to_numpy()
 
 
@@ -277,13 +273,13 @@ def lever_effects(scenario: Scenario, *, draws: int = BLOCK, seed: int = 1) -> p
         ``spread`` (standard deviation of coverage between regions in the last year, percentage points) and, where evidence decides the
         pace, ``right`` (percentage points: how often what is known in the last year points the right way).
     """
-    posterior = fit_evidence(scenario.parameters)
-    table = draw_parameters(scenario.parameters, posterior, n=draws, seed=seed)
+    table = parameter_draws(scenario, draws=draws, seed=seed)
     known: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
 
     def figures(names: tuple[str, ...]) -> dict[str, np.ndarray]:
         if names not in known:
-            known[names] = _moved_figures(scenario, evaluate_draws(scenario.with_levers(*names), table, seed=seed))
+            one = scenario.with_levers(*names)
+            known[names] = _moved_figures(scenario, evaluate_draws(one, pulled(one, table), seed=seed))
         return known[names]
 
     parts = []
@@ -300,20 +296,20 @@ def lever_effects(scenario: Scenario, *, draws: int = BLOCK, seed: int = 1) -> p
 
 def _moved_figures(scenario: Scenario, results: Results) -> dict[str, np.ndarray]:
     """The figures that levers are judged by, over draws."""
-    new, net = {"mix": "new"}, results.net_budget("today").sum(["region", "year"])
-    patients = results.patients.sel(new).sum(["region", "year"])
+    new, net = {"mix": "new"}, results.settlement.net_budget("today").sum(["region", "year"])
+    patients = results.reach.patients.sel(new).sum(["region", "year"])
     own = [payer for payer in net["payer"].to_numpy() if payer in REGION_PAYERS]
     figures = {
         "net": net.sum("payer"),
         "net_regions": net.sel(payer=own).sum("payer"),
         "tested": patients.sel(fate=scenario.case.new),
-        "outside": results.outside.sel(new).sum(["region", "year"]),
-        "qaly": (patients * results.fate_qaly).sum("fate"),
-        "posts": results.posts.sel(new).isel(year=-1).sum("resource"),
-        "spread": 100 * results.reached.sel(new).isel(year=-1).std("region"),
+        "outside": results.reach.outside.sel(new).sum(["region", "year"]),
+        "qaly": (patients * results.per_patient.fate_qaly).sum("fate"),
+        "posts": results.spending.posts.sel(new).isel(year=-1).sum("resource"),
+        "spread": 100 * results.reach.reached.sel(new).isel(year=-1).std("region"),
     }
-    if results.known is not None:
-        last = results.known.isel(year=-1)
+    if results.reach.known is not None:
+        last = results.reach.known.isel(year=-1)
         figures["right"] = 100 * xr.where(last > 0.5, last, 1 - last)
     return {name: values.to_numpy() for name, values in figures.items()}
 
@@ -338,19 +334,20 @@ def limit_values(scenario: Scenario, results: Results, *, wtp: float, seed: int 
     """
     case, regions, years = scenario.case, scenario.regions, scenario.years
     assert case.capacity is not None
-    few = min(results.cost.sizes["draw"], BLOCK)
-    drawn = draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=few, seed=seed)
-    draws = _with_levers(scenario, drawn)
+    few = min(results.per_patient.cost.sizes["draw"], BLOCK)
+    draws = scenario_draws(scenario, draws=few, seed=seed)
     first = {"draw": slice(few)}
-    course = courses(draws, case.capacity, years, agreement_years(scenario))
+    course = courses(draws, case.capacity, years, scenario.agreement_years)
     outcomes = simulate(draws, case, horizon=1)
-    wanted = results.eligible.isel(first) * results.aimed.isel(first)
+    wanted = results.reach.eligible.isel(first) * results.reach.aimed.isel(first)
     place = scenario.definition.laboratories
     terms = queue_terms(draws, case, regions, outcomes, wanted, "new", course, place, scenario.limits)
     limits = {name: limit for name, limit in case.capacity.limits.items() if name in scenario.limits}
     tenth = {n: course[n] * persons_a_month(draws, case, regions, outcomes, each, 0.1) for n, each in limits.items()}
     everything = dict.fromkeys(limits, xr.DataArray(np.inf))
-    gain = _increment(scenario, net_monetary_benefit(results.cost, results.qaly, wtp)).isel(first)
+    gain = _increment(scenario, net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)).isel(
+        first
+    )
     per_tenth = shadow_prices(one_more=tenth, **terms)
     lifted = shadow_prices(one_more=everything, **terms)
     return xr.Dataset({"lifted": lifted, "per_tenth": per_tenth, "value": per_tenth * gain})

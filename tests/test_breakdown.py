@@ -15,13 +15,13 @@ from pmbudget.vocabulary import PERSPECTIVES
 
 def test_the_parts_add_up_to_the_whole_walk(parts, results):
     cost, qaly = parts.value()
-    np.testing.assert_allclose(cost, results.cost, rtol=1e-12)
-    np.testing.assert_allclose(qaly, results.qaly, rtol=1e-12)
+    np.testing.assert_allclose(cost, results.per_patient.cost, rtol=1e-12)
+    np.testing.assert_allclose(qaly, results.per_patient.qaly, rtol=1e-12)
 
 
 def test_what_the_classes_add_sums_to_the_benefit(parts, results, scenario):
     adds = (parts.benefit(scenario.case, 1e6) * parts.share).sum("subgroup")
-    benefit = 1e6 * results.qaly - results.cost
+    benefit = 1e6 * results.per_patient.qaly - results.per_patient.cost
     np.testing.assert_allclose(adds, benefit.sel(strategy="panel") - benefit.sel(strategy="sequential"), atol=1e-6)
 
 

@@ -42,30 +42,34 @@ def test_a_month_by_month_everybody_who_wants_the_test_is_served_lost_moved_or_w
 def test_a_year_by_year_the_fates_are_the_eligible_in_every_draw_mix_and_region(limited):
     scenario, results, _ = limited
     found = by_entry(results, scenario.case.comparator).sum("fate")
-    expected = results.eligible.broadcast_like(found).transpose(*found.dims)
+    expected = results.reach.eligible.broadcast_like(found).transpose(*found.dims)
     np.testing.assert_allclose(found, expected, atol=1e-9)
-    assert float(results.supply["lost"].sum()) > 0
+    assert float(results.reach.supply["lost"].sum()) > 0
 
 
 def test_a_every_fate_has_a_cost_and_health_of_its_own(limited):
     scenario, results, _ = limited
-    fates = set(results.patients["fate"].to_numpy())
+    fates = set(results.reach.patients["fate"].to_numpy())
     assert fates == {*scenario.case.strategies, *scenario.case.losses, "waiting"}
-    for values in (results.fate_cost, results.fate_qaly):
+    for values in (results.per_patient.fate_cost, results.per_patient.fate_qaly):
         assert set(values["fate"].to_numpy()) == fates
         assert np.isfinite(values).all()
     for name in scenario.case.strategies:
-        np.testing.assert_allclose(results.fate_cost.sel(fate=name), results.cost.sel(strategy=name))
-        np.testing.assert_allclose(results.fate_qaly.sel(fate=name), results.qaly.sel(strategy=name))
+        np.testing.assert_allclose(
+            results.per_patient.fate_cost.sel(fate=name), results.per_patient.cost.sel(strategy=name)
+        )
+        np.testing.assert_allclose(
+            results.per_patient.fate_qaly.sel(fate=name), results.per_patient.qaly.sel(strategy=name)
+        )
 
 
 def test_a_who_waits_at_the_end_has_the_comparators_course_in_every_mix(limited):
     scenario, results, _ = limited
-    for values in (results.fate_cost, results.fate_qaly, results.start_cost):
+    for values in (results.per_patient.fate_cost, results.per_patient.fate_qaly, results.spending.start_cost):
         np.testing.assert_allclose(values.sel(fate="waiting"), values.sel(fate=scenario.case.comparator))
-    at_end = results.patients.sel(fate="waiting")
+    at_end = results.reach.patients.sel(fate="waiting")
     assert float(at_end.isel(year=slice(-1)).max()) == 0
-    np.testing.assert_allclose(at_end.isel(year=-1), results.supply["waiting"].isel(year=-1))
+    np.testing.assert_allclose(at_end.isel(year=-1), results.reach.supply["waiting"].isel(year=-1))
 
 
 def test_a_too_ill_to_be_treated_is_a_palliative_course_until_death(scenario, crude_draws):
@@ -85,7 +89,9 @@ def test_a_too_ill_to_be_treated_is_a_palliative_course_until_death(scenario, cr
 def test_a_a_family_that_leaves_lives_on_without_a_diagnosis(crude_draws):
     scenario = case_of("rare_disease_wgs")
     results = evaluate_draws(scenario, crude_draws(scenario, 40))
-    lost = results.fate_qaly.sel(fate=scenario.case.comparator) - results.fate_qaly.sel(fate="left")
+    lost = results.per_patient.fate_qaly.sel(fate=scenario.case.comparator) - results.per_patient.fate_qaly.sel(
+        fate="left"
+    )
     assert float(lost.max()) < 0.2
     assert float(lost.min()) >= 0
 
@@ -105,7 +111,7 @@ def test_a_a_wait_alone_is_no_loss_by_discounting(limited):
     rates = {loss.rate: 0 * draws[loss.rate] for loss in scenario.case.capacity.losses.values()}
     alike = draws.assign(rates)
     held = evaluate_draws(scenario, alike)
-    same = replace(held, fate_qaly=xr.ones_like(held.fate_qaly))
+    same = replace(held, fate_qaly=xr.ones_like(held.per_patient.fate_qaly))
     found = totals_of(scenario, same)["qaly"]
     np.testing.assert_allclose(found.sel(mix="new"), found.sel(mix="today"), rtol=1e-9)
 
@@ -124,17 +130,19 @@ def test_a_limit_whose_room_was_read_somewhere_holds_by_itself(crude_draws):
     }
     found = load_scenario("agreement_even", overrides={"spare_bioinformaticians": read})
     assert found.limits == ["bioinformatics"]
-    held = evaluate_draws(found, crude_draws(found, 20)).supply["bound"]
+    held = evaluate_draws(found, crude_draws(found, 20)).reach.supply["bound"]
     assert not bool(held.isnull().any())
     assert float(held.drop_sel(limit="bioinformatics").max()) == 0
 
 
 def test_b_reached_is_persons_over_eligible_and_never_above_what_limits_let_through(limited):
     scenario, results, _ = limited
-    served = results.patients.sel(fate=scenario.case.new)
-    np.testing.assert_allclose(results.reached * results.eligible, served.where(results.eligible > 0, 0.0), atol=1e-9)
+    served = results.reach.patients.sel(fate=scenario.case.new)
+    np.testing.assert_allclose(
+        results.reach.reached * results.reach.eligible, served.where(results.reach.eligible > 0, 0.0), atol=1e-9
+    )
     national = {
-        name: (getattr(results, name) * results.eligible).sum(["region", "year"]) for name in ("aimed", "reached")
+        name: (getattr(results, name) * results.reach.eligible).sum(["region", "year"]) for name in ("aimed", "reached")
     }
     assert (national["reached"] <= national["aimed"] + 1e-6).all()
     assert float(national["reached"].sel(mix="new").mean()) < float(national["aimed"].sel(mix="new").mean())
@@ -166,11 +174,11 @@ def test_c_against_the_unplanned_course_a_scenario_without_agreement_is_worth_no
 
 
 def test_c_a_budget_is_cash_and_capacity_set_free_stands_apart(scenario, results):
-    whole = results.budget.sum(["region", "payer"])
-    np.testing.assert_allclose(whole, results.by_resource.sum("resource"), rtol=1e-9)
-    assert float(results.freed.max()) <= 0
-    assert float(abs(results.freed.sel(mix="today")).max()) == 0
-    assert float(results.freed.sel(mix="new").sum()) < 0
+    whole = results.settlement.budget.sum(["region", "payer"])
+    np.testing.assert_allclose(whole, results.spending.by_resource.sum("resource"), rtol=1e-9)
+    assert float(results.spending.freed.max()) <= 0
+    assert float(abs(results.spending.freed.sel(mix="today")).max()) == 0
+    assert float(results.spending.freed.sel(mix="new").sum()) < 0
 
 
 def test_c_offices_run_as_long_as_the_ramp():
@@ -185,7 +193,7 @@ def test_c_the_platform_is_nobodys_increment_and_a_scenario_may_lay_a_share_of_i
     even, allocated = (load_scenario(f"agreement_even{ending}") for ending in ("", "_allocated"))
     draws = crude_draws(even, 20)
     plain, laid = (evaluate_draws(one, draws) for one in (even, allocated))
-    more = (laid.transition - plain.transition).sel(mix="new")
+    more = (laid.spending.transition - plain.spending.transition).sel(mix="new")
     key = (draws["share_of_platform"] * draws["cost_national_platform"]).to_numpy()
     running = np.isin(even.years, list(even.definition.pace.years))
     np.testing.assert_allclose(more, key[:, None] * running, rtol=1e-9, atol=1e-3)

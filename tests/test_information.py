@@ -43,10 +43,12 @@ def rollouts(scenario, results, table):
 def test_the_yearly_loss_is_information_for_all_and_implementation_by_pace(scenario, results):
     frame = information.yearly_loss(scenario, results, wtp=WTP)
     assert frame.index.tolist() == scenario.years
-    patients = results.patients.sel(mix="new").sum(["fate", "region"]).mean("draw")
+    patients = results.reach.patients.sel(mix="new").sum(["fate", "region"]).mean("draw")
     np.testing.assert_allclose(frame["patients"], patients)
-    np.testing.assert_allclose(frame["information"], evpi(results.cost, results.qaly, WTP) * patients)
-    benefit = net_monetary_benefit(results.cost, results.qaly, WTP).mean("draw")
+    np.testing.assert_allclose(
+        frame["information"], evpi(results.per_patient.cost, results.per_patient.qaly, WTP) * patients
+    )
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, WTP).mean("draw")
     worse = [
         name for name in (scenario.case.comparator, scenario.case.new) if benefit.sel(strategy=name) < benefit.max()
     ]
@@ -79,7 +81,7 @@ def test_a14_only_what_the_patients_model_reads_is_worth_learning(shipped, crude
 
 
 def test_no_parameter_is_worth_more_than_everything(scenario, results, table, ranked):
-    everything = evpi(results.cost, results.qaly, WTP)
+    everything = evpi(results.per_patient.cost, results.per_patient.qaly, WTP)
     assert (ranked["evppi"] <= everything + 2 * ranked["se"]).all()
     sets = information.sets_ranked(scenario, results, table, ranked, wtp=WTP)
     found = sets.dropna()
@@ -92,7 +94,7 @@ def test_the_check_looks_at_no_more_than_there_are_draws_for(scenario, results, 
     few = information.most_valuable(scenario, table.isel(draw=slice(0, 60)), ranked)
     assert few.sizes["parameter"] == 2
     five = information.most_valuable(scenario, table, ranked)
-    assert fit_check(results.cost, results.qaly, five, wtp=WTP)["explained"].between(0, 1).all()
+    assert fit_check(results.per_patient.cost, results.per_patient.qaly, five, wtp=WTP)["explained"].between(0, 1).all()
 
 
 def test_larger_studies_tell_no_less_and_the_best_is_the_highest(scenario, studies):
@@ -227,7 +229,9 @@ def test_every_table_and_figure_of_the_chapter_can_be_made(
     options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
     states = information.four_states(scenario, results, wtp=WTP)
     sets = information.sets_ranked(scenario, results, table, ranked, wtp=WTP)
-    check = fit_check(results.cost, results.qaly, information.most_valuable(scenario, table, ranked), wtp=WTP)
+    check = fit_check(
+        results.per_patient.cost, results.per_patient.qaly, information.most_valuable(scenario, table, ranked), wtp=WTP
+    )
     made = [
         answers.information_headline(scenario, results, losses, ranked, studies, options, states, words, wtp=WTP),
         pages.information_frame(scenario, results, words, wtp=WTP),

@@ -36,7 +36,7 @@ def against_exome(crude_draws, shipped):
 
 def diagnosed(walk):
     """Share diagnosed by strategy, over draws."""
-    return walk[0].outcomes["treated"].sel(management="diagnosed").to_series().to_dict()
+    return walk[0].per_patient.outcomes["treated"].sel(management="diagnosed").to_series().to_dict()
 
 
 def test_the_genomes_yield_is_the_arrays_and_what_sequencing_finds_after_it(base):
@@ -93,5 +93,5 @@ def test_the_laboratory_pays_and_the_clinic_saves(base, shipped):
 
 def test_no_more_diagnoses_and_no_worth_of_one_give_no_gain(shipped, crude_draws):
     scenario = load_scenario("agreement_even", shipped, {"share_gap_closed": 0, "child_gain": 0}, case=CASE)
-    qaly = evaluate_draws(scenario, crude_draws(scenario, n=20)).qaly
+    qaly = evaluate_draws(scenario, crude_draws(scenario, n=20)).per_patient.qaly
     assert float(abs(qaly.sel(strategy="genome_first") - qaly.sel(strategy="array_first")).max()) < 1e-9

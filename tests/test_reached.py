@@ -41,25 +41,28 @@ def limited(scenario, few):
 def test_b_reached_is_those_who_get_the_new_strategy_over_those_eligible(shipped, crude_draws, name):
     scenario = load_scenario("agreement_even_limited", shipped, case=name)
     found = evaluate_draws(scenario, crude_draws(scenario, DRAWS))
-    tested, eligible = found.patients.sel(fate=scenario.case.new), found.eligible
-    share = (tested / eligible).where(eligible > 0, found.aimed)
-    assert float(abs(share - found.reached).max()) < 1e-12
-    assert float(abs(reached(scenario, found) - found.reached).max()) == 0
+    tested, eligible = found.patients.sel(fate=scenario.case.new), found.reach.eligible
+    share = (tested / eligible).where(eligible > 0, found.reach.aimed)
+    assert float(abs(share - found.reach.reached).max()) < 1e-12
+    assert float(abs(reached(scenario, found) - found.reach.reached).max()) == 0
 
 
 def test_b_the_aim_is_the_same_with_and_without_limits_and_less_is_reached(free, limited):
-    xr.testing.assert_allclose(free.aimed, limited.aimed)
-    assert float(abs(free.reached - free.aimed).max()) < 1e-12
-    gap = (limited.aimed - limited.reached).sel(mix="new")
+    xr.testing.assert_allclose(free.reach.aimed, limited.reach.aimed)
+    assert float(abs(free.reach.reached - free.reach.aimed).max()) < 1e-12
+    gap = (limited.reach.aimed - limited.reach.reached).sel(mix="new")
     assert float(gap.mean()) > 0.05
-    assert float(abs((limited.aimed - limited.reached).sel(mix="today")).max()) < 1e-12
+    assert float(abs((limited.reach.aimed - limited.reach.reached).sel(mix="today")).max()) < 1e-12
 
 
 def moved(results):
     """Persons moved to the new strategy, by the furthest that each region has come so far (draw,)."""
-    at = {mix: results.reached.sel(mix=mix).transpose("draw", "region", "year").to_numpy() for mix in ("today", "new")}
+    at = {
+        mix: results.reach.reached.sel(mix=mix).transpose("draw", "region", "year").to_numpy()
+        for mix in ("today", "new")
+    }
     furthest = np.maximum.accumulate(np.concatenate([at["today"][..., :1], at["new"]], axis=-1), axis=-1)
-    return (np.diff(furthest) * results.eligible.to_numpy()).sum(axis=(1, 2))
+    return (np.diff(furthest) * results.reach.eligible.to_numpy()).sum(axis=(1, 2))
 
 
 def test_b_double_running_follows_patients_moved_and_not_the_aim(free, limited, scenario, few):
@@ -80,7 +83,12 @@ def test_b_transition_is_cheaper_where_fewer_are_moved(free, limited):
 def test_b_clauses_count_as_coverage_what_is_reached(limited, scenario):
     places = ["00", *scenario.regions.index]
     found = measures_of(
-        limited.reached, limited.eligible, limited.patients, limited.facts, new=scenario.case.new, places=places
+        limited.reach.reached,
+        limited.reach.eligible,
+        limited.reach.patients,
+        limited.settlement.facts,
+        new=scenario.case.new,
+        places=places,
     )
     assert found["coverage"][:, 1:] == pytest.approx(limited.reached.sel(mix="new").to_numpy())
     assert found["coverage_today"][:, 1:] == pytest.approx(limited.reached.sel(mix="today").to_numpy())

@@ -34,7 +34,7 @@ def assert_same(one, other):
         xr.testing.assert_identical(getattr(one, name), getattr(other, name))
     for name in ("ledger", "resource_cost", "outcomes"):
         xr.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-12)
-    assert one.checks == pytest.approx(other.checks, rel=1e-9)
+    assert one.settlement.checks == pytest.approx(other.settlement.checks, rel=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ def test_the_block_does_not_move_a_result(scenario, thousand, in_two_blocks):
         # Differences of costs: a millionth of a krona is their rounding.
         within = 1e-6 if name in ("freed", "facts") else 0.0
         xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-12, atol=within)
-    xr.testing.assert_identical(in_one.patients, in_two_blocks.patients)
+    xr.testing.assert_identical(in_one.reach.patients, in_two_blocks.reach.patients)
     for name in ("ledger", "resource_cost", "outcomes"):
         xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-9)
 
 
 def test_fewer_draws_are_the_start_of_more(results, in_two_blocks):
     first = in_two_blocks.budget.isel(draw=slice(500))
-    xr.testing.assert_allclose(first, results.budget, rtol=1e-12)
+    xr.testing.assert_allclose(first, results.settlement.budget, rtol=1e-12)
 
 
 def test_the_same_seed_gives_the_same_results(scenario, short):
@@ -69,8 +69,8 @@ def test_the_same_seed_gives_the_same_results(scenario, short):
 
 def test_another_seed_gives_others(scenario, short):
     one, other = (evaluate_draws(scenario, short, seed=seed) for seed in (3, 4))
-    assert not np.array_equal(one.patients, other.patients)
-    xr.testing.assert_identical(one.cost, other.cost)
+    assert not np.array_equal(one.reach.patients, other.reach.patients)
+    xr.testing.assert_identical(one.per_patient.cost, other.per_patient.cost)
 
 
 def test_the_second_block_has_its_own_patients(scenario, thousand):
@@ -96,45 +96,47 @@ def test_evaluate_is_drawing_and_walking(scenario, table, results, without_pymc)
 
 
 def test_transfers_and_budgets_balance(results):
-    assert results.checks["transfers"] < 1e-9
-    assert results.checks["budget"] < 1e-9
-    assert 0 < results.checks["crossings"] < 1
+    assert results.settlement.checks["transfers"] < 1e-9
+    assert results.settlement.checks["budget"] < 1e-9
+    assert 0 < results.settlement.checks["crossings"] < 1
 
 
 @pytest.mark.parametrize("reference", ["today", "unplanned"])
 def test_net_budgets_sum_to_the_difference_in_resource_cost(results, reference):
-    net = results.net_budget(reference).sum(["region", "payer"])
-    total = results.resource_total
+    net = results.settlement.net_budget(reference).sum(["region", "payer"])
+    total = results.spending.by_resource.sum("resource")
     difference = total.sel(mix="new", drop=True) - total.sel(mix=reference, drop=True)
     assert float(abs(net - difference).max()) < 1e-9 * float(total.max())
 
 
 def test_the_ledger_is_the_mean_of_the_budget(results):
-    xr.testing.assert_allclose(results.ledger.sum("entry"), results.budget.mean("draw"), rtol=1e-9, atol=1e-3)
+    xr.testing.assert_allclose(
+        results.settlement.ledger.sum("entry"), results.settlement.budget.mean("draw"), rtol=1e-9, atol=1e-3
+    )
 
 
 def test_resource_cost_is_the_first_entry_of_the_ledger(results):
-    entry = results.ledger.sel(entry="resource_cost").sum("payer")
-    xr.testing.assert_allclose(entry.drop_vars("entry"), results.resource_cost.sum("resource"), rtol=1e-9)
+    entry = results.settlement.ledger.sel(entry="resource_cost").sum("payer")
+    xr.testing.assert_allclose(entry.drop_vars("entry"), results.spending.resource_cost.sum("resource"), rtol=1e-9)
 
 
 def test_nothing_is_missing(results):
     arrays = [getattr(results, name) for name in (*WITH_DRAWS, "ledger", "resource_cost") if name != "facts"]
-    assert not any(bool(values.isnull().any()) for values in [*arrays, *results.facts.data_vars.values()])
+    assert not any(bool(values.isnull().any()) for values in [*arrays, *results.settlement.facts.data_vars.values()])
 
 
 def test_all_mixes_treat_the_same_patients_but_those_who_wait_or_are_lost(results):
-    by_mix = results.patients.sum("fate")
+    by_mix = results.reach.patients.sum("fate")
     assert float(abs(by_mix - by_mix.sel(mix="today")).max()) < 1e-9
-    assert float(results.patients.min()) >= -1e-9
+    assert float(results.reach.patients.min()) >= -1e-9
 
 
 def test_coverage_is_the_share_of_patients_where_nothing_limits_it(unlimited, short):
     results = evaluate_draws(unlimited, short)
-    assert results.supply is None
-    share = results.patients.sel(fate=unlimited.case.new, drop=True) / results.patients.sum("fate")
-    treated = results.patients.sum("fate") > 0
-    for found in (results.reached, results.aimed):
+    assert results.reach.supply is None
+    share = results.reach.patients.sel(fate=unlimited.case.new, drop=True) / results.reach.patients.sum("fate")
+    treated = results.reach.patients.sum("fate") > 0
+    for found in (results.reach.reached, results.reach.aimed):
         assert float(abs(share.where(treated) - found.where(treated)).max()) < 1e-12
 
 
@@ -144,35 +146,37 @@ def test_results_are_shown_for_the_scenario_s_years(results, scenario):
 
 
 def test_no_national_cost_stays_with_others_than_the_state(results):
-    national = results.budget.sel(mix="new", region="00").drop_sel(payer="state")
+    national = results.settlement.budget.sel(mix="new", region="00").drop_sel(payer="state")
     assert float(abs(national).max()) < 1e-6
-    assert float(results.budget.sel(mix="new", region="00", payer="state").min()) >= -1e-6
+    assert float(results.settlement.budget.sel(mix="new", region="00", payer="state").min()) >= -1e-6
 
 
 def test_new_is_unplanned_where_there_is_no_agreement(alone, unplanned):
     # To rounding: the same sums may be taken in another order for each mix.
-    assert float(abs(alone.net_budget("unplanned")).max()) < 1e-6
-    assert float(abs(alone.net_budget("today")).max()) > 0
+    assert float(abs(alone.settlement.net_budget("unplanned")).max()) < 1e-6
+    assert float(abs(alone.settlement.net_budget("today")).max()) > 0
     xr.testing.assert_identical(alone.reached.sel(mix="new", drop=True), alone.reached.sel(mix="unplanned", drop=True))
     standing = [clause.name for clause in unplanned.standing.clauses]
-    assert alone.ledger["entry"].to_numpy().tolist() == ["resource_cost", *standing]
+    assert alone.settlement.ledger["entry"].to_numpy().tolist() == ["resource_cost", *standing]
 
 
 def test_the_agreement_does_not_move_the_other_mixes(results, unplanned, crude_draws):
     without = evaluate_draws(unplanned, crude_draws(unplanned, 500))
     mixes = ["today", "unplanned"]
-    shared = [payer for payer in without.budget["payer"].to_numpy() if payer in results.budget["payer"]]
+    shared = [
+        payer for payer in without.settlement.budget["payer"].to_numpy() if payer in results.settlement.budget["payer"]
+    ]
     xr.testing.assert_allclose(
-        results.budget.sel(mix=mixes, payer=shared), without.budget.sel(mix=mixes, payer=shared), rtol=1e-12
+        results.settlement.budget.sel(mix=mixes, payer=shared), without.budget.sel(mix=mixes, payer=shared), rtol=1e-12
     )
 
 
 def test_an_agreement_without_effect_leaves_coverage_and_adds_its_own_cost_only(shipped, crude_draws):
     idle = load_scenario("agreement_even", shipped, {"effect_agreement": 0, "added_hires": 0})
     results = evaluate_draws(idle, crude_draws(idle, 20))
-    new, unplanned = (results.reached.sel(mix=mix, drop=True) for mix in ("new", "unplanned"))
+    new, unplanned = (results.reach.reached.sel(mix=mix, drop=True) for mix in ("new", "unplanned"))
     xr.testing.assert_allclose(new, unplanned, rtol=1e-12)
-    added = results.resource_cost.sel(mix="new") - results.resource_cost.sel(mix="unplanned")
+    added = results.spending.resource_cost.sel(mix="new") - results.spending.resource_cost.sel(mix="unplanned")
     by_resource = added.sum(["region", "year"]).to_series()
     yearly = {item.resource for item in idle.case.transition if item.when == "agreement_years" and not item.allocation}
     assert set(by_resource.index[by_resource.abs() > 1]) == yearly
@@ -191,7 +195,7 @@ def test_the_programme_is_paid_for_its_own_years(results, scenario):
     [office] = {
         item.resource for item in scenario.case.transition if item.when == "agreement_years" and not item.allocation
     }
-    cost = results.resource_cost.sel(mix="new", resource=office).sum("region")
+    cost = results.spending.resource_cost.sel(mix="new", resource=office).sum("region")
     assert cost["year"].to_numpy()[cost.to_numpy() > 0].tolist() == list(pace.years)
 
 
@@ -201,25 +205,25 @@ def test_cost_per_patient_is_discounted_from_the_middle_of_each_year(scenario, s
     year = outcomes["year_since_start"] + 0.5
     rate = scenario.parameters.fixed("discount_rate_cost")
     cost = (outcomes["cost"].sum("resource") / (1 + rate) ** year).sum("year_since_start")
-    xr.testing.assert_allclose(found.cost, cost + outcomes["cost_once"].sum("resource"), rtol=1e-12)
+    xr.testing.assert_allclose(found.per_patient.cost, cost + outcomes["cost_once"].sum("resource"), rtol=1e-12)
     rate = scenario.parameters.fixed("discount_rate_qaly")
     qaly = (outcomes["qaly"] / (1 + rate) ** year).sum("year_since_start")
-    xr.testing.assert_allclose(found.qaly, qaly.transpose(*found.qaly.dims), rtol=1e-12)
+    xr.testing.assert_allclose(found.per_patient.qaly, qaly.transpose(*found.per_patient.qaly.dims), rtol=1e-12)
 
 
 def test_without_discounting_more_is_counted(shipped, crude_draws, short, scenario):
     flat = load_scenario("agreement_even", shipped, {"discount_rate_cost": 0, "discount_rate_qaly": 0})
     undiscounted = evaluate_draws(flat, crude_draws(flat, 50))
     discounted = evaluate_draws(scenario, short)
-    assert bool((undiscounted.cost > discounted.cost).all())
-    assert bool((undiscounted.qaly > discounted.qaly).all())
-    xr.testing.assert_identical(undiscounted.budget, discounted.budget)
+    assert bool((undiscounted.per_patient.cost > discounted.per_patient.cost).all())
+    assert bool((undiscounted.per_patient.qaly > discounted.per_patient.qaly).all())
+    xr.testing.assert_identical(undiscounted.settlement.budget, discounted.settlement.budget)
 
 
 def test_a_dearer_panel_lowers_the_benefit_of_the_panel_alone(scenario, short):
     dearer = short.assign(cost_panel=2 * short["cost_panel"])
     before, after = (
-        net_monetary_benefit(found.cost, found.qaly, WTP)
+        net_monetary_benefit(found.per_patient.cost, found.per_patient.qaly, WTP)
         for found in (evaluate_draws(scenario, short), evaluate_draws(scenario, dearer))
     )
     assert bool((after.sel(strategy="panel") < before.sel(strategy="panel")).all())
@@ -232,7 +236,7 @@ def test_relief_of_the_ordering_unit_moves_use_by_its_response(scenario, short):
     response = scenario.case.uptake.incentive_response
     none, some = (short.assign({response: 0 * short[response] + size}) for size in (0.0, 0.4))
     plain, without, moved = (
-        evaluate_draws(*each).aimed for each in ((scenario, some), (relieved, none), (relieved, some))
+        evaluate_draws(*each).reach.aimed for each in ((scenario, some), (relieved, none), (relieved, some))
     )
     xr.testing.assert_allclose(without, plain)
     more = (moved - plain).sel(mix="new")
@@ -243,13 +247,13 @@ def test_relief_of_the_ordering_unit_moves_use_by_its_response(scenario, short):
 
 def test_over_use_levers_and_money_borne_elsewhere_keep_the_books_balanced(scenario, short):
     found = evaluate_draws(scenario.with_levers(*scenario.case.levers), short)
-    assert found.checks["transfers"] < 1e-9
-    assert found.checks["budget"] < 1e-9
+    assert found.settlement.checks["transfers"] < 1e-9
+    assert found.settlement.checks["budget"] < 1e-9
     xr.testing.assert_allclose(found.by_resource.sum("resource"), found.resource_total)
 
 
 def test_crossings_are_a_share_of_all_draws_whatever_the_blocks(scenario, crude_draws):
     draws = crude_draws(scenario, 1000).isel(draw=slice(600))
-    found = [evaluate_draws(scenario, draws, block=block).checks["crossings"] for block in (500, 1000)]
+    found = [evaluate_draws(scenario, draws, block=block).settlement.checks["crossings"] for block in (500, 1000)]
     assert found[0] == pytest.approx(found[1], rel=1e-9)
     assert found[0] > 0

@@ -90,7 +90,7 @@ def bars(scenario, without_pymc):
 
 
 def gain(results):
-    benefit = net_monetary_benefit(results.cost, results.qaly, WTP)
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, WTP)
     return (benefit.sel(strategy="panel") - benefit.sel(strategy="sequential")).to_numpy()
 
 
@@ -172,7 +172,7 @@ def budget_bars(scenario, without_pymc):
 
 
 def spent(results):
-    return results.net_budget("today").sum(["region", "year", "payer"]).to_numpy()
+    return results.settlement.net_budget("today").sum(["region", "year", "payer"]).to_numpy()
 
 
 def test_the_budget_s_tornado_stands_on_expected_persons_at_the_means(budget_bars, scenario, crude_draws):

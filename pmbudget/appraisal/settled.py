@@ -6,7 +6,7 @@ providers are one party here, so that cost is gathered over them before the firs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,43 +14,17 @@ import xarray as xr
 
 from pmbudget.appraisal.equity import access
 from pmbudget.financing.agreement import Transfer, transfers, with_standing
-from pmbudget.financing.books import Books, Expected, Terms
+from pmbudget.financing.books import Books, Terms
 from pmbudget.financing.incentive import Margin, margin_of
 from pmbudget.financing.ledger import books_of, terms_of
 from pmbudget.financing.measures import measures_of
+from pmbudget.financing.settlement import Settlement
 from pmbudget.inputs.clauses import Clause, Instalments, Shared
+from pmbudget.programme.reach import Reach
 from pmbudget.vocabulary import REGION_PAYERS
 
 MARGIN_DRAWS = 10
 """Draws behind the marginal share of a test: it is an expectation of rates, and every design would pay for more."""
-
-
-class Evaluated(Protocol):
-    """What is read of an evaluation, as in :class:`pmbudget.road.Results`."""
-
-    @property
-    def accounts(self) -> xr.DataArray:
-        """Cost as it fell (account, draw, mix, region, year)."""
-
-    @property
-    def facts(self) -> xr.Dataset:
-        """What clauses count per draw."""
-
-    @property
-    def expected(self) -> Expected:
-        """The forecast that clauses are settled on."""
-
-    @property
-    def reached(self) -> xr.DataArray:
-        """Share of the eligible who get the new strategy (draw, mix, region, year)."""
-
-    @property
-    def eligible(self) -> xr.DataArray:
-        """Newly eligible persons (draw, region, year)."""
-
-    @property
-    def patients(self) -> xr.DataArray:
-        """(draw, mix, fate, region, year)."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +78,21 @@ class Programme:
 
 
 def programme_of(
-    results: Evaluated, *, regions: pd.DataFrame, start: int, new: str, standing: Sequence[Clause] = (), years: int = 5
+    reach: Reach,
+    settlement: Settlement,
+    *,
+    regions: pd.DataFrame,
+    start: int,
+    new: str,
+    standing: Sequence[Clause] = (),
+    years: int = 5,
 ) -> Programme:
     """An evaluated scenario as something to negotiate on.
 
     Parameters
     ----------
-    results : Results
-        As from :func:`pmbudget.road.evaluate`.
+    reach, settlement
+        Of one evaluation, as from :func:`pmbudget.road.evaluate`.
     regions : DataFrame
         With population and tax_base.
     start : int
@@ -125,12 +106,14 @@ def programme_of(
     """
     # Beside the forecast a settlement never looks ahead, so that years beyond the one after the agreement are of no matter to it.
     until = {"year": slice(None, start + years)}
-    accounts, facts, patients = results.accounts.sel(until), results.facts.sel(until), results.patients.sel(until)
+    accounts, facts, patients = settlement.accounts.sel(until), settlement.facts.sel(until), reach.patients.sel(until)
     places = [str(place) for place in accounts["region"].to_numpy()]
-    reached, eligible = results.reached.sel(until), results.eligible.sel(until)
+    reached, eligible = reach.reached.sel(until), reach.eligible.sel(until)
     measures = measures_of(reached, eligible, patients, facts, new=new, places=places)
     index = facts["index"].transpose("draw", "year").to_numpy()[:, None, :]
-    terms = terms_of(accounts, regions=regions, start=start, index=index, measures=measures, expected=results.expected)
+    terms = terms_of(
+        accounts, regions=regions, start=start, index=index, measures=measures, expected=settlement.expected
+    )
     mixes = {mix: with_standing(standing, _gathered(books_of(accounts, mix, terms)))[1] for mix in ("new", "unplanned")}
     own = slice(places.index(regions.index[0]), places.index(regions.index[-1]) + 1)
     if places[own] != list(regions.index):

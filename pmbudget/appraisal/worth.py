@@ -1,62 +1,63 @@
 """What a programme is worth: everybody who becomes eligible in a period, followed over the case's horizon, in one mix against another."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from pmbudget.inputs.capacity import WAITING
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import PerPatient
+from pmbudget.programme.reach import Reach
+from pmbudget.programme.spending import Spending
 
 
-class Evaluated(Protocol):
-    """What is read of an evaluation, as in :class:`pmbudget.road.Results`."""
+@dataclass(frozen=True)
+class Worth:
+    """What each mix comes to for all who become eligible in a period.
 
-    @property
-    def cost(self) -> xr.DataArray:
-        """(draw, strategy), SEK per patient."""
+    ``totals`` (draw, mix, period): as from :func:`programme_totals`, at the norms' discount rates, by the periods of the scenario.
+    """
 
-    @property
-    def patients(self) -> xr.DataArray:
-        """(draw, mix, fate, region, year), persons."""
-
-    @property
-    def supply(self) -> xr.Dataset | None:
-        """``waiting`` (draw, mix, region, year), persons at the year's end."""
-
-    @property
-    def fate_qaly(self) -> xr.DataArray:
-        """(draw, fate), QALYs discounted to the start."""
-
-    @property
-    def start_cost(self) -> xr.DataArray:
-        """(draw, mix, fate, year), SEK discounted to the start."""
-
-    @property
-    def beside_cost(self) -> xr.DataArray:
-        """(draw, mix, year), SEK beside the patients' courses."""
-
-    @property
-    def residual(self) -> xr.DataArray:
-        """(draw, mix, year), SEK that equipment bought is worth at the year's end."""
+    totals: xr.Dataset
 
 
-def by_entry(results: Evaluated, comparator: str) -> xr.DataArray:
+def worth(scenario: Scenario, per_patient: PerPatient, reach: Reach, spending: Spending) -> Worth:
+    """What the programme comes to in each of the scenario's periods."""
+    rates = {name: scenario.parameters.fixed(f"discount_{name}") for name in ("rate_cost", "rate_qaly")}
+    new, comparator = scenario.case.new, scenario.case.comparator
+    parts = [
+        programme_totals(per_patient, reach, spending, new=new, comparator=comparator, years=years, **rates)
+        for years in scenario.periods.values()
+    ]
+    return Worth(xr.concat(parts, dim="period").assign_coords(period=list(scenario.periods)))
+
+
+def by_entry(reach: Reach, comparator: str) -> xr.DataArray:
     """Persons by fate in the year in which they became eligible (draw, mix, fate, region, year); over fates they are the eligible.
 
     Who waits over a new year is known by fate only when the wait ends: those carried over stand with the comparator until then, and are
     taken from it in the year after.
     """
-    if results.supply is None:
-        return results.patients
-    waits = results.supply["waiting"]
+    if reach.supply is None:
+        return reach.patients
+    waits = reach.supply["waiting"]
     carried = waits * (waits["year"] != waits["year"][-1])
     moved = carried - carried.shift(year=1, fill_value=0.0)
-    return results.patients + moved * (results.patients["fate"] == comparator)
+    return reach.patients + moved * (reach.patients["fate"] == comparator)
 
 
 def programme_totals(
-    results: Evaluated, *, new: str, comparator: str, years: Sequence[int], rate_cost: float, rate_qaly: float
+    per_patient: PerPatient,
+    reach: Reach,
+    spending: Spending,
+    *,
+    new: str,
+    comparator: str,
+    years: Sequence[int],
+    rate_cost: float,
+    rate_qaly: float,
 ) -> xr.Dataset:
     """What each mix comes to for all who become eligible in ``years``.
 
@@ -68,7 +69,8 @@ def programme_totals(
 
     Parameters
     ----------
-    results : Results
+    per_patient, reach, spending
+        Of one evaluation.
     new, comparator : str
         Names of the strategies.
     years : sequence of int
@@ -87,14 +89,14 @@ def programme_totals(
     period = {"year": list(years)}
     since = xr.DataArray(np.array(years) - years[0], dims="year", coords=period)
     of_cost, of_qaly = (1 + rate_cost) ** -since, (1 + rate_qaly) ** -since
-    national = by_entry(results, comparator).sel(period).sum("region")
+    national = by_entry(reach, comparator).sel(period).sum("region")
     waits = xr.zeros_like(national.isel(fate=0, year=0, drop=True))
-    if results.supply is not None:
-        waits = results.supply["waiting"].sel(year=years[-1], drop=True).sum("region")
-    course, qaly = results.start_cost.sel(period), results.fate_qaly
-    beside = (results.beside_cost.sel(period) * of_cost).sum("year")
-    left = results.residual.sel(year=years[-1], drop=True) * (1 + rate_cost) ** -len(years)
-    known = [*map(str, results.cost["strategy"].to_numpy()), WAITING]
+    if reach.supply is not None:
+        waits = reach.supply["waiting"].sel(year=years[-1], drop=True).sum("region")
+    course, qaly = spending.start_cost.sel(period), per_patient.fate_qaly
+    beside = (spending.beside_cost.sel(period) * of_cost).sum("year")
+    left = spending.residual.sel(year=years[-1], drop=True) * (1 + rate_cost) ** -len(years)
+    known = [*map(str, per_patient.cost["strategy"].to_numpy()), WAITING]
     reasons = [fate for fate in map(str, national["fate"].to_numpy()) if fate not in known]
     spared = national.sel(fate=reasons) * (course.sel(fate=comparator, drop=True) - course.sel(fate=reasons)) * of_cost
     return xr.Dataset(
@@ -136,7 +138,15 @@ def programme_worth(totals: xr.Dataset, *, reference: str, wtp: Sequence[float])
 
 
 def care_benefit(
-    results: Evaluated, *, comparator: str, wtp: float, years: Sequence[int], rate_cost: float, rate_qaly: float
+    per_patient: PerPatient,
+    reach: Reach,
+    spending: Spending,
+    *,
+    comparator: str,
+    wtp: float,
+    years: Sequence[int],
+    rate_cost: float,
+    rate_qaly: float,
 ) -> xr.DataArray:
     """Net monetary benefit of everybody's course by region (draw, mix, region), SEK: what :func:`programme_totals` sums, by region.
 
@@ -145,7 +155,7 @@ def care_benefit(
     """
     period = {"year": list(years)}
     since = xr.DataArray(np.array(years) - years[0], dims="year", coords=period)
-    worth = wtp * results.fate_qaly * (1 + rate_qaly) ** -since
-    worth = worth - results.start_cost.sel(period) * (1 + rate_cost) ** -since
-    patients = by_entry(results, comparator).sel(period)
+    worth = wtp * per_patient.fate_qaly * (1 + rate_qaly) ** -since
+    worth = worth - spending.start_cost.sel(period) * (1 + rate_cost) ** -since
+    patients = by_entry(reach, comparator).sel(period)
     return (patients * worth).sum(["fate", "year"]).transpose("draw", "mix", "region")

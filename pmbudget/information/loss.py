@@ -31,11 +31,11 @@ def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
         dims=("strategy", "year"),
         coords={"strategy": [scenario.case.comparator, scenario.case.new], "year": use.index},
     )
-    found = value_of_implementation(results.cost, results.qaly, wtp, shares)
+    found = value_of_implementation(results.per_patient.cost, results.per_patient.qaly, wtp, shares)
     frame = pd.DataFrame({"patients": patients, "use": use["new"]})
     frame["information"] = float(found["evpi"]) * patients
     frame["implementation"] = found["evpim"].to_series() * patients
-    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     missed = benefit.max("strategy") - benefit.isel(strategy=int(benefit.mean("draw").argmax("strategy")))
     frame["error"] = simulation_error(missed) * patients
     return frame
@@ -52,7 +52,7 @@ def four_states(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
     """
     patients, use = national_use(scenario, results)
     case = scenario.case
-    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     comparator = float(benefit.sel(strategy=case.comparator).mean("draw"))
     best, _ = best_on_average(scenario, results, wtp)
     weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use.index})
@@ -63,7 +63,7 @@ def four_states(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
             dims=("strategy", "year"),
             coords={"strategy": [case.comparator, case.new], "year": use.index},
         )
-        found = value_of_implementation(results.cost, results.qaly, wtp, shares)
+        found = value_of_implementation(results.per_patient.cost, results.per_patient.qaly, wtp, shares)
         levels = {"current", "implementation", "information", "perfect"}
         rows[mix] = {
             str(name): float(((values - (comparator if name in levels else 0.0)) * weights).sum())
@@ -121,9 +121,11 @@ def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.D
         Index payer (state, regions_together), columns shared and alone; SEK present value.
     """
     present = xr.DataArray(present_weights(scenario), dims="year", coords={"year": scenario.years})
-    patients = by_entry(results, scenario.case.comparator)
-    total = present_benefit(patients, results.fate_cost, results.fate_qaly, wtp=wtp, weights=present)
-    state = -(results.budget.sel(payer="state", drop=True) * present).sum(["region", "year"])
+    patients = by_entry(results.reach, scenario.case.comparator)
+    total = present_benefit(
+        patients, results.per_patient.fate_cost, results.per_patient.fate_qaly, wtp=wtp, weights=present
+    )
+    state = -(results.settlement.budget.sel(payer="state", drop=True) * present).sum(["region", "year"])
     shared = xr.concat([state, total - state], dim="payer")
     alone = xr.concat([0 * state, total], dim="payer")
     benefit = xr.concat([shared, alone], dim="design").assign_coords(

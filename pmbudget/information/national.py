@@ -26,12 +26,12 @@ def proposed(scenario: Scenario) -> Research:
 
 def everybody(results: Results) -> xr.DataArray:
     """All whom the results follow (draw, mix, region, year), persons, whatever they get."""
-    return results.patients.sum("fate")
+    return results.reach.patients.sum("fate")
 
 
 def on_new(scenario: Scenario, results: Results) -> xr.DataArray:
     """Those who get the new strategy (draw, mix, region, year), persons."""
-    return results.patients.sel(fate=scenario.case.new, drop=True)
+    return results.reach.patients.sel(fate=scenario.case.new, drop=True)
 
 
 def national_use(scenario: Scenario, results: Results) -> tuple[pd.Series, pd.DataFrame]:
@@ -42,7 +42,7 @@ def national_use(scenario: Scenario, results: Results) -> tuple[pd.Series, pd.Da
 
 def best_on_average(scenario: Scenario, results: Results, wtp: float) -> tuple[str, bool]:
     """The strategy of highest expected net benefit, and whether it stands above each other by more than two simulation errors."""
-    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     best = str(benefit["strategy"].to_numpy()[int(benefit.mean("draw").argmax("strategy"))])
     leads = [benefit.sel(strategy=best) - benefit.sel(strategy=one) for one in scenario.case.strategies if one != best]
     return best, all(float(lead.mean()) > ERRORS * simulation_error(lead) for lead in leads)
@@ -50,7 +50,7 @@ def best_on_average(scenario: Scenario, results: Results, wtp: float) -> tuple[s
 
 def incremental_benefit(scenario: Scenario, results: Results, wtp: float) -> np.ndarray:
     """Net benefit of the new strategy over the comparator per patient (draw), SEK."""
-    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     new, old = (benefit.sel(strategy=name).to_numpy() for name in (scenario.case.new, scenario.case.comparator))
     gain: np.ndarray = new - old
     return gain

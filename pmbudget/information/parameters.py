@@ -18,7 +18,7 @@ TOGETHER = (2, 3, 5, 10)
 
 def parameters_ranked(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float) -> pd.DataFrame:
     """:func:`pmbudget.appraisal.evppi_by_parameter` of all that the patient's model holds, most valuable first; SEK per patient."""
-    return evppi_by_parameter(results.cost, results.qaly, learnable(scenario, table), wtp=wtp)
+    return evppi_by_parameter(results.per_patient.cost, results.per_patient.qaly, learnable(scenario, table), wtp=wtp)
 
 
 def sets_ranked(
@@ -38,7 +38,9 @@ def sets_ranked(
     for name in names:
         groups.setdefault(scenario.parameters[name].record.evidence, []).append(name)
     enough = {name: group for name, group in groups.items() if draws_needed(len(group)) <= known.sizes["draw"]}
-    frame = evppi_by_group(results.cost, results.qaly, known, enough, wtp=wtp).reindex(list(groups))
+    frame = evppi_by_group(results.per_patient.cost, results.per_patient.qaly, known, enough, wtp=wtp).reindex(
+        list(groups)
+    )
     frame.insert(0, "parameters", [len(group) for group in groups.values()])
     return frame
 

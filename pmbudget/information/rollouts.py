@@ -18,7 +18,6 @@ from pmbudget.information.national import (
 )
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
-from pmbudget.programme.levers import levered
 from pmbudget.road import Results
 
 WAVES = (1, 3, 5)
@@ -80,7 +79,6 @@ def _matched(scenario: Scenario, table: xr.Dataset) -> tuple[np.ndarray, float]:
     """What the new strategy adds to the share of patients on matched treatment (draw), and that share with the comparator."""
     case = scenario.case
     matched = sorted({one.matched for one in case.classes.values() if one.matched})
-    draws = levered(table, case.levers, scenario.definition.levers)
-    treated = simulate(draws, case, horizon=1)["treated"].sel(management=matched).sum("management")
+    treated = simulate(table, case, horizon=1)["treated"].sel(management=matched).sum("management")
     by = [treated.sel(strategy=name).to_numpy() for name in (case.comparator, case.new)]
     return by[1] - by[0], float(by[0].mean())

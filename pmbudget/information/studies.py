@@ -10,7 +10,7 @@ from scipy.optimize import isotonic_regression
 
 from pmbudget.appraisal.evsi import evsi, expected_after
 from pmbudget.appraisal.research import adoption, best_size, enbs, population_affected
-from pmbudget.appraisal.worth import programme_totals, programme_worth
+from pmbudget.appraisal.worth import programme_worth
 from pmbudget.evidence.draws import generator
 from pmbudget.evidence.proposed import designed
 from pmbudget.evidence.studies import JointStudy, RegisterStudy, Study
@@ -45,8 +45,8 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
     for name, study in proposed(scenario).studies.items():
         design = designed(study.measures, table)
         worth = evsi(
-            results.cost,
-            results.qaly,
+            results.per_patient.cost,
+            results.per_patient.qaly,
             _studied(table, design),
             design,
             wtp=wtp,
@@ -101,7 +101,9 @@ def data_quality(
         for quality in QUALITIES:
             design = _improved(as_is, table, quality)
             values, rng = _studied(table, design), generator(seed, name, 2)
-            worth = evsi(results.cost, results.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng)
+            worth = evsi(
+                results.per_patient.cost, results.per_patient.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng
+            )
             found[quality] = float(worth[0])
         rows[name] = {"n": int(best["n"]), **found, "worth": (found["clean"] - found["as_is"]) * best["reached"]}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["n", *QUALITIES, "worth"]).rename_axis("study")
@@ -184,18 +186,11 @@ def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Serie
     ``moved`` are the expected patients who get the new strategy beyond today's use, by year. The benefits are a patient's in each draw,
     shifted so that their mean times the patients moved is the programme's: volume and prices move with the draws too.
     """
-    case, rate = scenario.case, discount_rate(scenario)
-    totals = programme_totals(
-        results,
-        new=case.new,
-        comparator=case.comparator,
-        years=scenario.years,
-        rate_cost=rate,
-        rate_qaly=scenario.parameters.fixed("discount_rate_qaly"),
-    )
+    case = scenario.case
+    totals = results.worth.totals.isel(period=-1, drop=True)
     worth = programme_worth(totals, reference="today", wtp=[wtp]).mean("draw")
     beside = float(worth["beside"] - worth["residual"])
-    each = wtp * results.fate_qaly - results.fate_cost
+    each = wtp * results.per_patient.fate_qaly - results.per_patient.fate_cost
     benefit: np.ndarray = (each.sel(fate=case.new) - each.sel(fate=case.comparator)).to_numpy()
     volume = float((moved * present_weights(scenario)).sum())
     if abs(volume) > 1.0:

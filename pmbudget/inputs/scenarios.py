@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
-from pmbudget.inputs.capacity import Organisation
+from pmbudget.inputs.capacity import WAITING, Organisation
 from pmbudget.inputs.cases import Case, read_case
 from pmbudget.inputs.files import (
     LONGEST_NAME,
@@ -190,11 +190,32 @@ class Scenario:
         return list(range(self.definition.years.first, self.definition.years.last + 1))
 
     @property
+    def periods(self) -> dict[str, list[int]]:
+        """The periods over which sums are shown: the first five years and all of them."""
+        return {f"{chosen[0]}–{chosen[-1]}": chosen for chosen in (self.years[:5], self.years)}
+
+    @property
     def limits(self) -> list[str]:
         """The limits of supply that hold: the case's, without those whose room for this test was assumed unless all stated ones do."""
         limits = self.case.capacity.limits if self.case.capacity else {}
         stated = self.definition.limits == "stated"
         return [name for name, limit in limits.items() if stated or not self.parameters[limit.spare].is_assumed]
+
+    @property
+    def fates(self) -> list[str]:
+        """What may become of who is eligible: a strategy, and where limits of supply hold a reason of loss, or waiting at the end."""
+        strategies = [self.case.comparator, self.case.new]
+        return [*strategies, *self.case.losses, WAITING] if self.limits else strategies
+
+    @property
+    def agreement_start(self) -> int:
+        """The agreement's first year; without one, the first year shown."""
+        return self.definition.pace.start if self.definition.pace else self.years[0]
+
+    @property
+    def agreement_years(self) -> range:
+        """The years in which the agreement's programme runs; none without an agreement."""
+        return self.definition.pace.years if self.definition.pace else range(0)
 
     def with_allocation(self) -> "Scenario":
         """The same with what exists already laid on the test by the case's allocation keys."""

@@ -11,12 +11,6 @@ from pmbudget.programme.elsewhere import borne_elsewhere
 from pmbudget.vocabulary import NATIONAL
 
 
-def laboratory_cost(outcomes: xr.Dataset) -> xr.DataArray:
-    """Cash that the diagnostic unit spends on a patient's tests (draw, strategy, resource), SEK."""
-    own = (outcomes["unit"] == "diagnostic_unit") & outcomes["in_budget"]
-    return outcomes["cost_once"].isel(resource=own.to_numpy())
-
-
 def extra_posts(outcomes: xr.Dataset, draws: Draws, case: Case) -> xr.DataArray:
     """Full-time posts in the laboratory for one patient a year under the new strategy, less those under the comparator (draw,)."""
     own = (outcomes["unit"] == "diagnostic_unit") & (outcomes["kind"] == "staff")

@@ -27,7 +27,7 @@ def laboratories_table(
     if scenario.case.capacity is None:
         return note(words("no_limits"))
     plan, case, last = scenario.case.capacity.laboratories, scenario.case, scenario.years[-1]
-    few = min(BLOCK, results.cost.sizes["draw"])
+    few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
     people = served(scenario, results).sel(mix="new", year=[last], drop=True).isel(rows_of)
@@ -88,7 +88,7 @@ def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Datas
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
-    people, left_out = results.eligible.sum("year"), without(scenario, results)
+    people, left_out = results.reach.eligible.sum("year"), without(scenario, results)
     _, gain = increments(scenario, results)
     lost = left_out.sel(mix="new", drop=True) * gain
     rows = []
@@ -114,11 +114,17 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
 
     Care less what falls beside it is the programme's net benefit, the figure of chapters 05 and 06.
     """
-    people = results.eligible.sum("year")
+    people = results.reach.eligible.sum("year")
     share = reached(scenario, results, ("year",))
     level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
     benefit = care_benefit(
-        results, comparator=scenario.case.comparator, wtp=wtp, years=scenario.years, **rates(scenario)
+        results.per_patient,
+        results.reach,
+        results.spending,
+        comparator=scenario.case.comparator,
+        wtp=wtp,
+        years=scenario.years,
+        **rates(scenario),
     )
     care = benefit - benefit.sel(mix="today", drop=True)
     rows = []
@@ -143,11 +149,11 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
 
 def _lost_to_waiting(scenario: Scenario, results: Results, mix: str) -> xr.DataArray:
     """QALYs that waiting takes in a mix (draw,), undiscounted over the years."""
-    if results.supply is None:
-        return xr.zeros_like(results.fate_qaly.isel(fate=0, drop=True))
+    if results.reach.supply is None:
+        return xr.zeros_like(results.per_patient.fate_qaly.isel(fate=0, drop=True))
     case = scenario.case
-    reasons = [fate for fate in case.losses if fate in results.patients["fate"].to_numpy()]
-    moved = results.supply["moved"].sel(mix=mix, drop=True).expand_dims(fate=[case.comparator])
-    lost = results.patients.sel(mix=mix, fate=reasons, drop=True)
+    reasons = [fate for fate in case.losses if fate in results.reach.patients["fate"].to_numpy()]
+    moved = results.reach.supply["moved"].sel(mix=mix, drop=True).expand_dims(fate=[case.comparator])
+    lost = results.reach.patients.sel(mix=mix, fate=reasons, drop=True)
     gone = xr.concat([moved, lost], dim="fate").sum(["region", "year"])
-    return health_lost_to_waiting(gone, results.fate_qaly, new=case.new)
+    return health_lost_to_waiting(gone, results.per_patient.fate_qaly, new=case.new)

@@ -29,7 +29,7 @@ from pmbudget.reporting.frames import TAX_BASE
 from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.value import value_sentences, worth_of
 from pmbudget.reporting.words import Words
-from pmbudget.road import Results, agreement_start
+from pmbudget.road import Results
 
 AIMS = (
     ("participation", "p_all", True),
@@ -142,9 +142,10 @@ def programme_at(scenario: Scenario, results: Results) -> Programme:
     base = scenario.parameters[TAX_BASE].distribution
     assert base is not None
     return programme_of(
-        results,
+        results.reach,
+        results.settlement,
         regions=scenario.regions.assign(tax_base=scenario.regions["tax_capacity"] * base.mean),
-        start=agreement_start(scenario),
+        start=scenario.agreement_start,
         new=scenario.case.new,
         standing=scenario.standing.clauses,
     )

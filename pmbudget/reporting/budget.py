@@ -18,7 +18,6 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import (
     interval_frame,
-    periods,
     region_frame,
     with_groups,
 )
@@ -34,9 +33,9 @@ def budget_headline(
     scenario: Scenario, results: Results, without: Results, worths: Worth, shares: Mapping[str, float], words: Words
 ) -> Html:
     """What introduction costs in cash, what of it is the agreement's, who pays, what it buys, how sure, and what that rests on."""
-    period, years = next(iter(periods(scenario.years).items()))
+    period, years = next(iter(scenario.periods.items()))
     today = _over(results, "today", years)
-    freed = results.freed.sel(mix="new", year=years).sum(["year", "resource"])
+    freed = results.spending.freed.sel(mix="new", year=years).sum(["year", "resource"])
     sentences = [signed("headline_budget", today.loc["all"], words, period=period)]
     if scenario.agreement:
         added, unmoved = (_over(each, "unplanned", years).loc["all"] for each in (results, without))
@@ -91,8 +90,8 @@ def assumed_groups(scenario: Scenario) -> list[str]:
 
 def _simulation_error(scenario: Scenario, results: Results, worths: Worth, words: Words) -> str:
     """Two Monte Carlo standard errors of the headline figures."""
-    period, years = next(iter(periods(scenario.years).items()))
-    net = results.net_budget("today").sel(year=years).sum(["region", "year", "payer"])
+    period, years = next(iter(scenario.periods.items()))
+    net = results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"])
     long = leading(scenario)
     inmb = worths["today", long]["inmb"].isel(wtp=-1)
     parts = [
@@ -104,7 +103,7 @@ def _simulation_error(scenario: Scenario, results: Results, worths: Worth, words
 
 def _over(results: Results, reference: str, years: list[int]) -> pd.DataFrame:
     """National net budget of a period by payer and group of payers: mean, lower, upper; SEK."""
-    net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
+    net = with_groups(results.settlement.net_budget(reference)).sum("region", skipna=False)
     return interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer")
 
 
@@ -113,7 +112,7 @@ def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
     inhabitants = float(scenario.regions["population"].sum())
     parts = []
     for reference in references(scenario):
-        columns = {period: _over(results, reference, years) for period, years in periods(scenario.years).items()}
+        columns = {period: _over(results, reference, years) for period, years in scenario.periods.items()}
         payers = [payer for payer in PAYER_ROWS if payer in next(iter(columns.values())).index]
         rows = []
         for payer in payers:
@@ -133,7 +132,7 @@ def yearly_table(scenario: Scenario, results: Results, words: Words, *, referenc
     """Net budget by year and payer, MSEK, 95 % intervals; a word where there is nothing to compare with."""
     if reference not in references(scenario):
         return note(words("headline_no_agreement"))
-    net = with_groups(results.net_budget(reference)).sum("region", skipna=False)
+    net = with_groups(results.settlement.net_budget(reference)).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
     payers = _columns(net)
     rows = [[str(year), *(words.span_msek(frame.loc[payer, year]) for payer in payers)] for year in scenario.years]
@@ -174,8 +173,8 @@ def transfers_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """
     if not scenario.agreement:
         return note(words("headline_no_agreement"))
-    period, years = next(iter(periods(scenario.years).items()))
-    ledger = results.ledger.sum("region").sel(year=years).sum("year")
+    period, years = next(iter(scenario.periods.items()))
+    ledger = results.settlement.ledger.sum("region").sel(year=years).sum("year")
     change = ledger.sel(mix="new") - ledger.sel(mix="today")
     entries = [str(entry) for entry in change["entry"].to_numpy()]
     named = {
@@ -215,8 +214,8 @@ def _rules(scenario: Scenario, words: Words) -> list[str]:
 
 def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Change in resource cost against each reference by resource and performing unit, first five years, MSEK, 95 % intervals."""
-    period, years = next(iter(periods(scenario.years).items()))
-    cost = results.by_resource.sel(year=years).sum("year", skipna=False)
+    period, years = next(iter(scenario.periods.items()))
+    cost = results.spending.by_resource.sel(year=years).sum("year", skipna=False)
     change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in references(scenario)}
     frames = {reference: interval_frame(one).set_index("resource") for reference, one in change.items()}
     resources = scenario.case.resources
@@ -239,10 +238,10 @@ def no_effect_table(scenario: Scenario, results: Results, without: Results, word
     """What the agreement adds with its assumed effect on pace beside no effect, by payer, first five years, MSEK."""
     if not scenario.agreement:
         return note(words("headline_no_agreement"))
-    period, years = next(iter(periods(scenario.years).items()))
+    period, years = next(iter(scenario.periods.items()))
     effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
     stated = words("no_effect_rows.stated", effect=words.percent(effect.mean) if effect else "")
-    rows, payers = [], _columns(with_groups(results.budget))
+    rows, payers = [], _columns(with_groups(results.settlement.budget))
     for label, each in ((stated, results), (words("no_effect_rows.none"), without)):
         frame = _over(each, "unplanned", years)
         rows.append([label, *(words.span_msek(frame.loc[payer]) for payer in payers)])
@@ -276,7 +275,7 @@ def _columns(values: xr.DataArray) -> list[str]:
 def fan_chart(scenario: Scenario, results: Results, words: Words, *, reference: str = "today") -> Picture:
     """Yearly net budget by payer against a reference: mean, 50 % and 95 % intervals, MSEK."""
     plt, _ = plot()
-    net = with_groups(results.net_budget(reference)).sum("region", skipna=False) / 1e6
+    net = with_groups(results.settlement.net_budget(reference)).sum("region", skipna=False) / 1e6
     payers = [payer for payer in PAYER_ORDER if payer in net["payer"].to_numpy()]
     figure, axes = plt.subplots(2, -(-len(payers) // 2), figsize=(11, 6.4), sharex=True, sharey=True, squeeze=False)
     years = net["year"].to_numpy()
@@ -322,7 +321,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     left.set_ylabel(words("coverage_y"))
     left.set_xticks(scenario.years[::3])
     left.legend(loc="lower right")
-    by_region = results.reached.sel(year=year).mean("draw").rename("coverage").to_series().mul(100).reset_index()
+    by_region = results.reach.reached.sel(year=year).mean("draw").rename("coverage").to_series().mul(100).reset_index()
     by_region["name"] = by_region["region"].map(scenario.regions["region"].str.replace(r"^Region ", "", regex=True))
     order = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["name"]
     sns.pointplot(
@@ -337,7 +336,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
         ax=right,
         legend=False,
     )
-    spread = results.reached.sel(year=year, mix="new").quantile(TAILS, dim="draw", skipna=False) * 100
+    spread = results.reach.reached.sel(year=year, mix="new").quantile(TAILS, dim="draw", skipna=False) * 100
     named = dict(zip(spread["region"].to_numpy(), spread.transpose("region", "quantile").to_numpy(), strict=True))
     codes = by_region[by_region["mix"] == "new"].sort_values("coverage", ascending=False)["region"]
     for place, code in enumerate(codes):

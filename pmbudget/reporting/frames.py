@@ -45,27 +45,29 @@ def with_groups(budget: xr.DataArray) -> xr.DataArray:
     return xr.concat([budget, groups], dim="payer")
 
 
-def periods(years: list[int]) -> dict[str, list[int]]:
-    """The first five years and all of them."""
-    return {f"{chosen[0]}–{chosen[-1]}": chosen for chosen in (years[:5], years)}
-
-
 def budget_frame(results: Results) -> pd.DataFrame:
     """Yearly budget of each mix and difference by region and payer, SEK: mix, region, year, payer, mean, lower, upper."""
-    parts = [interval_frame(results.budget)]
+    parts = [interval_frame(results.settlement.budget)]
     for reference in REFERENCES:
-        parts.append(interval_frame(results.net_budget(reference)).assign(mix=f"new_minus_{reference}"))
+        parts.append(interval_frame(results.settlement.net_budget(reference)).assign(mix=f"new_minus_{reference}"))
     return pd.concat(parts)[["mix", "region", "year", "payer", "mean", "lower", "upper"]].reset_index(drop=True)
 
 
 def ledger_frame(results: Results) -> pd.DataFrame:
     """Mean of each ledger entry, SEK: mix, region, year, payer, entry, mean."""
-    return results.ledger.transpose("mix", "region", "year", "payer", "entry").rename("mean").to_series().reset_index()
+    return (
+        results.settlement.ledger.transpose("mix", "region", "year", "payer", "entry")
+        .rename("mean")
+        .to_series()
+        .reset_index()
+    )
 
 
 def outcomes_frame(results: Results) -> pd.DataFrame:
     """Per patient: strategy, discounted cost (SEK) and QALYs with intervals, life years and share found."""
-    cost, qaly = (interval_frame(values).set_index("strategy") for values in (results.cost, results.qaly))
+    cost, qaly = (
+        interval_frame(values).set_index("strategy") for values in (results.per_patient.cost, results.per_patient.qaly)
+    )
     frame = pd.DataFrame(
         {
             "cost": cost["mean"],
@@ -74,8 +76,8 @@ def outcomes_frame(results: Results) -> pd.DataFrame:
             "qaly": qaly["mean"],
             "qaly_lower": qaly["lower"],
             "qaly_upper": qaly["upper"],
-            "life_years": results.outcomes["life_years"].sum("year_since_start").to_series(),
-            "found": results.outcomes["found"].to_series(),
+            "life_years": results.per_patient.outcomes["life_years"].sum("year_since_start").to_series(),
+            "found": results.per_patient.outcomes["found"].to_series(),
         }
     )
     return frame.reset_index()
@@ -86,22 +88,22 @@ def increments(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.D
     case = scenario.case
     cost, qaly = (
         values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
-        for values in (results.cost, results.qaly)
+        for values in (results.per_patient.cost, results.per_patient.qaly)
     )
     return cost, qaly
 
 
 def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
     """By region over the whole period: coverage, net budget per inhabitant with intervals, probability of paying more. SEK."""
-    own = [payer for payer in results.budget["payer"].to_numpy() if payer in REGION_PAYERS]
+    own = [payer for payer in results.settlement.budget["payer"].to_numpy() if payer in REGION_PAYERS]
     regions = scenario.regions
     inhabitants = xr.DataArray(regions["population"], dims="region", coords={"region": regions.index.to_numpy()})
     frame = pd.DataFrame({"region": regions["region"], "population": regions["population"]})
-    frame["coverage_today"] = results.reached.sel(mix="today").isel(year=0).mean("draw").to_series()
-    frame["coverage_new"] = results.reached.sel(mix="new").isel(year=-1).mean("draw").to_series()
+    frame["coverage_today"] = results.reach.reached.sel(mix="today").isel(year=0).mean("draw").to_series()
+    frame["coverage_new"] = results.reach.reached.sel(mix="new").isel(year=-1).mean("draw").to_series()
     for reference in REFERENCES:
         net = (
-            results.net_budget(reference)
+            results.settlement.net_budget(reference)
             .sel(payer=own, region=list(regions.index))
             .sum(["payer", "year"], skipna=False)
         )
@@ -121,7 +123,7 @@ def staff_share_of(case: Case, cost_once: xr.DataArray) -> xr.DataArray:
 
 def incremental_table(scenario: Scenario, results: Results) -> pd.DataFrame:
     """:func:`pmbudget.appraisal.icer_table` with the probability of being cost-effective at each threshold of the norms."""
-    table = icer_table(results.cost, results.qaly)
+    table = icer_table(results.per_patient.cost, results.per_patient.qaly)
     for name, wtp in thresholds(scenario).items():
-        table[name] = ceac(results.cost, results.qaly, wtp).to_series()
+        table[name] = ceac(results.per_patient.cost, results.per_patient.qaly, wtp).to_series()
     return table

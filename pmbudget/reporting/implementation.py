@@ -11,7 +11,7 @@ from pmbudget.appraisal.equity import gini
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
-from pmbudget.reporting.frames import interval_frame, periods
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, lead
 from pmbudget.reporting.reach import aimed, courses, reached
 from pmbudget.reporting.supply import Limited, count, limit_name
@@ -21,7 +21,7 @@ from pmbudget.road import Results
 
 def implementation_headline(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:
     """What is aimed at and reached, what the stated limits of supply would do, and how far apart the regions are."""
-    last = next(iter(periods(scenario.years).values()))[-1]
+    last = next(iter(scenario.periods.values()))[-1]
     new = words.label(scenario.case.strategies[scenario.case.new].label).lower()
     national = reached(scenario, results, ("region",)).sel(mix="new", year=last)
     if scenario.limits:
@@ -39,16 +39,16 @@ def implementation_headline(scenario: Scenario, results: Results, limited: Limit
 
 def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
     """Who does not get through over the first five years, and which limit holds back most often."""
-    assert results.supply is not None
-    period, years = next(iter(periods(scenario.years).items()))
-    supply = results.supply.sel(mix="new", year=years)
+    assert results.reach.supply is not None
+    period, years = next(iter(scenario.periods.items()))
+    supply = results.reach.supply.sel(mix="new", year=years)
     held = supply["bound"].mean(["region", "year"])
     if float(held.max()) == 0:
         return [words("headline_nothing_binds")]
     lost = [
         words(
             "gone_reason",
-            number=count(results.patients.sel(mix="new", fate=name, year=years).sum(["region", "year"]), words),
+            number=count(results.reach.patients.sel(mix="new", fate=name, year=years).sum(["region", "year"]), words),
             reason=words.label(loss.label),
         )
         for name, loss in scenario.case.capacity.losses.items()  # type: ignore[union-attr]
@@ -59,7 +59,7 @@ def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
     if best is None:
         return [*said, words("headline_limits_alike", period=period)]
     first = str(held["limit"].to_numpy()[best])
-    load = results.supply.sel(mix="new", year=years[-1], limit=first)
+    load = results.reach.supply.sel(mix="new", year=years[-1], limit=first)
     return [
         *said,
         words(
@@ -85,7 +85,7 @@ def _would_hold_back(scenario: Scenario, limited: Limited | None, year: int, wor
 def _between_regions(scenario: Scenario, results: Results, words: Words) -> str:
     """How far apart regions are: those with a university hospital and the others, which is all that the model can tell apart."""
     share = reached(scenario, results, ("year",)).sel(mix="new")
-    uneven = gini(reached(scenario, results, ("year",)), results.eligible.sum("year"))
+    uneven = gini(reached(scenario, results, ("year",)), results.reach.eligible.sum("year"))
     university = (scenario.regions["university_hospital"] != "").to_numpy()
     here, there = (share.isel(region=chosen).mean("region") for chosen in (university, ~university))
     told = {

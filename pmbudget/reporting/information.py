@@ -54,7 +54,7 @@ def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp
         words(
             "info_other_threshold",
             other=words.number(other),
-            value=words.number(float(evpi(results.cost, results.qaly, other)), -2),
+            value=words.number(float(evpi(results.per_patient.cost, results.per_patient.qaly, other)), -2),
         )
         for other in others
     ]
@@ -64,7 +64,7 @@ def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp
 
 def simulation_sentence(results: Results, wtp: float, words: Words) -> str:
     """The Monte Carlo standard error of the value of all information per patient, and where the others stand."""
-    benefit = net_monetary_benefit(results.cost, results.qaly, wtp)
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     best = benefit.isel(strategy=int(benefit.mean("draw").argmax("strategy")))
     missed = benefit.max("strategy") - best
     return words("info_simulation", draws=words.number(missed.size), error=error_words(missed, words))
@@ -92,7 +92,7 @@ def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, wor
     )
     years.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
     grid = np.linspace(0, 2 * max(thresholds(scenario).values()), 401)
-    values = np.asarray(evpi(results.cost, results.qaly, grid))
+    values = np.asarray(evpi(results.per_patient.cost, results.per_patient.qaly, grid))
     curve.plot(grid / 1e3, values / 1e3, color=COLOURS["new"], linewidth=2)
     curve.axvline(wtp / 1e3, color="black", linestyle="--", linewidth=1)
     curve.set_xlabel(words("info_evpi_x"))
@@ -101,7 +101,7 @@ def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, wor
     numbered(curve.xaxis, words)
     numbered(curve.yaxis, words)
     curve.set_xticks(np.linspace(0, grid[-1] / 1e3, 5))
-    at = words.number(float(evpi(results.cost, results.qaly, wtp)), -2)
+    at = words.number(float(evpi(results.per_patient.cost, results.per_patient.qaly, wtp)), -2)
     title = words("info_evpi_title", wtp=words.number(wtp), value=at)
     curve.set_title(wrapped(title, 48), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()

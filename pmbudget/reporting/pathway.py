@@ -15,13 +15,13 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.patient.per_patient import present_values
 from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, staff_share_of
 from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.verdict import error_words, known_digits, known_span
 from pmbudget.reporting.words import Words
-from pmbudget.road import present_values
 from pmbudget.vocabulary import TAILS
 
 FIRST_YEARS = 5

@@ -27,7 +27,7 @@ def _by_payer(results: Results, found: Negotiation) -> dict[str, dict[str, np.nd
     phase among it, and no more than it costs; the regions carry the rest. Routine care is all else, as the ledger has it.
     """
     years = found.years
-    ledger = results.ledger.sel(year=years).sum(["region", "entry"])
+    ledger = results.settlement.ledger.sel(year=years).sum(["region", "entry"])
     net = (ledger.sel(mix="new", drop=True) - ledger.sel(mix="today", drop=True)) / 1e6
     payers = {"state": ["state"], "regions": [p for p in map(str, net["payer"].to_numpy()) if p in REGION_PAYERS]}
     payers["others"] = [p for p in map(str, net["payer"].to_numpy()) if p not in {"state", *REGION_PAYERS}]

@@ -9,7 +9,7 @@ from pmbudget.inputs.files import references
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
-from pmbudget.reporting.frames import increments, interval_frame, periods, thresholds
+from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, collapsed, note, prices_note, table
 from pmbudget.reporting.reach import reached, served, without
 from pmbudget.reporting.words import Words
@@ -19,9 +19,9 @@ from pmbudget.road import Results
 def funnel_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """The funnel of the first year, step by step with source and grade; by region behind a line."""
     year = scenario.years[0]
-    national = interval_frame(results.funnel.sum("region")).set_index("step")
+    national = interval_frame(results.reach.funnel.sum("region")).set_index("step")
     rows = []
-    for name in map(str, results.funnel["step"].to_numpy()):
+    for name in map(str, results.reach.funnel["step"].to_numpy()):
         if name in scenario.parameters:
             record = scenario.parameters[name].record
             label, figure = words.label(record.label), _figure(scenario, name, words)
@@ -34,7 +34,7 @@ def funnel_table(scenario: Scenario, results: Results, words: Words) -> Html:
         rows.append([label, figure, words.span(national.loc[name], digits=0), source])
     header = [words(f"funnel_columns.{key}") for key in ("step", "figure", "persons", "source")]
     whole = table(words("funnel_caption", year=year), header, rows, words_from=3)
-    steps = results.funnel.mean("draw").transpose("region", "step")
+    steps = results.reach.funnel.mean("draw").transpose("region", "step")
     names = [row[0] for row in rows]
     by_region = [
         [scenario.regions.loc[code, "region"], *(words.number(value, 1) for value in steps.sel(region=code).to_numpy())]
@@ -70,9 +70,9 @@ def _figure(scenario: Scenario, name: str, words: Words) -> str:
 
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Patients and tests by year: who comes to the decision, who gets the new strategy in each mix, tests outside."""
-    eligible = interval_frame(results.eligible.sum("region", skipna=False)).set_index("year")
+    eligible = interval_frame(results.reach.eligible.sum("region", skipna=False)).set_index("year")
     new = interval_frame(served(scenario, results).sum("region", skipna=False)).set_index(["mix", "year"])
-    outside = interval_frame(results.outside.sel(mix="new").sum("region")).set_index("year")
+    outside = interval_frame(results.reach.outside.sel(mix="new").sum("region")).set_index("year")
     rows = [
         [
             str(year),
@@ -105,18 +105,18 @@ def uptake_table(scenario: Scenario, results: Results, words: Words) -> Html:
 def known_note(scenario: Scenario, results: Results, words: Words) -> Html:
     """What a gate waits for, how often it has opened by the end, and how often it was right; nothing where there is none."""
     plan = scenario.definition.pace
-    if results.known is None or plan is None or plan.gate is None:
+    if results.reach.known is None or plan is None or plan.gate is None:
         return Html("")
     cost, qaly = increments(scenario, results)
     worth = scenario.parameters.fixed(plan.gate.wtp) * qaly - cost > 0
-    opened = (results.known >= plan.gate.probability).any("year")
+    opened = (results.reach.known >= plan.gate.probability).any("year")
     return note(
         words(
             "gate_note",
             probability=words.percent(plan.gate.probability),
             lag=plan.gate.lag,
             first=scenario.years[0],
-            before=words.percent(float(results.known.isel(year=0).mean())),
+            before=words.percent(float(results.reach.known.isel(year=0).mean())),
             year=scenario.years[-1],
             opened=words.percent(float(opened.mean())),
             rightly=words.percent(_share(opened, worth)),
@@ -131,7 +131,7 @@ def _share(of: xr.DataArray, among: xr.DataArray) -> float:
 
 def unit_cost_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """What testing one patient costs, cash and in all, by strategy and resource; SEK of the price year."""
-    once = results.outcomes["cost_once"]
+    once = results.per_patient.outcomes["cost_once"]
     own = once.isel(resource=(once["unit"] == "diagnostic_unit").to_numpy())
     names = [name for name in map(str, own["resource"].to_numpy()) if float(own.sel(resource=name).max()) > 0]
     resources, strategies = scenario.case.resources, list(scenario.case.strategies)
@@ -142,7 +142,7 @@ def unit_cost_table(scenario: Scenario, results: Results, words: Words) -> Html:
         ]
         for name in names
     ]
-    cash = interval_frame(results.test_cost).set_index("strategy")
+    cash = interval_frame(results.per_patient.test_cost).set_index("strategy")
     rows.append([words("test_cash"), *(words.span(cash.loc[strategy], digits=0) for strategy in strategies)])
     header = [words("resource"), *(words.label(scenario.case.strategies[name].label) for name in strategies)]
     caption = f"{words('unit_cost_caption')}. {prices_note(scenario, words)}"
@@ -179,8 +179,8 @@ def inputs_table(scenario: Scenario, words: Words) -> Html:
 
 def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Full-time posts by profession: today, and in the scenario in the first, fifth and last year, with the change."""
-    years = list(dict.fromkeys([scenario.years[0], *(chosen[-1] for chosen in periods(scenario.years).values())]))
-    posts = results.posts
+    years = list(dict.fromkeys([scenario.years[0], *(chosen[-1] for chosen in scenario.periods.values())]))
+    posts = results.spending.posts
     change = posts.sel(mix="new") - posts.sel(mix="today")
     frames = {
         "today": interval_frame(posts.sel(mix="today", year=years[0])).set_index("resource"),
@@ -200,9 +200,11 @@ def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 def offset_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """The change against today's use as money spent, money saved and capacity set free; first five years, MSEK."""
-    period, years = next(iter(periods(scenario.years).items()))
-    change = results.by_resource.sel(mix="new", drop=True) - results.by_resource.sel(mix="today", drop=True)
-    freed = results.freed.sel(mix="new", drop=True)
+    period, years = next(iter(scenario.periods.items()))
+    change = results.spending.by_resource.sel(mix="new", drop=True) - results.spending.by_resource.sel(
+        mix="today", drop=True
+    )
+    freed = results.spending.freed.sel(mix="new", drop=True)
     parts = offsets(change.sel(year=years), freed.sel(year=years)).sum("year")
     groups = {kind: parts.isel(resource=(change["kind"] == kind).to_numpy()).sum("resource") for kind in _kinds(change)}
     groups["total"] = parts.sum("resource")
@@ -223,8 +225,8 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     cost, qaly = increments(scenario, results)
     wtp = thresholds(scenario)["wtp_very_high"]
     untested = without(scenario, results).sel(mix="new", drop=True)
-    outside = results.outside.sel(mix="new", drop=True).sum("year")
-    test_cost = results.test_cost.sel(strategy=scenario.case.new, drop=True)
+    outside = results.reach.outside.sel(mix="new", drop=True).sum("year")
+    test_cost = results.per_patient.test_cost.sel(strategy=scenario.case.new, drop=True)
     lost = loss(untested, outside, test_cost=test_cost, qaly_gain=qaly, gain=wtp * qaly - cost)
     figures = {
         "outside": (outside, 1.0),

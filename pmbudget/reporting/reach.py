@@ -14,24 +14,24 @@ COURSES = ("unplanned", "new")
 
 def served(scenario: Scenario, results: Results) -> xr.DataArray:
     """Persons of the eligible who get the new strategy (draw, mix, region, year)."""
-    return results.patients.sel(fate=scenario.case.new, drop=True)
+    return results.reach.patients.sel(fate=scenario.case.new, drop=True)
 
 
 def without(scenario: Scenario, results: Results) -> xr.DataArray:
     """Persons who became eligible in the years shown and never got the new strategy (draw, mix, region)."""
-    return results.eligible.sum("year") - served(scenario, results).sum("year")
+    return results.reach.eligible.sum("year") - served(scenario, results).sum("year")
 
 
 def reached(scenario: Scenario, results: Results, over: tuple[str, ...] = ()) -> xr.DataArray:
     """Share of the eligible who get the new strategy (draw, mix, region, year), less the dims summed ``over``."""
     if not over:
-        return results.reached
-    return access(served(scenario, results).sum(over), results.eligible.sum(over))
+        return results.reach.reached
+    return access(served(scenario, results).sum(over), results.reach.eligible.sum(over))
 
 
 def aimed(results: Results) -> xr.DataArray:
     """Share of the nation's eligible who would get the new strategy were nothing short (draw, mix, year)."""
-    return access((results.aimed * results.eligible).sum("region"), results.eligible.sum("region"))
+    return access((results.reach.aimed * results.reach.eligible).sum("region"), results.reach.eligible.sum("region"))
 
 
 def courses(scenario: Scenario) -> tuple[str, ...]:
@@ -41,8 +41,8 @@ def courses(scenario: Scenario) -> tuple[str, ...]:
 
 def implementation_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
     """Long form: measure, mix, region, year, mean, lower, upper. ``reached`` is a share; ``moved``, ``lost``, ``waiting`` are persons."""
-    parts = {"reached": reached(scenario, results), "aimed": results.aimed}
-    if results.supply is not None:
-        parts |= {name: results.supply[name] for name in ("moved", "lost", "waiting", "months_waited")}
+    parts = {"reached": reached(scenario, results), "aimed": results.reach.aimed}
+    if results.reach.supply is not None:
+        parts |= {name: results.reach.supply[name] for name in ("moved", "lost", "waiting", "months_waited")}
     frames = [interval_frame(values).assign(measure=name) for name, values in parts.items()]
     return pd.concat(frames)[["measure", "mix", "region", "year", "mean", "lower", "upper"]].reset_index(drop=True)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import INFLATION, TAX_BASE, interval_frame, periods, with_groups
+from pmbudget.reporting.frames import INFLATION, TAX_BASE, interval_frame, with_groups
 from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, collapsed, note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -19,8 +19,8 @@ WORST = 0.05
 
 def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: float) -> Html:
     """By payer against today's use, first five years: probability of paying more and of more than the cap, mean of the worst twentieth."""
-    period, years = next(iter(periods(scenario.years).items()))
-    total = with_groups(results.net_budget("today")).sum("region", skipna=False).sel(year=years).sum("year")
+    period, years = next(iter(scenario.periods.items()))
+    total = with_groups(results.settlement.net_budget("today")).sum("region", skipna=False).sel(year=years).sum("year")
     payers = [payer for payer in PAYER_ROWS if payer in total["payer"].to_numpy()]
     rows = []
     for payer in payers:
@@ -50,12 +50,12 @@ def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
 
     The net budget is linear in the cash price of a test: p* = p - E[net] / E[tests more than today], a ratio of means.
     """
-    period, years = next(iter(periods(scenario.years).items()))
-    net = float(results.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
-    tests = results.patients.sel(fate=scenario.case.new, drop=True) + results.outside
+    period, years = next(iter(scenario.periods.items()))
+    net = float(results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
+    tests = results.reach.patients.sel(fate=scenario.case.new, drop=True) + results.reach.outside
     more = tests.sel(year=years).sum(["region", "year"]).mean("draw")
     extra = float(more.sel(mix="new") - more.sel(mix="today"))
-    price = float(results.test_cost.sel(strategy=scenario.case.new).mean())
+    price = float(results.per_patient.test_cost.sel(strategy=scenario.case.new).mean())
     if extra <= 0:
         return note(words("neutral_no_tests"))
     neutral = price - net / extra
@@ -72,13 +72,15 @@ def forecast_table(scenario: Scenario, results: Results, words: Words) -> Html:
     name = scenario.case.eligible.volume_error
     if name is None:
         return Html("")
-    change = results.by_resource.sel(mix="new", drop=True) - results.by_resource.sel(mix="today", drop=True)
+    change = results.spending.by_resource.sel(mix="new", drop=True) - results.spending.by_resource.sel(
+        mix="today", drop=True
+    )
     transition = (change["kind"] == "transition").to_numpy()
     care, fixed = (change.isel(resource=chosen).sum("resource") for chosen in (~transition, transition))
     rows = []
-    for period, years in periods(scenario.years).items():
+    for period, years in scenario.periods.items():
         usual, cost = care.sel(year=years).sum("year"), fixed.sel(year=years).sum("year")
-        missed = usual * results.volume_error + cost
+        missed = usual * results.reach.volume_error + cost
         rows.append([period, *(words.span_msek(interval_frame(each).iloc[0]) for each in (usual + cost, missed))])
     record = scenario.parameters[name].record
     header = [words("period_word"), words("forecast_columns.model"), words("forecast_columns.missed")]
@@ -91,7 +93,7 @@ def forecast_table(scenario: Scenario, results: Results, words: Words) -> Html:
 def nominal_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Net budget by year in current prices, the state's first, with the regions' and all payers', and all payers' in constant prices."""
     inflation = _mean(scenario, INFLATION)
-    net = with_groups(results.net_budget("today")).sum("region", skipna=False)
+    net = with_groups(results.settlement.net_budget("today")).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
     rows = []
     for year in scenario.years:
@@ -117,8 +119,12 @@ def region_money(scenario: Scenario, results: Results) -> pd.DataFrame:
 
     One öre of local tax is a ten-thousandth of the region's tax base; national cost not yet divided stands in no region.
     """
-    own = [payer for payer in results.budget["payer"].to_numpy() if payer in REGION_PAYERS]
-    net = results.net_budget("today").sel(payer=own, region=list(scenario.regions.index)).sum("payer", skipna=False)
+    own = [payer for payer in results.settlement.budget["payer"].to_numpy() if payer in REGION_PAYERS]
+    net = (
+        results.settlement.net_budget("today")
+        .sel(payer=own, region=list(scenario.regions.index))
+        .sum("payer", skipna=False)
+    )
     frame = interval_frame(net)
     population = frame["region"].map(scenario.regions["population"])
     base = population * frame["region"].map(scenario.regions["tax_capacity"]) * _mean(scenario, TAX_BASE)
@@ -154,7 +160,7 @@ def budget_tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, 
         labels.append(f"{label} *" if row["is_assumed"] else label)
     axis.axvline(shown["base"].iloc[0] / 1e6, color="black", linewidth=0.9)
     axis.set_yticks(range(len(shown)), [wrapped(label, 52) for label in labels], fontsize=10)
-    period = next(iter(periods(scenario.years)))
+    period = next(iter(scenario.periods))
     axis.set_xlabel(words("budget_tornado_x", period=period) + f"   (* {words('tornado_assumption')})")
     numbered(axis.xaxis, words)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in ("#8fb8d0", COLOURS["new"])]
@@ -167,7 +173,7 @@ def budget_tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, 
 
 def tornado_note(scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words) -> Html:
     """Why the bars stand around another figure than the headline: all parameters at their means is not the mean over the draws."""
-    net = results.net_budget("today").sel(year=first_years(scenario)).sum(["region", "year", "payer"])
+    net = results.settlement.net_budget("today").sel(year=first_years(scenario)).sum(["region", "year", "payer"])
     return note(
         words("tornado_base", base=words.msek(float(frame["base"].iloc[0])), mean=words.msek(float(net.mean())))
     )
@@ -175,4 +181,4 @@ def tornado_note(scenario: Scenario, results: Results, frame: pd.DataFrame, word
 
 def first_years(scenario: Scenario) -> list[int]:
     """The first five years shown."""
-    return next(iter(periods(scenario.years).values()))
+    return next(iter(scenario.periods.values()))

@@ -26,7 +26,7 @@ def silo_table(scenario: Scenario, results: Results, found: Negotiation | None, 
     if found is None:
         return NOTHING
     years = scenario.years[:5]
-    cost = results.accounts.sel(year=years).sum("year").mean("draw")
+    cost = results.settlement.accounts.sel(year=years).sum("year").mean("draw")
     change = cost.sel(mix="new", drop=True) - cost.sel(mix="today", drop=True)
     transition = change["part"] == "transition"
     care, beside = (
@@ -109,7 +109,9 @@ def incentive_table(found: Negotiation | None, results: Results, scenario: Scena
     """The share of one test more that the region and its clinic do not bear, first year, by design."""
     if found is None:
         return NOTHING
-    books = books_of(results.accounts.sel(year=slice(None, found.years[-1] + 1)), "new", found.programme.terms)
+    books = books_of(
+        results.settlement.accounts.sel(year=slice(None, found.years[-1] + 1)), "new", found.programme.terms
+    )
     margin = margin_of(books, draws=10)
     weight = found.programme.people / found.programme.people.sum()
     shares = {

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pmbudget.appraisal import ceac, net_monetary_benefit
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.frames import increments, interval_frame, periods, thresholds, with_groups
+from pmbudget.reporting.frames import increments, interval_frame, thresholds, with_groups
 from pmbudget.reporting.reach import reached
 from pmbudget.reporting.value import Worth, value_figures
 from pmbudget.reporting.verdict import increment, leading_threshold, leading_thresholds
@@ -28,9 +28,11 @@ def key_figures(scenario: Scenario, results: Results, worths: Worth, shares: Map
     inhabitants = float(scenario.regions["population"].sum())
     parts: list[pd.DataFrame] = []
     for reference in REFERENCES:
-        national = with_groups(results.net_budget(reference)).sum("region", skipna=False)
-        freed = (results.freed.sel(mix="new", drop=True) - results.freed.sel(mix=reference, drop=True)).sum("resource")
-        for period, years in periods(scenario.years).items():
+        national = with_groups(results.settlement.net_budget(reference)).sum("region", skipna=False)
+        freed = (
+            results.spending.freed.sel(mix="new", drop=True) - results.spending.freed.sel(mix=reference, drop=True)
+        ).sum("resource")
+        for period, years in scenario.periods.items():
             total = national.sel(year=years).sum("year", skipna=False)
             place = {"reference": reference, "period": period}
             parts.append(interval_frame(total).assign(measure="net_budget", unit="SEK", **place))
@@ -59,7 +61,9 @@ def paired_draws(scenario: Scenario, results: Results, worths: Worth) -> pd.Data
     wtp = leading_threshold(scenario)
     parts = []
     for (reference, period), worth in worths.items():
-        net = results.net_budget(reference).sel(year=periods(scenario.years)[period]).sum(["region", "year", "payer"])
+        net = (
+            results.settlement.net_budget(reference).sel(year=scenario.periods[period]).sum(["region", "year", "payer"])
+        )
         for measure, values in (("net_budget", net), ("programme_inmb", worth["inmb"].sel(wtp=wtp, drop=True))):
             frame = pd.DataFrame({"draw": range(values.sizes["draw"]), "value": values.to_numpy()})
             parts.append(frame.assign(measure=measure, reference=reference, period=period))
@@ -85,7 +89,7 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
         if name in leading_thresholds(scenario):
             rows.append({"measure": "leading_threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
-        probability = ceac(results.cost, results.qaly, wtp).sel(strategy=scenario.case.new)
+        probability = ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=scenario.case.new)
         rows.append(
             {"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)}
         )

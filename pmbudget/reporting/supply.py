@@ -9,7 +9,7 @@ import xarray as xr
 from pmbudget.appraisal.ranking import surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import interval_frame, periods
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.reach import courses, reached
 from pmbudget.reporting.value import leading, worth_of
@@ -47,7 +47,7 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
             continue
         worth = worth_of(one, found)["today", leading(one)]
         share = reached(one, found, ("region",)).sel(mix="new", year=one.years[-1])
-        moved = found.supply["moved"].sel(mix="new").sum(["region", "year"])  # type: ignore[index]
+        moved = found.reach.supply["moved"].sel(mix="new").sum(["region", "year"])  # type: ignore[index]
         row = [words(f"limits_rows.{key}"), words.span(interval_frame(share).iloc[0], per=0.01, digits=0)]
         row += [
             count(moved, words),
@@ -78,11 +78,11 @@ def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
     if limited is None:
         return note(words("no_limits"))
     scenario, results = limited.scenario, limited.results
-    assert results.supply is not None
+    assert results.reach.supply is not None
     from matplotlib.ticker import MaxNLocator
 
     plt, sns = plot()
-    held = 100 * results.supply["bound"].sel(mix="new").mean("draw")
+    held = 100 * results.reach.supply["bound"].sel(mix="new").mean("draw")
     labels = [limit_name(scenario, str(name), words) for name in held["limit"].to_numpy()]
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 6.4), width_ratios=[1, 1.1])
     by_year = held.mean("region")
@@ -104,7 +104,7 @@ def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
     right.tick_params(axis="y", labelsize=9)
     right.set_xticklabels([wrapped(label, 24) for label in labels], rotation=25, ha="right", fontsize=9)
     right.set_title(words("limits_right"), fontsize=11, loc="left")
-    by_draw = results.supply["bound"].sel(mix="new").mean(["region", "year"]).transpose("limit", "draw")
+    by_draw = results.reach.supply["bound"].sel(mix="new").mean(["region", "year"]).transpose("limit", "draw")
     best = surely_best(by_draw.to_numpy())
     title = words("limits_title_alike") if best is None else words("limits_title", limit=labels[best])
     figure.suptitle(wrapped(title, 100), x=0.01, ha="left", fontweight="bold")
@@ -114,13 +114,13 @@ def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
 
 def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture | Html:
     """By profession or instrument and year: what is needed beyond today's use against what is open to it, with 95 % intervals."""
-    if results.supply is None:
+    if results.reach.supply is None:
         return note(words("no_limits"))
     plt, _ = plot()
-    names = [str(name) for name in results.supply["limit"].to_numpy()]
+    names = [str(name) for name in results.reach.supply["limit"].to_numpy()]
     figure, axes = plt.subplots(1, len(names), figsize=(2.6 * len(names), 3.6), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
-        one = results.supply.sel(limit=name)
+        one = results.reach.supply.sel(limit=name)
         lines = [("open", "new", "#5d6d3f", words("posts_lines.open"))]
         lines += [
             ("needed", mix, COLOURS[mix], words("posts_lines.needed", mix=words(f"mixes.{mix}")))
@@ -138,7 +138,11 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
     axes[0][0].set_ylabel(words("posts_y"), fontsize=9)
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=len(labels), fontsize=9, frameon=False)
-    short = (results.supply["needed"] > results.supply["open"]).sel(mix="new", year=scenario.years[-1]).mean("draw")
+    short = (
+        (results.reach.supply["needed"] > results.reach.supply["open"])
+        .sel(mix="new", year=scenario.years[-1])
+        .mean("draw")
+    )
     title = words(
         "posts_title" if float(short.max()) >= 0.05 else "posts_title_enough",
         limit=limit_name(scenario, names[int(np.argmax(short.to_numpy()))], words).lower(),
@@ -152,10 +156,10 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
 
 def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By profession or instrument: how many there are, are open to the test, are needed beyond today's use; risk that it falls short."""
-    if results.supply is None:
+    if results.reach.supply is None:
         return note(words("no_limits"))
-    years = sorted({shown[-1] for shown in periods(scenario.years).values()})
-    supply = results.supply
+    years = sorted({shown[-1] for shown in scenario.periods.values()})
+    supply = results.reach.supply
     rows = []
     for name in map(str, supply["limit"].to_numpy()):
         one = supply.sel(limit=name)
@@ -177,9 +181,9 @@ def waiting_table(limited: Limited | None, words: Words) -> Html:
     if limited is None:
         return note(words("no_limits"))
     scenario, results = limited.scenario, limited.results
-    assert results.supply is not None
+    assert results.reach.supply is not None
     columns = ("months_waited", "moved", "lost", "waiting")
-    national = results.supply[list(columns)].sum("region")
+    national = results.reach.supply[list(columns)].sum("region")
     rows = []
     for year in scenario.years:
         row = [str(year)]
@@ -198,10 +202,10 @@ def waiting_table(limited: Limited | None, words: Words) -> Html:
         f"{words(f'waiting_columns.{c}')}: {words(f'mixes.{m}')}" for m in courses(scenario) for c in columns[:3]
     ]
     listed = table(f"{words('waiting_caption')}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
-    gone = results.patients.sel(mix="new", fate=list(scenario.case.losses), drop=True).sum(["region", "year"])
+    gone = results.reach.patients.sel(mix="new", fate=list(scenario.case.losses), drop=True).sum(["region", "year"])
     spared, health = (
         (gone * (values.sel(fate=scenario.case.comparator, drop=True) - values.sel(fate=gone["fate"]))).sum("fate")
-        for values in (results.fate_cost, results.fate_qaly)
+        for values in (results.per_patient.fate_cost, results.per_patient.fate_qaly)
     )
     losses = scenario.case.capacity.losses.values()  # type: ignore[union-attr]
     told = words(

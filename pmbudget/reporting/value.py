@@ -9,9 +9,9 @@ import xarray as xr
 
 from pmbudget.appraisal import ratio
 from pmbudget.appraisal.ranking import simulation_error
-from pmbudget.appraisal.worth import programme_totals, programme_worth
+from pmbudget.appraisal.worth import programme_worth
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.frames import interval_frame, periods, thresholds
+from pmbudget.reporting.frames import interval_frame, thresholds
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.reach import reached
 from pmbudget.reporting.verdict import leading_threshold
@@ -32,7 +32,7 @@ def references(scenario: Scenario) -> tuple[str, ...]:
 
 def leading(scenario: Scenario) -> str:
     """The period that leads: all years shown."""
-    return list(periods(scenario.years))[-1]
+    return list(scenario.periods)[-1]
 
 
 Worth = Mapping[tuple[str, str], xr.Dataset]
@@ -42,14 +42,8 @@ Worth = Mapping[tuple[str, str], xr.Dataset]
 def worth_of(scenario: Scenario, results: Results) -> Worth:
     """What the programme adds, by reference and period, at the norms' thresholds; see :func:`pmbudget.appraisal.worth.programme_worth`."""
     found = {}
-    for period, years in periods(scenario.years).items():
-        totals = programme_totals(
-            results,
-            new=scenario.case.new,
-            comparator=scenario.case.comparator,
-            years=years,
-            **rates(scenario),
-        )
+    for period in scenario.periods:
+        totals = results.worth.totals.sel(period=period, drop=True)
         for reference in references(scenario):
             wtp = list(thresholds(scenario).values())
             found[reference, period] = programme_worth(totals, reference=reference, wtp=wtp)
@@ -58,10 +52,8 @@ def worth_of(scenario: Scenario, results: Results) -> Worth:
 
 def beside_value(results: Results, scenario: Scenario, mix: str) -> xr.DataArray:
     """What falls beside the patients' courses in a mix over all years shown, less the residual value (draw,), SEK present value."""
-    weights = (1 + rates(scenario)["rate_cost"]) ** -(results.beside_cost["year"] - scenario.years[0])
-    spent = (results.beside_cost.sel(mix=mix, drop=True) * weights).sum("year")
-    left = results.residual.sel(mix=mix, drop=True).isel(year=-1, drop=True)
-    return spent - left * (1 + rates(scenario)["rate_cost"]) ** -len(scenario.years)
+    totals = results.worth.totals.sel(period=leading(scenario), mix=mix, drop=True)
+    return totals["beside"] - totals["residual"]
 
 
 def ratio_of(cost: xr.DataArray, per: xr.DataArray) -> float:
@@ -100,9 +92,7 @@ def value_figures(scenario: Scenario, worths: Worth) -> pd.DataFrame:
 
 def value_table(scenario: Scenario, results: Results, worths: Worth, words: Words) -> Html:
     """What the programme buys and costs against each reference, ten years first and five beside; and how it is counted."""
-    order = [
-        (reference, period) for reference in references(scenario) for period in list(periods(scenario.years))[::-1]
-    ]
+    order = [(reference, period) for reference in references(scenario) for period in list(scenario.periods)[::-1]]
     share = reached(scenario, results, ("region",))
     columns = [_column(scenario, worths[place], share, place, words) for place in order]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
@@ -119,7 +109,7 @@ def _column(
 ) -> dict[str, str]:
     """One reference and period: figures as printed, by what they are called."""
     reference, period = place
-    last = periods(scenario.years)[period][-1]
+    last = scenario.periods[period][-1]
     now = share.sel(year=last)
     more = interval_frame(100 * (now.sel(mix="new") - now.sel(mix=reference))).iloc[0]
     span = {

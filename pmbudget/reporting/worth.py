@@ -64,8 +64,8 @@ def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
     rows = [
         [
             words.label(scenario.case.strategies[str(name)].label),
-            known(results.cost.sel(strategy=name), words, -2),
-            known(results.qaly.sel(strategy=name), words, 3),
+            known(results.per_patient.cost.sel(strategy=name), words, -2),
+            known(results.per_patient.qaly.sel(strategy=name), words, 3),
             *_added(results, frame, str(name), words),
             words(f"status.{row['status']}"),
             *(words.probability(row[limit]) for limit in limits),
@@ -90,7 +90,10 @@ def _added(results: Results, frame: pd.DataFrame, name: str, words: Words) -> li
     if frame.loc[name, "status"] != "undominated" or not len(before):
         return [words("not_applicable")] * 3
     found = increment(
-        *(values.sel(strategy=name) - values.sel(strategy=before[-1]) for values in (results.cost, results.qaly))
+        *(
+            values.sel(strategy=name) - values.sel(strategy=before[-1])
+            for values in (results.per_patient.cost, results.per_patient.qaly)
+        )
     )
     return [
         known(found.cost, words, -2),
@@ -110,8 +113,8 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
     digits = min(known_digits(simulation_error(gain), 1) for gain in gains.values())
     rows = []
     for name, wtp in norms:
-        frontier = ceaf(results.cost, results.qaly, wtp)
-        loss = expected_loss(results.cost, results.qaly, wtp)
+        frontier = ceaf(results.per_patient.cost, results.per_patient.qaly, wtp)
+        loss = expected_loss(results.per_patient.cost, results.per_patient.qaly, wtp)
         record = scenario.parameters[name].record
         rows.append(
             [
@@ -119,7 +122,9 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
                 words(f"evidence.{record.evidence}"),
                 words.number(wtp),
                 labels[str(frontier["optimal"].item())],
-                words.probability(float(ceac(results.cost, results.qaly, wtp).sel(strategy=case.new))),
+                words.probability(
+                    float(ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=case.new))
+                ),
                 words.span(interval_frame(gains[name]).iloc[0], digits=digits),
                 *(words.number(float(loss.sel(strategy=one)), -2) for one in (case.new, case.comparator)),
             ]
@@ -161,7 +166,7 @@ def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
 
 def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """What testing leads to by strategy, with staff's share of the cost of diagnostics."""
-    case, outcomes = scenario.case, results.outcomes
+    case, outcomes = scenario.case, results.per_patient.outcomes
     names = [str(name) for name in outcomes["strategy"].to_numpy()]
     lines = {
         "found_row": (outcomes["found"], 0),
@@ -184,7 +189,7 @@ def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 def resources_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Mean cost per patient by resource and strategy, SEK, undiscounted over the horizon."""
-    case, outcomes = scenario.case, results.outcomes
+    case, outcomes = scenario.case, results.per_patient.outcomes
     cost = (outcomes["cost"].sum("year_since_start") + outcomes["cost_once"]).to_pandas()
     names = [case.comparator, case.new]
     parts = [
@@ -233,7 +238,7 @@ def checklist_table(scenario: Scenario, results: Results, words: Words) -> Html:
         "model": {"course": words(f"checklist_course.{_course(case)}")},
         "subgroups": {"number": len(case.classes)},
         "equity": {},
-        "uncertainty": {"draws": words.number(results.cost.sizes["draw"])},
+        "uncertainty": {"draws": words.number(results.per_patient.cost.sizes["draw"])},
         "engagement": {},
         "parameters": {
             "number": grades.total(),

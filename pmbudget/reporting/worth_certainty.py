@@ -73,7 +73,10 @@ def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> P
     plt, _ = plot()
     norms = thresholds(scenario)
     grid = np.linspace(0, 2 * max(norms.values()), 501)
-    probability, frontier = ceac(results.cost, results.qaly, grid), ceaf(results.cost, results.qaly, grid)
+    probability, frontier = (
+        ceac(results.per_patient.cost, results.per_patient.qaly, grid),
+        ceaf(results.per_patient.cost, results.per_patient.qaly, grid),
+    )
     figure, axis = plt.subplots(figsize=(WIDTH, 5.0), layout="constrained")
     axis.plot(
         grid / 1e3,

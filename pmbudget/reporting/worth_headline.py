@@ -101,7 +101,7 @@ def threshold_sentence(scenario: Scenario, results: Results, words: Words) -> st
     new = words.inside(case.strategies[case.new].label)
     gaps = {"new": new}
     for name, wtp in limits.items():
-        share = float(ceac(results.cost, results.qaly, wtp).sel(strategy=case.new))
+        share = float(ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=case.new))
         gaps |= {f"p_{name}": words.probability(share), name: words.number(wtp)}
     if len(limits) == 1:
         (name,) = limits
@@ -255,5 +255,5 @@ def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
         )
     ]
     if case.has_curves:
-        sentences.append(words("method_crossings", share=words.percent(results.checks["crossings"], 1)))
+        sentences.append(words("method_crossings", share=words.percent(results.settlement.checks["crossings"], 1)))
     return note(*sentences)

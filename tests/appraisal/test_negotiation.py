@@ -71,7 +71,7 @@ def grant(amount):
 
 def test_a_score_is_the_settled_ledger_of_the_road(scenario, results, programme):
     score = score_agreement(programme, {"own": scenario.agreement.clauses}).loc["own"]
-    net = results.net_budget("unplanned").sel(year=scenario.years[:5]).sum("year")
+    net = results.settlement.net_budget("unplanned").sel(year=scenario.years[:5]).sum("year")
     state = net.sel(payer="state").sum("region")
     regions = net.sel(payer=["region", "clinic", "diagnostic_unit"], region=list(scenario.regions.index)).sum("payer")
     per_head = regions / scenario.regions["population"].to_xarray().rename(code="region")

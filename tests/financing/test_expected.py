@@ -65,17 +65,17 @@ def of_every_kind(scenario):
 def test_the_block_moves_no_clause(of_every_kind, crude_draws, draws):
     table = crude_draws(of_every_kind, draws)
     small, large = (evaluate_draws(of_every_kind, table, block=block) for block in (500, 1000))
-    for entry in small.ledger["entry"].to_numpy():
-        one, other = (results.ledger.sel(entry=entry) for results in (small, large))
+    for entry in small.settlement.ledger["entry"].to_numpy():
+        one, other = (results.settlement.ledger.sel(entry=entry) for results in (small, large))
         xr.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-3)
-    xr.testing.assert_allclose(small.budget, large.budget, rtol=1e-9, atol=1e-3)
+    xr.testing.assert_allclose(small.settlement.budget, large.settlement.budget, rtol=1e-9, atol=1e-3)
 
 
 def test_chapter_six_settles_on_the_same_forecast_as_the_road(of_every_kind, crude_draws):
     results = evaluate_draws(of_every_kind, crude_draws(of_every_kind, 502))
     programme = programme_at(of_every_kind, results)
     for name, moved in transfers(of_every_kind.agreement.clauses, programme.books).items():
-        ledger = results.ledger.sel(mix="new", entry=name, payer="state").sum("region")
+        ledger = results.settlement.ledger.sel(mix="new", entry=name, payer="state").sum("region")
         paid = np.broadcast_to(moved.get("state", np.zeros((1, 1, 1))), programme.books.shape).sum(axis=1).mean(axis=0)
         until = ledger.sel(year=programme.terms.years)
         assert paid == pytest.approx(until.to_numpy(), rel=1e-9, abs=1e-3), name

@@ -209,9 +209,9 @@ def test_switching_the_agreement_on_leaves_the_net_total(values, clauses):
 
 
 def test_the_shipped_agreement_sums_to_zero(results):
-    transfers = results.ledger.drop_sel(entry="resource_cost").sum(["region", "payer"])
-    assert float(abs(results.ledger.drop_sel(entry="resource_cost")).max()) > 0
-    assert float(abs(transfers).max()) < 1e-9 * float(results.resource_total.max())
+    transfers = results.settlement.ledger.drop_sel(entry="resource_cost").sum(["region", "payer"])
+    assert float(abs(results.settlement.ledger.drop_sel(entry="resource_cost")).max()) > 0
+    assert float(abs(transfers).max()) < 1e-9 * float(results.spending.by_resource.sum("resource").max())
 
 
 def test_an_imbalance_is_measured_against_the_cost_of_its_own_draw(by_hand):

@@ -13,7 +13,12 @@ from pmbudget.road import agreement_start
 def test_coverage_is_of_those_who_were_tested_among_the_eligible(scenario, results):
     places = list(scenario.regions.index)
     found = measures_of(
-        results.reached, results.eligible, results.patients, results.facts, new=scenario.case.new, places=places
+        results.reach.reached,
+        results.reach.eligible,
+        results.reach.patients,
+        results.settlement.facts,
+        new=scenario.case.new,
+        places=places,
     )
     there = found["eligible"] > 0
     np.testing.assert_allclose(found["coverage"][there], (found["tested"] / found["eligible"].clip(1))[there])
@@ -22,15 +27,15 @@ def test_coverage_is_of_those_who_were_tested_among_the_eligible(scenario, resul
 def test_conditions_of_a_region_and_of_the_country_read_the_same_coverage(scenario, results):
     """In a country of one region the two are one condition."""
     one = list(scenario.regions.index[:1])
-    accounts = results.accounts.sel(region=one)
+    accounts = results.settlement.accounts.sel(region=one)
     reached, eligible, patients = (
-        array.sel(region=one) for array in (results.reached, results.eligible, results.patients)
+        array.sel(region=one) for array in (results.reach.reached, results.reach.eligible, results.reach.patients)
     )
     terms = terms_of(
         accounts,
         regions=scenario.regions.loc[one],
         start=agreement_start(scenario),
-        measures=measures_of(reached, eligible, patients, results.facts, new=scenario.case.new, places=one),
+        measures=measures_of(reached, eligible, patients, results.settlement.facts, new=scenario.case.new, places=one),
     )
     paid = {}
     for of in ("region", "nation"):

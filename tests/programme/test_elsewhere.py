@@ -63,7 +63,10 @@ def test_the_end_of_research_money_loads_the_regions(scenario, table):
         evaluate_draws(scenario, draws.assign(year_university_ends=("draw", np.full(20, float(year)))))
         for year in (2050, 2026)
     )
-    cost = {name: one.net_budget("today").sum(["region", "year"]) for name, one in (("late", late), ("early", early))}
+    cost = {
+        name: one.settlement.net_budget("today").sum(["region", "year"])
+        for name, one in (("late", late), ("early", early))
+    }
     change = cost["early"] - cost["late"]
     assert float(change.sel(payer="diagnostic_unit").min()) > 0 > float(change.sel(payer="university").max())
     assert float(abs(change.sum("payer")).max()) < 1

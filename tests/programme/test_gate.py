@@ -44,11 +44,11 @@ def test_the_plan_starts_regions_by_their_waves(gated):
 def test_a_gate_that_is_always_open_is_the_waves_without_one(shipped, gated, draws):
     waves = load_scenario("agreement_waves", shipped)
     opened = evaluate_draws(with_gate(gated, probability=1e-12), draws)
-    xr.testing.assert_allclose(opened.aimed, evaluate_draws(waves, draws).aimed)
+    xr.testing.assert_allclose(opened.reach.aimed, evaluate_draws(waves, draws).reach.aimed)
 
 
 def test_a_gate_that_never_opens_leaves_later_waves_to_themselves(gated, draws):
-    closed = evaluate_draws(with_gate(gated, probability=1 - 1e-12), draws).aimed
+    closed = evaluate_draws(with_gate(gated, probability=1 - 1e-12), draws).reach.aimed
     later = [code for code in gated.regions.index if gated.definition.pace.wave_of(code)]
     seeds = [code for code in gated.regions.index if code not in later]
     new, own = (closed.sel(mix=mix, drop=True) for mix in ("new", "unplanned"))
@@ -57,7 +57,7 @@ def test_a_gate_that_never_opens_leaves_later_waves_to_themselves(gated, draws):
 
 
 def test_what_is_known_lies_between_0_and_1_and_starts_from_the_draws(found):
-    assert found.known.dims == ("draw", "year")
+    assert found.reach.known.dims == ("draw", "year")
     assert 0 <= float(found.known.min()) <= float(found.known.max()) <= 1
     assert float(found.known.isel(year=0).std()) < 1e-12
 
@@ -71,7 +71,7 @@ def test_no_data_after_a_year_moves_a_decision_in_it(gated, draws):
     until = slice(None, 2030)
     xr.testing.assert_identical(one.known.sel(year=until), other.known.sel(year=until))
     xr.testing.assert_identical(one.aimed.sel(year=until), other.aimed.sel(year=until))
-    assert float(abs(one.known - other.known).max()) > 0
+    assert float(abs(one.reach.known - other.reach.known).max()) > 0
 
 
 def test_a_case_without_follow_up_cannot_have_a_gate(gated, draws):
@@ -86,4 +86,4 @@ def test_a_gate_does_not_break_where_every_price_is_nothing(gated, draws):
     free = draws.isel(draw=slice(5)).assign(
         {name: 0 * draws[name].isel(draw=slice(5)) for name in priced if "draw" in draws[name].dims}
     )
-    assert bool(np.isfinite(evaluate_draws(gated, free).known).all())
+    assert bool(np.isfinite(evaluate_draws(gated, free).reach.known).all())

@@ -92,7 +92,9 @@ def test_twice_the_patients_cost_twice_as_much(unlimited, few, funnel, monkeypat
     monkeypatch.setattr(road, "counted", lambda expected, rng: expected)
     more = few.assign({funnel.incident: 2 * few[funnel.incident]})
     once, twice = (
-        results.resource_cost.isel(resource=(results.resource_cost["kind"] != "transition").to_numpy())
+        results.spending.resource_cost.isel(
+            resource=(results.spending.resource_cost["kind"] != "transition").to_numpy()
+        )
         for results in (evaluate_draws(unlimited, draws) for draws in (few, more))
     )
     assert float(once.sum()) > 0
@@ -141,7 +143,7 @@ def test_the_pool_is_so_many_years_of_new_patients_times_its_shares(few, funnel,
 
 
 def test_the_pool_loads_the_first_years_of_every_mix_alike(results):
-    persons = results.patients.sum(["fate", "region"]).mean("draw")
+    persons = results.reach.patients.sum(["fate", "region"]).mean("draw")
     assert float(persons.sel(mix="new", year=2027)) > 1.1 * float(persons.sel(mix="new", year=2031))
     # But for the few whom limits of supply hold back in the scenario.
     assert persons.sel(mix="today").to_numpy() == pytest.approx(persons.sel(mix="new").to_numpy(), rel=0.01)

@@ -28,7 +28,7 @@ def as_shipped(limited, few):
 
 
 def held_back(results):
-    return (results.supply["moved"] + results.supply["lost"]).sel(mix="new").sum(["region", "year"])
+    return (results.reach.supply["moved"] + results.reach.supply["lost"]).sel(mix="new").sum(["region", "year"])
 
 
 def test_infinite_capacity_is_no_capacity_exactly(limited, unlimited, few, limits):
@@ -37,25 +37,25 @@ def test_infinite_capacity_is_no_capacity_exactly(limited, unlimited, few, limit
     strategies = list(limited.case.strategies)
     xr.testing.assert_equal(free.patients.sel(fate=strategies), none.patients.sel(fate=strategies))
     assert float(abs(free.patients.drop_sel(fate=strategies)).max()) == 0
-    xr.testing.assert_allclose(free.budget, none.budget, rtol=1e-12)
-    assert not free.supply[["lost", "moved", "waiting", "months_waited", "bound"]].to_dataarray().any()
+    xr.testing.assert_allclose(free.settlement.budget, none.settlement.budget, rtol=1e-12)
+    assert not free.reach.supply[["lost", "moved", "waiting", "months_waited", "bound"]].to_dataarray().any()
 
 
 def test_started_lost_and_waiting_are_those_who_came_in_every_draw_mix_region_and_year(
     as_shipped, unlimited, few, limited
 ):
     came = evaluate_draws(unlimited, few).patients.sum("fate")
-    waiting = as_shipped.supply["waiting"]
+    waiting = as_shipped.reach.supply["waiting"]
     before = waiting.shift(year=1, fill_value=0.0)
     served = as_shipped.patients.drop_sel(fate="waiting").sum("fate")
     xr.testing.assert_allclose(served + waiting, came + before, rtol=1e-12)
     [reason] = limited.case.losses
-    xr.testing.assert_allclose(as_shipped.patients.sel(fate=reason, drop=True), as_shipped.supply["lost"])
+    xr.testing.assert_allclose(as_shipped.patients.sel(fate=reason, drop=True), as_shipped.reach.supply["lost"])
 
 
 def test_today_is_held_and_by_that_staffed(as_shipped, unlimited, few):
     none = evaluate_draws(unlimited, few)
-    fates = none.patients["fate"]
+    fates = none.reach.patients["fate"]
     xr.testing.assert_equal(as_shipped.patients.sel(mix="today", fate=fates), none.patients.sel(mix="today"))
     assert not as_shipped.supply.drop_vars(["needed", "open", "supply"]).sel(mix="today").to_dataarray().any()
 
@@ -65,7 +65,7 @@ def test_who_is_moved_is_treated_by_the_comparator(as_shipped, unlimited, few, l
     moved = as_shipped.patients.sel(treated, drop=True) - evaluate_draws(unlimited, few).patients.sel(
         treated, drop=True
     )
-    xr.testing.assert_allclose(moved, as_shipped.supply["moved"], atol=1e-9)
+    xr.testing.assert_allclose(moved, as_shipped.reach.supply["moved"], atol=1e-9)
     assert float(moved.sum()) > 0
 
 
@@ -83,14 +83,14 @@ def test_each_limit_moves_patients_when_it_tightens_and_is_named(limited, few, l
     bound, free = evaluate_draws(limited, tight), evaluate_draws(limited, loose)
     assert bool((held_back(bound) >= held_back(free) - 1e-9).all())
     assert float((held_back(bound) - held_back(free)).mean()) > 0
-    assert float(bound.supply["bound"].sel(limit=name, mix="new").mean()) > 0
-    assert float(free.supply["bound"].sel(limit=name).max()) == 0
+    assert float(bound.reach.supply["bound"].sel(limit=name, mix="new").mean()) > 0
+    assert float(free.reach.supply["bound"].sel(limit=name).max()) == 0
 
 
 def test_the_unplanned_world_has_no_added_hires(limited, few):
     capacity = limited.case.capacity
     eager = few.assign({capacity.added_hires: few[capacity.added_hires] * 0 + 5})
-    more, none = (evaluate_draws(limited, each).supply["supply"] for each in (eager, few))
+    more, none = (evaluate_draws(limited, each).reach.supply["supply"] for each in (eager, few))
     xr.testing.assert_equal(more.sel(mix="unplanned"), none.sel(mix="unplanned"))
     late = more.sel(mix="new", limit="pathology") - none.sel(mix="new", limit="pathology")
     # A specialist takes five and a half years to train: nothing before the sixth year of the agreement.
@@ -136,13 +136,13 @@ def test_another_organisation_is_posted_as_its_own_resource_in_the_new_mix(limit
     definition = limited.definition.model_copy(update={"laboratories": organisation})
     found = evaluate_draws(replace(limited, definition=definition), few)
     name = limited.case.capacity.laboratories.resource
-    assert name not in as_shipped.resource_cost["resource"]
+    assert name not in as_shipped.spending.resource_cost["resource"]
     cost = found.resource_cost.sel(resource=name).sum(["region", "year"])
     assert cost.sel(mix=["today", "unplanned"]).to_numpy().tolist() == [0.0, 0.0]
     # Twenty-one small units cost more than six, one costs less.
     assert np.sign(cost.sel(mix="new").item()) == (1 if organisation == "own" else -1)
     xr.testing.assert_equal(found.patients.sel(mix="unplanned"), as_shipped.patients.sel(mix="unplanned"))
-    assert found.checks["budget"] < 1e-9
+    assert found.settlement.checks["budget"] < 1e-9
 
 
 def test_a_scenario_can_say_where_the_test_is_made(shipped):

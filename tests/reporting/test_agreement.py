@@ -191,7 +191,9 @@ def test_the_silo_table_sums_to_the_table_after_it(scenario, results, found):
 
 def test_transition_is_no_silo(scenario, results, found):
     silo = str(settlement.silo_table(scenario, results, found, EN))
-    dearer = replace(results, accounts=results.accounts.where(results.accounts["part"] != "transition", 1e9))
+    dearer = replace(
+        results, accounts=results.settlement.accounts.where(results.settlement.accounts["part"] != "transition", 1e9)
+    )
     more = str(settlement.silo_table(scenario, dearer, found, EN))
     assert cells(silo, EN("total"))[:2] == cells(more, EN("total"))[:2]
 
@@ -199,11 +201,11 @@ def test_transition_is_no_silo(scenario, results, found):
 def test_the_phases_add_up_to_the_budget_and_the_state_pays_what_it_agreed(scenario, results, found):
     html = str(phases.phases_table(scenario, results, found, EN))
     rows = [cells(html, EN(f"phases.{phase}")) for phase in ("care_development", "routine")]
-    net = results.ledger.sel(year=found.years).sum(["region", "entry", "year"])
+    net = results.settlement.ledger.sel(year=found.years).sum(["region", "entry", "year"])
     change = (net.sel(mix="new") - net.sel(mix="today")) / 1e6
     assert sum(number(row[2]) for row in rows) == pytest.approx(float(change.sel(payer="state")), abs=0.11)
     assert sum(number(row[0]) for row in rows) == pytest.approx(float(change.sum()), abs=0.11)
-    taper = results.ledger.sel(mix="new", payer="state", entry="state_share", year=found.years).sum() / 1e6
+    taper = results.settlement.ledger.sel(mix="new", payer="state", entry="state_share", year=found.years).sum() / 1e6
     assert number(rows[0][2]) == pytest.approx(float(taper), abs=0.06)
     assert all(number(row[-1]) == 0 for row in rows), "somebody pays"
 

@@ -32,7 +32,7 @@ def test_budget_rows_are_the_mixes_and_both_differences(results):
 
 
 def test_regions_together_and_all_payers_add_up(results):
-    grouped = frames.with_groups(results.budget)
+    grouped = frames.with_groups(results.settlement.budget)
     own = grouped.sel(payer=list(REGION_PAYERS)).sum("payer")
     np.testing.assert_allclose(grouped.sel(payer="regions_together"), own)
     others = grouped.sel(payer=["university", "patient", "manufacturer"]).sum("payer")
@@ -42,14 +42,19 @@ def test_regions_together_and_all_payers_add_up(results):
 
 def test_five_years_and_per_inhabitant_follow_from_the_yearly_budget(scenario, results, figures):
     rows = figures.set_index(["measure", "reference", "period", "payer"])["mean"]
-    net = results.net_budget("today").sel(year=scenario.years[:5]).sum(["region", "year", "payer"]).mean("draw")
+    net = (
+        results.settlement.net_budget("today")
+        .sel(year=scenario.years[:5])
+        .sum(["region", "year", "payer"])
+        .mean("draw")
+    )
     assert rows["net_budget", "today", "2027–2031", "all"] == pytest.approx(float(net))
     per_head = rows["net_budget_per_inhabitant", "today", "2027–2031", "all"]
     assert per_head == pytest.approx(float(net) / scenario.regions["population"].sum())
 
 
 def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results):
-    once = results.outcomes["cost_once"].sel(strategy="panel")
+    once = results.per_patient.outcomes["cost_once"].sel(strategy="panel")
     laboratory = once.sel(
         resource=[
             name
@@ -69,7 +74,7 @@ def test_a_run_is_stored_and_read_again(tmp_path, scenario, results, worths, fig
     pd.testing.assert_frame_equal(found.figures, figures)
     assert (found.folder, found.case_name, found.price_year) == ("even-1", "nsclc_panel", 2024)
     assert found.scenario == scenario.definition.label
-    net = results.net_budget("today").sel(year=scenario.years[:5]).sum(["region", "year", "payer"])
+    net = results.settlement.net_budget("today").sel(year=scenario.years[:5]).sum(["region", "year", "payer"])
     np.testing.assert_allclose(found.paired("net_budget", "today", "2027–2031"), net)
     text = (run / "summary.csv").read_bytes()
     assert text.startswith(b"\xef\xbb\xbf")

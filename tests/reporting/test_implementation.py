@@ -42,15 +42,15 @@ def test_reached_is_less_than_aimed_where_supply_is_short_and_equal_where_nothin
     assert float(abs(short.sel(mix="today")).max()) < 1e-12
     free = evaluate_draws(unlimited, few)
     assert float(abs(aimed(free) - reached(unlimited, free, ("region",))).max()) < 1e-12
-    assert float(abs(free.eligible - walked.eligible).max()) < 1e-9
+    assert float(abs(free.reach.eligible - walked.reach.eligible).max()) < 1e-9
 
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_each_limit_raises_the_posts_that_are_open_and_lowers_those_moved(limited, few, walked, name):
     limit = limited.case.capacity.limits[name]
     tighter = few.assign({limit.spare: few[limit.spare] / 10})
-    after = evaluate_draws(limited, tighter).supply
-    before = walked.supply
+    after = evaluate_draws(limited, tighter).reach.supply
+    before = walked.reach.supply
     assert bool((after["open"].sel(limit=name) < before["open"].sel(limit=name)).all())
     moved = (after["moved"] - before["moved"]).sel(mix="new").sum(["region", "year"])
     assert float(moved.min()) >= -1e-9
@@ -66,7 +66,7 @@ def test_lifting_a_limit_serves_more_and_a_tenth_of_a_post_no_more_than_that(val
 
 
 def test_a_tenth_is_worth_the_persons_it_serves_at_their_benefit(limited, walked, values):
-    benefit = walked.qaly * WTP - walked.cost
+    benefit = walked.per_patient.qaly * WTP - walked.per_patient.cost
     case = limited.case
     gain = benefit.sel(strategy=case.new, drop=True) - benefit.sel(strategy=case.comparator, drop=True)
     assert (values["value"] - values["per_tenth"] * gain).to_numpy() == pytest.approx(0, abs=1e-3)

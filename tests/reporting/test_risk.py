@@ -33,7 +33,7 @@ def test_an_ore_is_a_ten_thousandth_of_the_region_s_tax_base(scenario, results):
 
 
 def test_regions_and_years_sum_to_the_regions_own_net_budget(scenario, results):
-    net = results.net_budget("today").sel(payer=["region", "clinic", "diagnostic_unit"])
+    net = results.settlement.net_budget("today").sel(payer=["region", "clinic", "diagnostic_unit"])
     national = float(net.drop_sel(region="00").sum(["region", "year", "payer"]).mean())
     assert risk.region_money(scenario, results)["mean"].sum() == pytest.approx(national)
 
@@ -41,10 +41,10 @@ def test_regions_and_years_sum_to_the_regions_own_net_budget(scenario, results):
 def test_at_the_neutral_price_the_net_budget_is_nothing(scenario, results):
     # A test that cost that much less would take away exactly the net budget, test by test.
     years = slice(2027, 2031)
-    net = float(results.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
-    tests = results.patients.sel(fate=scenario.case.new) + results.outside
+    net = float(results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
+    tests = results.reach.patients.sel(fate=scenario.case.new) + results.reach.outside
     more = (tests.sel(mix="new") - tests.sel(mix="today")).sel(year=years).sum(["region", "year"]).mean()
-    price = float(results.test_cost.sel(strategy=scenario.case.new).mean())
+    price = float(results.per_patient.test_cost.sel(strategy=scenario.case.new).mean())
     short = net / float(more) - price
     assert EN.number(short) in risk.neutral_note(scenario, results, EN)
     assert EN.number(float(more)) in risk.neutral_note(scenario, results, EN)
@@ -56,7 +56,7 @@ def test_a_cap_above_every_draw_is_hardly_broken_and_one_below_all_surely(scenar
 
 
 def test_a_forecast_without_error_is_the_model_s(scenario, results):
-    exact = replace(results, volume_error=0 * results.volume_error + 1)
+    exact = replace(results, volume_error=0 * results.reach.volume_error + 1)
     for row in cells(risk.forecast_table(scenario, exact, EN)):
         assert row[1] == row[2]
     assert any(row[1] != row[2] for row in cells(risk.forecast_table(scenario, results, EN)))

@@ -10,7 +10,6 @@ import pytest
 
 from pmbudget.inputs import load_scenario
 from pmbudget.reporting import access, budget, comparison, implementation, programme, risk, summary, value
-from pmbudget.reporting.frames import periods
 from pmbudget.reporting.store import RunSummary
 from pmbudget.reporting.supply import Limited, limits_table
 from pmbudget.reporting.verdict import leading_threshold
@@ -64,7 +63,7 @@ def row_of(table, first):
 
 def test_d_05s_region_share_and_04s_are_one(run):
     [shown] = tables(programme.uptake_table(run.scenario, run.results, WORDS))
-    reached = 100 * run.results.reached.sel(mix="new").mean("draw").transpose("region", "year").to_numpy()
+    reached = 100 * run.results.reach.reached.sel(mix="new").mean("draw").transpose("region", "year").to_numpy()
     np.testing.assert_allclose([[read(cell) for cell in row[1:]] for row in shown[1:]], reached, atol=0.51)
     [regions] = tables(budget.region_table(run.scenario, run.results, WORDS))
     assert [row[2] for row in regions[1:]] == [row[-1] for row in shown[1:]]
@@ -79,7 +78,7 @@ def test_d_a_programmes_net_benefit_is_one_figure_in_04_05_08_and_in_the_summary
     compared = tables(comparison.value_comparison([run.kept], WORDS))[0]
     assert compared[1][6] == in_05
     stored = run.figures.query("measure == 'programme_inmb' and reference == 'today'")
-    stored = stored[stored["period"] == list(periods(run.scenario.years))[-1]].set_index("threshold")
+    stored = stored[stored["period"] == list(run.scenario.periods)[-1]].set_index("threshold")
     name = run.figures.query("measure == 'leading_threshold'")["reference"].iloc[-1]
     assert WORDS.span_msek(stored.loc[name]) == in_05
     assert in_05 in " ".join(value.value_sentences(run.scenario, run.worths, WORDS))
@@ -92,7 +91,7 @@ def test_d_equitys_columns_add_up_to_the_programme(run):
 
 
 def test_d_what_introduction_costs_is_one_figure_on_every_page(run):
-    net = run.results.net_budget("today").sel(year=run.scenario.years[:5]).sum(["region", "year", "payer"])
+    net = run.results.settlement.net_budget("today").sel(year=run.scenario.years[:5]).sum(["region", "year", "payer"])
     said = WORDS.msek(float(net.mean()))
     first = tables(budget.budget_tables(run.scenario, run.results, WORDS))[0]
     assert first[-1][1].startswith(said)
@@ -160,7 +159,7 @@ def test_c_the_summary_has_what_a_comparison_needs(run):
     better = run.figures.query("measure == 'p_programme_better'")
     assert better["mean"].between(0, 1).all()
     assert set(better["threshold"]) == {"wtp_moderate", "wtp_very_high"}
-    assert set(run.figures.query("measure == 'tests'")["period"]) == set(periods(run.scenario.years))
+    assert set(run.figures.query("measure == 'tests'")["period"]) == set(run.scenario.periods)
 
 
 def test_e_no_text_is_left_unfilled(run):
@@ -190,13 +189,13 @@ def draws_of(kept, values):
 
 
 def test_e_runs_are_ranked_only_where_paired_draws_tell_them_apart(run):
-    same = comparison._ranks([run.kept, run.kept], "net_budget", next(iter(periods(run.scenario.years))), WORDS)
-    assert same == [WORDS("index_rank_net_budget_none", period=next(iter(periods(run.scenario.years))))]
+    same = comparison._ranks([run.kept, run.kept], "net_budget", next(iter(run.scenario.periods)), WORDS)
+    assert same == [WORDS("index_rank_net_budget_none", period=next(iter(run.scenario.periods)))]
     dearer = draws_of(run.kept, {"net_budget": 1e6})
-    [told] = comparison._ranks([run.kept, dearer], "net_budget", next(iter(periods(run.scenario.years))), WORDS)
+    [told] = comparison._ranks([run.kept, dearer], "net_budget", next(iter(run.scenario.periods)), WORDS)
     assert "Lägst kostnad" in told
     short = RunSummary(**{**vars(run.kept), "draws": run.kept.draws.query("draw < 10")})
-    [unpaired] = comparison._ranks([run.kept, short], "net_budget", next(iter(periods(run.scenario.years))), WORDS)
+    [unpaired] = comparison._ranks([run.kept, short], "net_budget", next(iter(run.scenario.periods)), WORDS)
     assert unpaired == WORDS("index_unpaired")
 
 

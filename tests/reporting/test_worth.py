@@ -61,8 +61,8 @@ def test_every_part_of_the_chapter_can_be_made(scenario, results, parts, decided
 
 @pytest.mark.parametrize(("cost", "qaly"), [(1, 1), (-1, 1), (1, -1), (-1, -1), (0, 0)])
 def test_a_verdict_is_told_without_negative_ratios(scenario, results, parts, decided, cost, qaly):
-    base = results.cost.sel(strategy="sequential"), results.qaly.sel(strategy="sequential")
-    step = (results.cost["strategy"] == "panel").astype(float)
+    base = results.per_patient.cost.sel(strategy="sequential"), results.per_patient.qaly.sel(strategy="sequential")
+    step = (results.per_patient.cost["strategy"] == "panel").astype(float)
     turned = replace(results, cost=base[0] + 1000 * cost * step, qaly=base[1] + 0.002 * qaly * step)
     told = worth_headline.worth_headline(scenario, turned, parts, decided[0], Words("en"))
     first = re.search('class="first">(.*?)</p>', told).group(1)

@@ -150,8 +150,8 @@ def test_b9_the_shipped_cases_say_what_was_read(shipped):
 
 def with_strategy(results, **gain):
     """Results in which the new strategy adds a planted net benefit, sure or not."""
-    cost = results.cost.copy(data=np.zeros(results.cost.shape))
-    qaly = results.qaly.copy(data=np.zeros(results.qaly.shape))
+    cost = results.per_patient.cost.copy(data=np.zeros(results.per_patient.cost.shape))
+    qaly = results.per_patient.qaly.copy(data=np.zeros(results.per_patient.qaly.shape))
     n = cost.sizes["draw"]
     cost.loc[{"strategy": "panel"}] = draws(gain["cost"], gain["spread"], n)
     qaly.loc[{"strategy": "panel"}] = gain["qaly"]

@@ -1,0 +1,97 @@
+"""Who pays for a programme: its cost posted to accounts, and the scenario's agreement settled on them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.financing.books import Expected
+from pmbudget.financing.ledger import (
+    budget_of,
+    largest_imbalance,
+    mean_ledger,
+    net_budget_impact,
+    post,
+    settled,
+    terms_of,
+)
+from pmbudget.financing.measures import facts_of, measures_of
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.costing import Draws
+from pmbudget.patient.per_patient import PerPatient
+from pmbudget.programme.reach import Reach
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What each payer carries, SEK of the price year, undiscounted.
+
+    ``budget`` (draw, mix, region, year, payer): all ledger entries together. ``accounts`` (account, draw, mix, region, year): cost as it
+    fell, and ``facts`` (draw[, year]): on them any other agreement can be settled. ``expected`` is the forecast that clauses are settled
+    on. ``ledger`` (mix, region, year, payer, entry): means over draws. ``checks``: the largest errors of the invariants.
+    """
+
+    budget: xr.DataArray
+    accounts: xr.DataArray
+    facts: xr.Dataset
+    expected: Expected
+    ledger: xr.DataArray
+    checks: Mapping[str, float]
+
+    def net_budget(self, reference: Literal["today", "unplanned"] | str) -> xr.DataArray:
+        """New less ``reference`` (draw, region, year, payer), SEK."""
+        return net_budget_impact(self.budget, reference=reference)  # type: ignore[arg-type]
+
+
+def settlement(
+    scenario: Scenario,
+    draws: Draws,
+    per_patient: PerPatient,
+    courses: xr.Dataset,
+    reach: Reach,
+    cost: xr.DataArray,
+    *,
+    expected: Expected | None,
+) -> Settlement:
+    """The scenario's agreement and the standing rules settled on what a programme costs.
+
+    Parameters
+    ----------
+    courses : Dataset
+        With draws, as from :func:`pmbudget.patient.per_patient.follow`.
+    cost : DataArray
+        (draw, mix, region, year, resource), SEK, as from :func:`pmbudget.programme.spending.spend`.
+    expected : Expected, optional
+        The forecast that clauses are settled on; without one, that of these draws.
+    """
+    case, years = scenario.case, scenario.years
+    price_year = scenario.parameters.price_year
+    outcomes = courses.sel(strategy=list(case.strategies))
+    facts = facts_of(draws, case, outcomes, per_patient.cost, per_patient.qaly, years=years, price_year=price_year)
+    if reach.known is not None:
+        facts["known"] = reach.known.variable
+    accounts = post(cost, delegated=draws["share_drug_cost_delegated"].to_numpy())
+    places = [str(place) for place in accounts["region"].to_numpy()]
+    terms = terms_of(
+        accounts,
+        regions=scenario.regions,
+        start=scenario.agreement_start,
+        index=facts["index"].to_numpy()[:, None, :],
+        measures=measures_of(reach.reached, reach.eligible, reach.patients, facts, new=case.new, places=places),
+        expected=expected,
+    )
+    clauses = scenario.agreement.clauses if scenario.agreement else ()
+    moved = settled(accounts, clauses, terms, standing=scenario.standing.clauses)
+    budget = budget_of(accounts, moved)
+    total = cost.sum(["region", "resource"])
+    off = np.abs(budget.sum(["region", "payer"]) - total) / np.abs(total).clip(min=1.0)
+    return Settlement(
+        budget=budget,
+        accounts=accounts,
+        facts=facts,
+        expected=terms.forecast,
+        ledger=mean_ledger(accounts, moved),
+        checks={"transfers": largest_imbalance(accounts, moved), "budget": float(off.max())},
+    )

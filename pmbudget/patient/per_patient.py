@@ -1,0 +1,77 @@
+"""What one patient comes to: cost and health by strategy and by fate, and the courses behind them."""
+
+from dataclasses import dataclass
+
+import xarray as xr
+
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.costing import Draws
+from pmbudget.patient.outcomes import simulate
+
+
+@dataclass(frozen=True)
+class PerPatient:
+    """One patient's cost (SEK of the price year) and QALYs over the horizon, discounted to the start.
+
+    ``cost`` and ``qaly`` (draw, strategy); ``fate_cost`` and ``fate_qaly`` (draw, fate), where a fate is a strategy, a reason of loss or
+    ``waiting``; ``test_cost`` (draw, strategy), cash per patient in the laboratory. ``outcomes`` (strategy, …) are means over draws, as
+    from :func:`pmbudget.patient.simulate`, undiscounted. ``crossings`` is the share of curve points where progression-free survival was
+    lowered to overall survival.
+    """
+
+    cost: xr.DataArray
+    qaly: xr.DataArray
+    fate_cost: xr.DataArray
+    fate_qaly: xr.DataArray
+    test_cost: xr.DataArray
+    outcomes: xr.Dataset
+    crossings: float
+
+
+def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset]:
+    """One patient of each fate followed over the case's horizon.
+
+    Returns
+    -------
+    PerPatient
+    Dataset
+        The courses, with draws: as from :func:`pmbudget.patient.simulate`, with fates for strategies.
+    """
+    case = scenario.case
+    beside = case.losses if scenario.limits else {}
+    found = simulate(draws, case, horizon=case.horizon_years, beside=beside)
+    known = found["strategy"].to_numpy()
+    # Who still waits at the end has the comparator's course.
+    courses = found.sel(strategy=[fate if fate in known else case.comparator for fate in scenario.fates])
+    courses = courses.assign_coords(strategy=scenario.fates)
+    fate_cost, fate_qaly = present_values(courses, draws)
+    strategies = {"strategy": list(case.strategies)}
+    outcomes = found.sel(strategies)
+    record = PerPatient(
+        cost=fate_cost.sel(strategies),
+        qaly=fate_qaly.sel(strategies),
+        fate_cost=fate_cost.rename(strategy="fate"),
+        fate_qaly=fate_qaly.rename(strategy="fate"),
+        test_cost=laboratory_cost(outcomes).sum("resource"),
+        outcomes=outcomes.mean("draw"),
+        crossings=float(found.attrs["crossings"]),
+    )
+    return record, courses
+
+
+def laboratory_cost(outcomes: xr.Dataset) -> xr.DataArray:
+    """Cash that the diagnostic unit spends on a patient's tests (draw, strategy, resource), SEK."""
+    own = (outcomes["unit"] == "diagnostic_unit") & outcomes["in_budget"]
+    return outcomes["cost_once"].isel(resource=own.to_numpy())
+
+
+def present_values(outcomes: xr.Dataset, draws: Draws) -> tuple[xr.DataArray, xr.DataArray]:
+    """Discounted cost (SEK) and QALYs per patient (draw, strategy)."""
+    running = discounted(outcomes["cost"].sum("resource"), draws["discount_rate_cost"])
+    return running + outcomes["cost_once"].sum("resource"), discounted(outcomes["qaly"], draws["discount_rate_qaly"])
+
+
+def discounted(flow: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
+    """Present value at the start (draw, strategy, …), the flow of a year standing at its middle."""
+    present = (flow * (1 + rate) ** -(flow["year_since_start"] + 0.5)).sum("year_since_start")
+    return present.transpose("draw", "strategy", ...)

@@ -1,0 +1,127 @@
+"""What a programme costs where the work is done, by calendar year and resource."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.costing import Draws
+from pmbudget.patient.per_patient import laboratory_cost
+from pmbudget.programme.budget import budget_impact, cost_by_start, full_time_posts, together
+from pmbudget.programme.offsets import cashable_share, in_cash
+from pmbudget.programme.prices import price_factor
+from pmbudget.programme.reach import Flow, per_draw
+from pmbudget.programme.testing import extra_posts, staff_minutes, testing_cost
+from pmbudget.programme.transition import transition_cost
+
+
+@dataclass(frozen=True)
+class Spending:
+    """Cost in cash where the work is done, SEK of the price year, undiscounted by calendar year.
+
+    ``by_resource`` (draw, mix, year, resource), the nation's; ``resource_cost`` (mix, region, year, resource), its mean over draws by
+    region. ``freed`` (draw, mix, year, resource), 0 or less: capacity set free that cannot be saved in money. ``start_cost`` (draw, mix,
+    fate, year): a course at the prices that who starts in a year meets, discounted to the start. ``beside_cost`` (draw, mix, year):
+    transition, tests outside the eligible and other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
+    year): what equipment bought so far is worth at the year's end. ``posts`` (draw, mix, year, resource): full-time posts by profession.
+    """
+
+    by_resource: xr.DataArray
+    resource_cost: xr.DataArray
+    freed: xr.DataArray
+    start_cost: xr.DataArray
+    beside_cost: xr.DataArray
+    transition: xr.DataArray
+    residual: xr.DataArray
+    posts: xr.DataArray
+
+
+def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> tuple[Spending, xr.DataArray]:
+    """What the patients of a flow cost, and what falls beside them.
+
+    Returns
+    -------
+    Spending
+    DataArray
+        Cost in cash, with draws (draw, mix, region, year, resource), SEK; region "00" is what is national.
+
+    Raises
+    ------
+    ValueError
+        The cost is no number in some draw.
+    """
+    case, years = scenario.case, scenario.years
+    tested = flow.begun.sel(fate=case.new, drop=True)
+    factor = price_factor(
+        draws,
+        case.prices,
+        (tested + flow.outside).sum("region"),
+        outcomes=courses,
+        years=years,
+        price_year=scenario.parameters.price_year,
+    )
+    transition, residual = _transition(scenario, draws, courses, flow)
+    beyond, elsewhere = _testing(scenario, draws, courses, flow, factor)
+    further = [transition, beyond, *([] if flow.organisation is None else [flow.organisation])]
+    begun = flow.begun.rename(fate="strategy")
+    used = budget_impact(courses, begun, further, price_factor=factor)
+    cost, freed = in_cash(used, cashable_share(draws, case, used))
+    if elsewhere is not None:
+        cost = together(cost, [elsewhere])
+    by_resource = cost.sum("region", skipna=False)
+    if not np.isfinite(by_resource.to_numpy()).all() or not np.isfinite(courses["qaly"].to_numpy()).all():
+        raise ValueError(
+            f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
+        )
+    minutes = staff_minutes(courses, begun, flow.outside, case, years)
+    record = Spending(
+        by_resource=by_resource,
+        resource_cost=cost.mean("draw", skipna=False),
+        freed=freed,
+        start_cost=cost_by_start(courses, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
+        beside_cost=_national(further),
+        transition=_national([transition]),
+        residual=per_draw(residual, courses.sizes["draw"]),
+        posts=full_time_posts(minutes, draws[case.productive_hours]),
+    )
+    return record, cost
+
+
+def _transition(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> tuple[xr.DataArray, xr.DataArray]:
+    case = scenario.case
+    return transition_cost(
+        draws,
+        case,
+        scenario.regions,
+        scenario.years,
+        reached=flow.reached,
+        eligible=flow.eligible,
+        test_cost=laboratory_cost(courses).sel(strategy=case.comparator, drop=True).sum("resource"),
+        agreement_years=scenario.agreement_years,
+        posts=extra_posts(courses, draws, case),
+        allocated=scenario.definition.allocated,
+    )
+
+
+def _testing(
+    scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow, factor: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """Tests outside the eligible, and what others bear of all tests."""
+    case, shown = scenario.case, {"year": scenario.years}
+    tested = flow.begun.sel(shown).sel(fate=case.new, drop=True)
+    return testing_cost(
+        draws,
+        case,
+        scenario.regions,
+        laboratory=laboratory_cost(courses).sel(strategy=case.new, drop=True) * factor,
+        tested=tested,
+        held=tested.sel(mix="today", drop=True),
+        outside=flow.outside.sel(shown),
+    )
+
+
+def _national(parts: list[xr.DataArray]) -> xr.DataArray:
+    """The nation's sum of costs (draw, mix, region, year, resource), by draw, mix and year."""
+    sums = [part.sum(["region", "resource"], skipna=False).transpose("draw", "mix", "year") for part in parts]
+    return sum(sums[1:], start=sums[0])

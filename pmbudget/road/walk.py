@@ -1,0 +1,117 @@
+"""From draws to what a scenario is worth, in blocks of draws."""
+
+from collections.abc import Callable
+
+import xarray as xr
+
+from pmbudget.appraisal.worth import worth
+from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
+from pmbudget.evidence.fit import fit_evidence
+from pmbudget.evidence.learning import Belief
+from pmbudget.financing.books import Expected
+from pmbudget.financing.settlement import settlement
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.costing import Draws
+from pmbudget.patient.per_patient import follow
+from pmbudget.programme.levers import pull, require
+from pmbudget.programme.reach import Rngs, belief_before, reach
+from pmbudget.programme.spending import spend
+from pmbudget.road.results import Results, joined
+from pmbudget.vocabulary import BLOCK
+
+
+def evaluate(
+    scenario: Scenario,
+    *,
+    draws: int = 4000,
+    seed: int = 1,
+    block: int = BLOCK,
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """Walk a scenario from draws to budget and cost-effectiveness.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    draws : int
+        Joint draws of all parameters; more than the posterior holds is an error that names the remedy.
+    seed : int
+    block : int
+        Draws worked on at a time, a multiple of 500; it bounds memory and does not move a result.
+    progress : callable, optional
+        Called with draws done and draws in all.
+    """
+    table = scenario_draws(scenario, draws=draws, seed=seed)
+    return evaluate_draws(scenario, table, seed=seed, block=block, progress=progress)
+
+
+def scenario_draws(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> xr.Dataset:
+    """A scenario's parameters (draw): its evidence fitted, all parameters drawn and its levers pulled.
+
+    Whoever simulates a scenario begins here.
+    """
+    return pulled(scenario, parameter_draws(scenario, draws=draws, seed=seed))
+
+
+def parameter_draws(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> xr.Dataset:
+    """A scenario's parameters (draw) before its levers are pulled: what a question moves goes in between."""
+    if draws < 2:
+        raise ValueError(f"draws = {draws} must be 2 or more")
+    return draw_parameters(scenario.parameters, fit_evidence(scenario.parameters), n=draws, seed=seed)
+
+
+def pulled[Table: Draws](scenario: Scenario, table: Table) -> Table:
+    """Draws with the scenario's levers pulled on them."""
+    return pull(table, scenario.case.levers, scenario.definition.levers)
+
+
+def evaluate_draws(
+    scenario: Scenario,
+    table: xr.Dataset | ReadDraws,
+    *,
+    seed: int = 1,
+    block: int = BLOCK,
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """As :func:`evaluate`, on draws that are there already, the scenario's levers pulled on them."""
+    if block % BLOCK or block <= 0:
+        raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
+    require(table, scenario.definition.levers)
+    n = table.sizes["draw"]
+    # The same for every block, whatever its size.
+    belief = belief_before(scenario, table.isel(draw=slice(0, BLOCK)))
+    parts: list[Results] = []
+    for begin in range(0, n, block):
+        part = table.isel(draw=slice(begin, begin + block))
+        rngs, expected = _rngs(seed, begin, part.sizes["draw"]), parts[0].settlement.expected if parts else None
+        parts.append(walk(scenario, part, rngs=rngs, belief=belief, expected=expected))
+        if progress:
+            progress(min(begin + block, n), n)
+    return joined(parts, [part.per_patient.cost.sizes["draw"] for part in parts])
+
+
+def _rngs(seed: int, begin: int, size: int) -> Rngs:
+    return lambda name: [
+        (generator(seed, name, (begin + done) // BLOCK), min(BLOCK, size - done)) for done in range(0, size, BLOCK)
+    ]
+
+
+def walk(
+    scenario: Scenario,
+    draws: Draws,
+    *,
+    rngs: Rngs | None = None,
+    belief: Belief | None = None,
+    expected: Expected | None = None,
+) -> Results:
+    """One block of draws through the rooms: one patient, 21 regions, cost, who pays, what it is worth.
+
+    Without ``rngs`` the expected numbers of persons are walked instead of counted ones, and follow-up shows what is expected of it.
+    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say. ``expected`` is
+    the forecast that clauses are settled on; without one, that of these draws.
+    """
+    per_patient, courses = follow(scenario, draws)
+    reached, flow = reach(scenario, draws, per_patient, courses, rngs=rngs, belief=belief)
+    spending, cost = spend(scenario, draws, courses, flow)
+    settled = settlement(scenario, draws, per_patient, courses, reached, cost, expected=expected)
+    return Results(per_patient, reached, spending, settled, worth(scenario, per_patient, reached, spending))
