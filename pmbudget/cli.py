@@ -47,19 +47,20 @@ def run(
     settings = Settings(draws=200 if quick else draws, seed=seed, language=language, quick=quick)
     plan = plan_batch(scenarios or [], cases=case or [], name=name, settings=settings)
     if dry_run:
-        for job in plan.jobs:
-            state = "done" if job.is_done(plan.folder) and not force else "to run"
-            console.print(f"{state:7} {job.chapter.name:24} {', '.join(job.folders)}", markup=False)
+        for turn in plan.turns:
+            waiting = plan.waiting(turn, force=force)
+            for job in turn:
+                console.print(f"{'to run' if job in waiting else 'done':7} {job.name:24} {job.about}", markup=False)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Running", total=len(plan.jobs))
+        task = progress.add_task("Running", total=sum(map(len, plan.turns)))
 
         def told(job, error):  # type: ignore[no-untyped-def]
-            progress.update(task, advance=1, description=job.chapter.name)
+            progress.update(task, advance=1, description=job.name)
             if error:
                 # What a notebook or a name holds is no markup.
-                told_of = f"failed {job.chapter.name} ({', '.join(job.folders)})\n{error}"
+                told_of = f"failed {job.name} ({job.about})\n{error}"
                 progress.console.print(told_of, markup=False, style="red")
 
         try:

@@ -1,19 +1,21 @@
 """A batch on this machine: jobs in their turns, a few at a time, then the page that compares them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import chain
 from os import cpu_count
 
 import pmbudget
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON
-from pmbudget.batch.plan import Job, Plan
+from pmbudget.batch.plan import Job, Plan, Walk
 from pmbudget.batch.run import Children, Outcome, made_note, run_job, sweep
 from pmbudget.reporting.page import overview_html
 from pmbudget.reporting.store import load_runs
 from pmbudget.reporting.words import Words
+from pmbudget.road import needed
 
 
-def run_plan(plan: Plan, *, workers: int, force: bool, told: Callable[[Job, str | None], None]) -> list[Outcome]:
+def run_plan(plan: Plan, *, workers: int, force: bool, told: Callable[[Walk | Job, str | None], None]) -> list[Outcome]:
     """Run what is not done yet; ``told`` hears of each job as it ends, with its error if it failed.
 
     Jobs of a later turn start when all of the turn before have ended, so that what is fitted once is there. An interrupt ends what is
@@ -21,34 +23,34 @@ def run_plan(plan: Plan, *, workers: int, force: bool, told: Callable[[Job, str 
     """
     sweep(plan.folder)
     outcomes: list[Outcome] = []
-    children = Children()
-    threads = max(1, (cpu_count() or 1) // workers)
-    try:
-        for turn in sorted({job.chapter.turn for job in plan.jobs}):
-            waiting = []
-            for job in (job for job in plan.jobs if job.chapter.turn == turn):
-                if not force and job.is_done(plan.folder):
-                    outcomes.append(Outcome(job))
-                    told(job, None)
-                else:
-                    waiting.append(job)
-            if turn == COMPARISON.turn and any(outcome.error for outcome in outcomes):
-                break
-            with ThreadPoolExecutor(workers) as pool:
-                pending = [pool.submit(run_job, job, plan.folder, children, threads=threads) for job in waiting]
-                try:
-                    for future in as_completed(pending):
-                        outcome = future.result()
-                        outcomes.append(outcome)
-                        told(outcome.job, outcome.error)
-                except KeyboardInterrupt:
-                    for future in pending:
-                        future.cancel()
-                    children.stop()
-                    raise
-    finally:
-        sweep(plan.folder)
+    with needed([walk.key for walk in plan.walks]):
+        try:
+            for turn in plan.turns:
+                if plan.comparison in turn and any(outcome.error for outcome in outcomes):
+                    break
+                waiting = plan.waiting(turn, force=force)
+                done = (Outcome(job) for job in turn if job not in waiting)
+                for outcome in chain(done, _side_by_side(waiting, plan, workers)):
+                    outcomes.append(outcome)
+                    told(outcome.job, outcome.error)
+        finally:
+            sweep(plan.folder)
     return outcomes
+
+
+def _side_by_side(jobs: list[Walk | Job], plan: Plan, workers: int) -> Iterator[Outcome]:
+    """The jobs' outcomes as they end."""
+    children, threads = Children(), max(1, (cpu_count() or 1) // workers)
+    with ThreadPoolExecutor(workers) as pool:
+        pending = [pool.submit(run_job, job, plan.folder, children, threads=threads, files=plan.files) for job in jobs]
+        try:
+            for future in as_completed(pending):
+                yield future.result()
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            children.stop()
+            raise
 
 
 def write_index(plan: Plan) -> None:

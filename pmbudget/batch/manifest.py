@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pmbudget
+from pmbudget.inputs.files import find_folder, shown
 
 NUMERIC = ("numpy", "scipy", "xarray", "pandas", "pymc", "arviz")
 
@@ -23,12 +24,35 @@ def content_key(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _package_files() -> list[Path]:
+    root = Path(pmbudget.__file__).parent
+    return sorted(path for path in root.rglob("*") if path.suffix in (".py", ".yaml", ".css", ".j2", ".json"))
+
+
 @cache
 def package_key() -> str:
-    """SHA-256 of the package's own files."""
+    """SHA-256 of the package's own files, as they were when it was first asked for."""
     root = Path(pmbudget.__file__).parent
-    files = sorted(path for path in root.rglob("*") if path.suffix in (".py", ".yaml", ".css", ".j2", ".json"))
-    return content_key([(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in files])
+    return content_key([(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in _package_files()])
+
+
+def state_of_files() -> dict[str, tuple[int, int]]:
+    """Size and time of change of every file that a run reads: the package's, the parameters', the notebooks'."""
+    read = [path for folder in ("parameters", "notebooks") for path in find_folder(folder).rglob("*") if path.is_file()]
+    return {
+        str(path): (stat.st_size, stat.st_mtime_ns) for path in (*_package_files(), *read) for stat in [path.stat()]
+    }
+
+
+def edited(before: Mapping[str, Any]) -> list[str]:
+    """The files that are not as they were, by their names in the project."""
+    now = state_of_files()
+    return [shown(Path(name)) for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+
+
+def is_of_package(names: Iterable[str]) -> bool:
+    """Whether one of the files is of the package itself."""
+    return bool(set(names) & {shown(path) for path in _package_files()})
 
 
 @cache

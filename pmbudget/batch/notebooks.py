@@ -15,24 +15,23 @@ EVERYTHING = (*PATIENT, "name", "scenario", "agreement", "standing", "regions")
 
 @dataclass(frozen=True)
 class Chapter:
-    """A notebook of a run: its name, which parts of a resolved scenario it reads, in which turn it runs, which files it reads besides."""
+    """A notebook of a run: its name, which parts of a resolved scenario it reads, and which files besides."""
 
     name: str
     reads: tuple[str, ...]
-    turn: int
     files: tuple[str, ...] = ()
 
 
 CHAPTERS = (
-    Chapter("01_evidence", (*PATIENT, "findings"), 0),
-    Chapter("02_patient_pathway", PATIENT, 1),
-    Chapter("03_cost_effectiveness", PATIENT, 1),
-    Chapter("04_implementation", EVERYTHING, 1),
-    Chapter("05_budget_impact", EVERYTHING, 1),
-    Chapter("06_agreement", EVERYTHING, 1, ("agreements/*.yaml", "scenarios/*.yaml", "funding/*.yaml")),
-    Chapter("07_value_of_information", EVERYTHING, 1),
+    Chapter("01_evidence", (*PATIENT, "findings")),
+    Chapter("02_patient_pathway", PATIENT),
+    Chapter("03_cost_effectiveness", PATIENT),
+    Chapter("04_implementation", EVERYTHING),
+    Chapter("05_budget_impact", EVERYTHING),
+    Chapter("06_agreement", EVERYTHING, ("agreements/*.yaml", "scenarios/*.yaml", "funding/*.yaml")),
+    Chapter("07_value_of_information", EVERYTHING),
 )
-COMPARISON = Chapter("08_compare_scenarios", (), 2)
+COMPARISON = Chapter("08_compare_scenarios", ())
 """The notebook of a batch, once its runs are there."""
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pmbudget.batch.manifest import NUMERIC, content_key, is_done, package_key, versions
+from pmbudget.batch.manifest import NUMERIC, content_key, is_done, package_key, state_of_files, versions
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, EVERYTHING, Chapter, notebook_path
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
 from pmbudget.inputs.files import find_folder, project_folder, unsafe
 from pmbudget.reporting.words import Words
+from pmbudget.road import is_kept, result_key
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,69 @@ class Job:
     posterior: str | None
     settings: Settings
 
+    @property
+    def name(self) -> str:
+        """What is told of it while it runs."""
+        return self.chapter.name
+
+    @property
+    def about(self) -> str:
+        """What it is of."""
+        return ", ".join(self.folders)
+
     def is_done(self, batch: Path) -> bool:
         """Whether every folder it goes to holds it."""
         return all(is_done(batch / folder, self.chapter.name, self.key) for folder in self.folders)
 
 
 @dataclass(frozen=True)
+class Walk:
+    """One scenario to be walked, for all chapters that read it; ``key`` is that of its kept result."""
+
+    key: str
+    parameters: Mapping[str, Any]
+    title: str
+
+    @property
+    def name(self) -> str:
+        """What is told of it while it runs."""
+        return "walk"
+
+    @property
+    def about(self) -> str:
+        """What it is of."""
+        return self.title
+
+    def is_done(self, batch: Path) -> bool:
+        """Whether its result is kept."""
+        return is_kept(self.key)
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A batch: its folder, its runs and the jobs that make them."""
+    """A batch: its folder, its runs, the walks and the chapters that make them, and the page that compares them.
+
+    ``files`` are the state of all files that the plan was made from.
+    """
 
     folder: Path
     runs: tuple[Run, ...]
-    jobs: tuple[Job, ...]
+    walks: tuple[Walk, ...]
+    chapters: tuple[Job, ...]
+    comparison: Job
     settings: Settings
+    files: Mapping[str, Any]
+
+    @property
+    def turns(self) -> tuple[tuple[Walk | Job, ...], ...]:
+        """What may run side by side, turn by turn."""
+        return self.walks, self.chapters, (self.comparison,)
+
+    def waiting(self, turn: Sequence[Walk | Job], *, force: bool) -> list[Walk | Job]:
+        """The jobs of a turn that have to run: nothing is walked for chapters that are all there."""
+        if turn == self.walks and not self.waiting(self.chapters, force=force):
+            return []
+        return [job for job in turn if force or not job.is_done(self.folder)]
 
 
 def plan_batch(
@@ -92,6 +143,7 @@ def plan_batch(
     if hindrance := unsafe(name):
         raise InputError([Fault("outputs", "name", hindrance, "give the bare name of a folder", name)])
     root = find_folder("parameters")
+    files = state_of_files()
     known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
     asked = known_cases if "all" in cases else list(cases)
     own: list[str | None] = [None]
@@ -108,18 +160,22 @@ def plan_batch(
         ]
         scenarios.sort(key=lambda each: (each.definition.pace is not None, -_ramp(each)))
     jobs: dict[str, Job] = {}
+    walks: dict[str, Walk] = {}
     runs = []
     for scenario in scenarios:
         resolved = scenario.resolved()
         keys = {chapter: _key(chapter, resolved, settings) for chapter in CHAPTERS}
         folder = f"{scenario.name}-{scenario.definition.case}-{content_key(sorted(keys.values()))[:8]}"
         runs.append(Run(scenario, folder))
+        walk = _walk(scenario, settings)
+        walks.setdefault(walk.key, walk)
         for chapter, key in keys.items():
             folders = (*jobs[key].folders, folder) if key in jobs else (folder,)
             jobs[key] = _job(chapter, key, scenario, folders, settings)
     folder_path = project_folder("outputs") / name
-    plan = Plan(folder_path, tuple(runs), tuple(jobs.values()), settings)
-    return Plan(folder_path, plan.runs, (*plan.jobs, _comparison(plan)), settings)
+    chapters = tuple(jobs.values())
+    comparison = _comparison(folder_path, runs, chapters, settings)
+    return Plan(folder_path, tuple(runs), tuple(walks.values()), chapters, comparison, settings, files)
 
 
 def _files(folder: Path) -> list[str]:
@@ -143,15 +199,35 @@ def _key(chapter: Chapter, resolved: Mapping[str, Any], settings: Settings) -> s
     return content_key(chapter.name, read, beside, vars(settings), _source(chapter), package_key(), numeric)
 
 
-def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...], settings: Settings) -> Job:
-    given = {
+def _walk(scenario: Scenario, settings: Settings) -> Walk:
+    words = Words(settings.language)
+    title = f"{words.label(scenario.definition.label)}: {words.label(scenario.case.label)}"
+    key = result_key(scenario, draws=settings.draws, seed=settings.seed)
+    return Walk(key, _given(scenario, settings), title)
+
+
+def _given(scenario: Scenario, settings: Settings) -> dict[str, Any]:
+    """What a notebook or a walk is given to load the scenario and to draw."""
+    return {
         "scenario": scenario.file,
         "case": scenario.definition.case,
         "overrides": dict(scenario.given),
         "draws": settings.draws,
         "seed": settings.seed,
-        "language": settings.language,
     }
+
+
+def is_current(job: Job) -> bool:
+    """Whether the files still say what the job was planned on."""
+    if job.chapter is COMPARISON:
+        return True
+    given = job.parameters
+    scenario = load_scenario(given["scenario"], overrides=given["overrides"], case=given["case"])
+    return _key(job.chapter, scenario.resolved(), job.settings) == job.key
+
+
+def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...], settings: Settings) -> Job:
+    given = {**_given(scenario, settings), "language": settings.language}
     words = Words(settings.language)
     label = words.label(scenario.case.label)
     if chapter.reads == EVERYTHING:
@@ -160,12 +236,8 @@ def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...
     return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings)
 
 
-def _comparison(plan: Plan) -> Job:
-    key = content_key(sorted(job.key for job in plan.jobs), _source(COMPARISON), package_key())
-    given = {
-        "batch": str(plan.folder),
-        "runs": [run.folder for run in plan.runs],
-        "language": plan.settings.language,
-    }
-    label = Words(plan.settings.language).label(plan.runs[0].scenario.case.label)
-    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, plan.settings)
+def _comparison(folder: Path, runs: Sequence[Run], chapters: Sequence[Job], settings: Settings) -> Job:
+    key = content_key(sorted(job.key for job in chapters), _source(COMPARISON), package_key())
+    given = {"batch": str(folder), "runs": [run.folder for run in runs], "language": settings.language}
+    label = Words(settings.language).label(runs[0].scenario.case.label)
+    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, settings)

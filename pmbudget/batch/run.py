@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pmbudget.batch.manifest import write_manifest
-from pmbudget.batch.plan import Job
+from pmbudget.batch.manifest import edited, is_of_package, write_manifest
+from pmbudget.batch.plan import Job, Walk, is_current
+from pmbudget.road import is_alive
 
 TIME_LIMIT = 3600
 """Seconds of wall clock that one notebook may take."""
@@ -25,7 +26,7 @@ SCRATCH = ".work-"
 class Outcome:
     """What became of a job: ``error`` is None when it is in place."""
 
-    job: Job
+    job: Job | Walk
     error: str | None = None
 
 
@@ -77,24 +78,19 @@ def sweep(batch: Path) -> None:
     """Remove what interrupted runs left half done, those that are still at work apart."""
     for folder in batch.glob(f"{SCRATCH}*"):
         owner = folder.name.removeprefix(SCRATCH).split("-")[0]
-        if not (owner.isdigit() and _alive(int(owner))):
+        if not (owner.isdigit() and is_alive(int(owner))):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return True
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
+def run_job(
+    job: Job | Walk, batch: Path, children: Children, *, threads: int, files: Mapping[str, Any] | None = None
+) -> Outcome:
+    """Execute a job; a model error is returned, never raised, and nothing half-written counts as done.
 
-
-def run_job(job: Job, batch: Path, children: Children, *, threads: int) -> Outcome:
-    """Execute a job; a model error is returned, never raised, and nothing half-written counts as done."""
+    With ``files``, the state of all files when the job was planned, what was edited in between is not filed.
+    """
     batch.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-{job.chapter.name}-", dir=batch))
+    scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-{job.name}-", dir=batch))
     try:
         order = scratch / "job.json"
         order.write_text(json.dumps(asdict(job)), "utf-8")
@@ -105,14 +101,25 @@ def run_job(job: Job, batch: Path, children: Children, *, threads: int) -> Outco
         failure = scratch / "error.txt"
         if code or failure.exists():
             told = failure.read_text("utf-8") if failure.exists() else said.strip() or f"exit code {code}"
-            return Outcome(job, _kept(job, scratch, batch, told))
-        _place(job, scratch / "made", batch)
+            return Outcome(job, told if isinstance(job, Walk) else _as_far(job, scratch, batch, told))
+        if isinstance(job, Job):
+            if changed := _edited(job, files):
+                return Outcome(job, f"{changed} was edited while this ran, so that it is not filed; run again")
+            _place(job, scratch / "made", batch)
         return Outcome(job)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _kept(job: Job, scratch: Path, batch: Path, told: str) -> str:
+def _edited(job: Job, files: Mapping[str, Any] | None) -> str:
+    """What was edited since the job was planned and would give another result; nothing where it would give the same."""
+    changed = edited(files) if files is not None else []
+    if not changed or not (is_of_package(changed) or not is_current(job)):
+        return ""
+    return ", ".join(changed)
+
+
+def _as_far(job: Job, scratch: Path, batch: Path, told: str) -> str:
     """What went wrong; the notebook as far as it came is kept under ``failed/``."""
     partial = scratch / "made" / f"{job.chapter.name}.ipynb"
     if partial.exists():
@@ -139,6 +146,9 @@ def _place(job: Job, made: Path, batch: Path) -> None:
 def execute(order: Path) -> None:
     """The child's part: execute the notebook over IPC, strip what is private, export the page."""
     job = json.loads(order.read_text("utf-8"))
+    if "chapter" not in job:
+        _walk(job["parameters"], order)
+        return
     made = order.parent / "made"
     made.mkdir()
     name = job["chapter"]["name"]
@@ -150,6 +160,17 @@ def execute(order: Path) -> None:
         (order.parent / "error.txt").write_text(explained(error), "utf-8")
         return
     _export(job, notebook, made / name)
+
+
+def _walk(given: dict[str, Any], order: Path) -> None:
+    from pmbudget.inputs import load_scenario
+    from pmbudget.road import evaluated
+
+    try:
+        scenario = load_scenario(given["scenario"], overrides=given["overrides"], case=given["case"])
+        evaluated(scenario, draws=given["draws"], seed=given["seed"])
+    except Exception as error:
+        (order.parent / "error.txt").write_text(explained(error), "utf-8")
 
 
 def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from pmbudget.reporting.reach import courses, reached
 from pmbudget.reporting.value import leading, worth_of
 from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
-from pmbudget.road import Results, evaluate
+from pmbudget.road import Results, evaluated
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def with_stated_limits(scenario: Scenario, results: Results, *, draws: int, seed
         return None
     stated = scenario.with_stated_limits()
     same = stated.limits == scenario.limits
-    return Limited(stated, results if same else evaluate(stated, draws=draws, seed=seed))
+    return Limited(stated, results if same else evaluated(stated, draws=draws, seed=seed))
 
 
 def limits_table(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:

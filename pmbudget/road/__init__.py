@@ -1,6 +1,21 @@
 """The whole way walked once: the only place that knows the order of the rooms."""
 
+from pmbudget.road.kept import answered, evaluated, is_alive, is_kept, needed, result_key
 from pmbudget.road.results import Results
 from pmbudget.road.walk import evaluate, evaluate_draws, parameter_draws, pulled, scenario_draws, walk
 
-__all__ = ["Results", "evaluate", "evaluate_draws", "parameter_draws", "pulled", "scenario_draws", "walk"]
+__all__ = [
+    "Results",
+    "answered",
+    "evaluate",
+    "evaluate_draws",
+    "evaluated",
+    "is_alive",
+    "is_kept",
+    "needed",
+    "parameter_draws",
+    "pulled",
+    "result_key",
+    "scenario_draws",
+    "walk",
+]

@@ -1,0 +1,284 @@
+"""Results kept under the content that made them: walked once, read by every page; what is damaged or foreign is made anew.
+
+A kept result is a folder named by its key: a NumPy file for each array, large ones float32 on disk and float64 when read, and
+``manifest.json``, which has the labels and the SHA-256 of every file. The folder is put in place by one rename.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+import pmbudget
+from pmbudget.evidence.fit import evidence_key
+from pmbudget.inputs.files import project_folder
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.road.results import Results
+from pmbudget.road.walk import evaluate
+
+FOLDER = "outputs/results"
+LARGEST_FOLDER = 8 * 1024**3
+"""Bytes that kept results may take; the longest unused go first."""
+LARGE = 100_000
+"""Values from which an array is float32 on disk."""
+ROOMS = ("vocabulary.py", "inputs", "evidence", "patient", "programme", "financing", "appraisal", "road", "questions")
+"""Whose code decides a result."""
+WORDS = ("label", "note", "source", "question", "was")
+"""Keys of a resolved scenario that no number depends on."""
+NEEDED, SCRATCH, MANIFEST = ".needed-", ".part-", "manifest.json"
+
+
+def evaluated(
+    scenario: Scenario,
+    *,
+    draws: int = 4000,
+    seed: int = 1,
+    folder: str | Path = FOLDER,
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """The results of :func:`pmbudget.road.evaluate`, walked the first time and read from then on.
+
+    Pages read the stored result also the first time, so that no digit depends on who made it. Arrays are read when they are touched.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where results are kept, ``outputs/results`` of the project.
+    """
+    return kept(
+        result_key(scenario, draws=draws, seed=seed),
+        lambda: evaluate(scenario, draws=draws, seed=seed, progress=progress),
+        Results,
+        folder=folder,
+    )
+
+
+def answered(
+    question: str,
+    scenario: Scenario,
+    make: Callable[[], xr.Dataset],
+    *,
+    draws: int,
+    seed: int,
+    folder: str | Path = FOLDER,
+    **about: Any,
+) -> xr.Dataset:
+    """The answer to a question that needs walks of its own, made the first time and read from then on.
+
+    Parameters
+    ----------
+    question : str
+        Its name.
+    make : callable
+        Gives the answer.
+    **about
+        What else the answer depends on, as plain data.
+    """
+    key = _hashed(question, about, result_key(scenario, draws=draws, seed=seed))
+    return kept(key, lambda: Answer(make()), Answer, folder=folder).found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question found."""
+
+    found: xr.Dataset
+
+
+def result_key(scenario: Scenario, *, draws: int, seed: int) -> str:
+    """What a result is kept under: all inputs that a number depends on, the posterior, the rooms' code, draws and seed."""
+    resolved = scenario.resolved()
+    definition = resolved["scenario"]
+    asked = {name: definition[name] for name in ("years", "pace", "levers", "laboratories", "limits", "allocated")}
+    read = {name: resolved[name] for name in ("agreement", "standing", "case", "price_year", "parameters", "regions")}
+    posterior = evidence_key(scenario.parameters)
+    return _hashed(_without_words(read), asked, posterior, code_key(), draws, seed)
+
+
+def _without_words(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_words(part) for name, part in value.items() if name not in WORDS}
+    return [_without_words(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def code_key() -> str:
+    """SHA-256 of the code of the rooms that decide a result."""
+    root = Path(pmbudget.__file__).parent
+    files = [file for room in ROOMS for file in sorted([root / room, *(root / room).rglob("*.py")]) if file.is_file()]
+    return _hashed([(file.relative_to(root).as_posix(), file.read_text("utf-8")) for file in files])
+
+
+def _hashed(*parts: Any) -> str:
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def kept[Record](key: str, make: Callable[[], Record], kind: type[Record], *, folder: str | Path) -> Record:
+    """A record from the folder, or made, stored whole or not at all, and read back."""
+    place = project_folder(folder) / key
+    found = _read(place, kind)
+    if found is None:
+        _store(place, make())
+        found = _read(place, kind)
+        _make_room(place.parent)
+    if found is None:
+        raise OSError(f"{place} cannot be read back; see that there is room on the disk and that the folder is yours")
+    return found
+
+
+def is_kept(key: str, *, folder: str | Path = FOLDER) -> bool:
+    """Whether a record of that key is in the folder; whether it is whole is seen when it is read."""
+    return (project_folder(folder) / key / MANIFEST).is_file()
+
+
+def _store(place: Path, record: Any) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=SCRATCH) as scratch:
+        made = Path(scratch) / place.name
+        made.mkdir()
+        parts = _written(record, made, "")
+        stated = {"key": place.name, "files": {file.name: _digest(file) for file in made.iterdir()}, "parts": parts}
+        (made / MANIFEST).write_text(json.dumps(stated), "utf-8")
+        shutil.rmtree(place, ignore_errors=True)
+        # Somebody else may have put the same in place meanwhile.
+        with suppress(OSError):
+            os.rename(made, place)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _written(part: Any, folder: Path, name: str) -> Any:
+    """What a part of a record is, as plain data; its arrays go to files of their own."""
+    if is_dataclass(part):
+        return {each.name: _written(getattr(part, each.name), folder, f"{name}{each.name}.") for each in fields(part)}
+    if isinstance(part, xr.Dataset):
+        return {
+            "variables": {str(one): _written(part[one].variable, folder, f"{name}{one}.") for one in part.data_vars},
+            "coords": _plain_coords(part),
+        }
+    if isinstance(part, xr.DataArray):
+        return {"values": _written(part.variable, folder, name), "coords": _plain_coords(part)}
+    if isinstance(part, xr.Variable | np.ndarray):
+        values = np.asarray(part)
+        large = values.dtype == float and values.size >= LARGE
+        np.save(folder / f"{name}npy", values.astype(np.float32) if large else values, allow_pickle=False)
+        return {"file": f"{name}npy", "dims": list(getattr(part, "dims", ()))}
+    if isinstance(part, Mapping):
+        return {one: _written(value, folder, f"{name}{one}.") for one, value in part.items()}
+    return part
+
+
+def _plain_coords(part: xr.Dataset | xr.DataArray) -> dict[str, Any]:
+    return {str(name): [list(one.dims), one.to_numpy().tolist()] for name, one in part.coords.items()}
+
+
+def _read(place: Path, kind: type[Any]) -> Any:
+    """The record that a folder holds, if the folder is whole and its own; else None."""
+    try:
+        stated = json.loads((place / MANIFEST).read_text("utf-8"))
+        if stated["key"] != place.name or any(_digest(place / name) != sha for name, sha in stated["files"].items()):
+            return None
+        found = _rebuilt(stated["parts"], kind, place)
+        os.utime(place / MANIFEST)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found
+
+
+def _rebuilt(part: Any, kind: Any, folder: Path) -> Any:
+    """A part of a record from plain data; ``kind`` is what its record says that it is."""
+    if is_dataclass(kind):
+        kinds = get_type_hints(kind)
+        return kind(**{name: _rebuilt(part[name], kinds[name], folder) for name in kinds})  # type: ignore[operator]
+    if not isinstance(part, Mapping):
+        return part
+    if "variables" in part:
+        return xr.Dataset(
+            {name: _variable(one, folder) for name, one in part["variables"].items()}, _coords(part["coords"])
+        )
+    if "values" in part:
+        return xr.DataArray(_variable(part["values"], folder), _coords(part["coords"]))
+    if "file" in part:
+        return np.load(folder / part["file"], allow_pickle=False)
+    return {name: _rebuilt(one, Any, folder) for name, one in part.items()}
+
+
+def _coords(stated: Mapping[str, Any]) -> dict[str, xr.Variable]:
+    return {name: xr.Variable(dims, np.array(values)) for name, (dims, values) in stated.items()}
+
+
+def _variable(stated: Mapping[str, Any], folder: Path) -> xr.Variable:
+    values = np.load(folder / stated["file"], mmap_mode="r", allow_pickle=False)
+    if values.size < LARGE:
+        return xr.Variable(stated["dims"], np.array(values))
+    return xr.Variable(stated["dims"], indexing.LazilyIndexedArray(OnDisk(values)))
+
+
+class OnDisk(BackendArray):
+    """An array in a file, read as float64 where and when it is touched."""
+
+    def __init__(self, values: np.ndarray):
+        self.values, self.shape = values, values.shape
+        self.dtype = np.dtype(float) if values.dtype == np.float32 else values.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        """The part asked for."""
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, lambda where: self.values[where].astype(self.dtype)
+        )
+
+
+@contextmanager
+def needed(keys: Collection[str], *, folder: str | Path = FOLDER) -> Iterator[None]:
+    """While it is open, no process evicts results of these keys."""
+    place = project_folder(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    lease = place / f"{NEEDED}{os.getpid()}"
+    lease.write_text("\n".join(keys), "utf-8")
+    try:
+        yield
+    finally:
+        lease.unlink(missing_ok=True)
+
+
+def _make_room(folder: Path) -> None:
+    """Remove the longest unused results beyond what the folder may take, but none that a running batch needs."""
+    held = set[str]()
+    for lease in folder.glob(f"{NEEDED}*"):
+        if is_alive(int(lease.name.removeprefix(NEEDED))):
+            held |= set(lease.read_text("utf-8").splitlines())
+        else:
+            lease.unlink(missing_ok=True)
+    used = sorted(folder.glob(f"*/{MANIFEST}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    total = 0
+    for place, manifest in enumerate(used):
+        total += sum(file.stat().st_size for file in manifest.parent.iterdir())
+        if place and total > LARGEST_FOLDER and manifest.parent.name not in held:
+            shutil.rmtree(manifest.parent, ignore_errors=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs."""
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
