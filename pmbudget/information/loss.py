@@ -11,7 +11,7 @@ from pmbudget.information.national import best_on_average, national_use, present
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
 
-SAME_PERSONS = 1e-9
+SAME_PERSONS = 1e-6
 """Share of all persons by which two mixes may differ and still be said to follow the same."""
 
 

@@ -240,7 +240,7 @@ class OnDisk(BackendArray):
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         """The part asked for."""
         return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, lambda where: self.values[where].astype(self.dtype)
+            key, self.shape, indexing.IndexingSupport.BASIC, lambda where: self.values[where].astype(self.dtype)
         )
 
 
