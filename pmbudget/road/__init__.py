@@ -2,7 +2,7 @@
 
 from pmbudget.road.kept import answered, evaluated, is_alive, is_kept, needed, result_key
 from pmbudget.road.results import Results
-from pmbudget.road.walk import evaluate, evaluate_draws, parameter_draws, pulled, scenario_draws, walk
+from pmbudget.road.recipe import evaluate, evaluate_draws, parameter_draws, pulled, scenario_draws, walk
 
 __all__ = [
     "Results",

@@ -26,7 +26,7 @@ from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road.results import Results
-from pmbudget.road.walk import evaluate
+from pmbudget.road.recipe import evaluate
 
 FOLDER = "outputs/results"
 LARGEST_FOLDER = 8 * 1024**3
