@@ -15,6 +15,7 @@ def budget_impact(
     *,
     mid_year: float | None = None,
     price_factor: xr.DataArray | None = None,
+    room_for: xr.DataArray | None = None,
 ) -> xr.DataArray:
     """Resource cost of each mix, undiscounted, by calendar year.
 
@@ -38,6 +39,8 @@ def budget_impact(
         wholly in the year of the start.
     price_factor : DataArray, optional
         Over any of (draw, mix, year, resource): prices of the calendar year relative to those in ``outcomes``.
+    room_for : DataArray, optional
+        What will be added later (see :func:`add`): its resources have a column too, 0 so far.
 
     Returns
     -------
@@ -58,11 +61,42 @@ def budget_impact(
         outcomes = outcomes.isel(resource=outcomes["in_budget"].to_numpy())
     beside = [transition_cost] if isinstance(transition_cost, xr.DataArray) else list(transition_cost or ())
     years = (beside[0] if beside else starts)["year"].to_numpy()
-    level = _convolved(outcomes, starts, years, mid_year)
+    level = _labels(outcomes, starts, years)
+    beside = [_beside(level, part) for part in beside]
+    also = [*([] if room_for is None else [room_for]), *beside]
+    # Room for everything is made at once: what is large is written once and added to in place.
+    regions, resources = (_union(dim, [*also, level]) for dim in ("region", "resource"))
+    whole = _convolved(outcomes, starts, years, mid_year, regions, resources)
     if price_factor is not None:
-        level, price_factor = matched(**{"the budget": level, "price_factor": price_factor})
-        level = level * price_factor
-    return together(level, [_beside(level, part) for part in beside]) if beside else level
+        _, factor = matched(**{"the budget": level, "price_factor": price_factor})
+        factor = factor.transpose("draw", "mix", "year", "resource").to_numpy()
+        whole[..., _places(resources, level["resource"].to_numpy())] *= factor[:, :, None]
+    coords = {dim: level[dim] for dim in ("draw", "mix", "year") if dim in level.coords}
+    described = _described([*also, level], resources)
+    found = xr.DataArray(whole, {**coords, "region": regions, "resource": resources, **described}, level.dims)
+    for part in beside:
+        add(found, part)
+    return found
+
+
+def add(cost: xr.DataArray, part: xr.DataArray) -> None:
+    """Add in place what falls on some of the regions and resources of ``cost``; both (draw, mix, region, year, resource)."""
+    rows = _places(list(cost["region"].to_numpy()), part["region"].to_numpy())
+    columns = _places(list(cost["resource"].to_numpy()), part["resource"].to_numpy())
+    whole, values = cost.to_numpy(), part.transpose(*cost.dims).to_numpy()
+    if isinstance(rows, slice):
+        whole[:, :, rows][..., columns] += values
+    else:
+        for row, region in enumerate(rows):
+            whole[:, :, region][..., columns] += values[:, :, row]
+
+
+def _labels(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray) -> xr.DataArray:
+    """The budget's labels, without numbers."""
+    coords = {name: coord for name, coord in outcomes["cost"].coords.items() if coord.dims == ("resource",)}
+    coords |= {"mix": starts["mix"], "region": starts["region"], "year": years}
+    sizes = (*(starts.sizes[dim] for dim in ("draw", "mix", "region")), len(years), outcomes.sizes["resource"])
+    return xr.DataArray(np.broadcast_to(0.0, sizes), coords, ("draw", "mix", "region", "year", "resource"))
 
 
 def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
@@ -76,33 +110,15 @@ def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
     return aligned.transpose(*level.dims)
 
 
-def together(level: xr.DataArray, beside: list[xr.DataArray]) -> xr.DataArray:
-    """The sum of what patients cost and what falls beside them, over all regions and resources that any of them has."""
-    parts = [level, *beside]
-    labels = {
-        dim: list(dict.fromkeys(label for part in (*parts[1:], level) for label in part[dim].to_numpy()))
-        for dim in ("region", "resource")
-    }
-    sizes = [len(labels[dim]) if dim in labels else level.sizes[dim] for dim in level.dims]
-    whole = np.zeros(sizes)
-    for part in parts:
-        place = {dim: _places(names, part[dim].to_numpy()) for dim, names in labels.items()}
-        # A block of the whole is added in one pass; labels that stand apart go one resource at a time.
-        if all(isinstance(where, slice) for where in place.values()):
-            whole[:, :, place["region"], :, place["resource"]] += part.to_numpy()
-        else:
-            rows, values = [labels["region"].index(label) for label in part["region"].to_numpy()], part.to_numpy()
-            for number, label in enumerate(part["resource"].to_numpy()):
-                whole[..., labels["resource"].index(label)][:, :, rows] += values[..., number]
-    coords = {dim: level[dim] for dim in ("draw", "mix", "year") if dim in level.coords}
-    return xr.DataArray(whole, dims=level.dims, coords={**coords, **labels, **_described(parts, labels["resource"])})
+def _union(dim: str, parts: Sequence[xr.DataArray]) -> list[str]:
+    return list(dict.fromkeys(label for part in parts for label in part[dim].to_numpy()))
 
 
-def _places(names: list[str], wanted: np.ndarray) -> slice | None:
-    """Where ``wanted`` stands in ``names`` if it stands there together and in order."""
-    first = names.index(wanted[0])
-    found = slice(first, first + len(wanted))
-    return found if names[found] == list(wanted) else None
+def _places(names: list[str], wanted: np.ndarray) -> slice | list[int]:
+    """Where ``wanted`` stands in ``names``: a slice if it stands there together and in order."""
+    places = [names.index(label) for label in wanted]
+    together = slice(places[0], places[0] + len(places)) if places else slice(0)
+    return together if places == list(range(len(names)))[together] else places
 
 
 def _described(parts: list[xr.DataArray], resources: list[str]) -> dict[str, tuple[str, list]]:
@@ -159,27 +175,34 @@ def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr
     return minutes / (60 * productive_hours)
 
 
-def _convolved(outcomes: xr.Dataset, starts: xr.DataArray, years: np.ndarray, mid_year: float | None) -> xr.DataArray:
+def _convolved(
+    outcomes: xr.Dataset,
+    starts: xr.DataArray,
+    years: np.ndarray,
+    mid_year: float | None,
+    regions: list[str],
+    resources: list[str],
+) -> np.ndarray:
+    """The patients' cost (draw, mix, region, year, resource), 0 where a region or resource has no patients."""
     order = ("draw", "strategy", "year_since_start", "resource")
     flows = outcomes["cost"].transpose(*order).to_numpy()
     late: np.ndarray | float = 0.5 if mid_year is None else mid_year
     if mid_year is None and "position" in outcomes:
         late = outcomes["position"].transpose(*order).to_numpy()
+    own = _places(resources, outcomes["resource"].to_numpy())
     # By calendar years since the year of the start; the last, empty place is where years outside the curve point.
-    curve = np.zeros((*flows.shape[:2], flows.shape[2] + 2, flows.shape[3]))
-    curve[:, :, :-2] += (1 - late) * flows
-    curve[:, :, 1:-1] += late * flows
+    curve = np.zeros((*flows.shape[:2], flows.shape[2] + 2, len(resources)))
+    curve[:, :, :-2, own] += (1 - late) * flows
+    curve[:, :, 1:-1, own] += late * flows
     if "cost_once" in outcomes:
-        curve[:, :, 0] += outcomes["cost_once"].transpose("draw", "strategy", "resource").to_numpy()
+        curve[:, :, 0, own] += outcomes["cost_once"].transpose("draw", "strategy", "resource").to_numpy()
     begun = starts.transpose("draw", "mix", "region", "strategy", "year")
     elapsed = years[None, :] - begun["year"].to_numpy()[:, None]
     place = np.where((elapsed >= 0) & (elapsed < curve.shape[2] - 1), elapsed, curve.shape[2] - 1)
-    draws, mixes, regions, strategies, cohorts = begun.shape
+    draws, mixes, _, strategies, cohorts = begun.shape
+    persons = np.zeros((draws, mixes, len(regions), strategies * cohorts))
+    rows = _places(regions, begun["region"].to_numpy())
+    persons[:, :, rows] = begun.to_numpy().reshape(draws, mixes, -1, strategies * cohorts)
     kernel = curve[:, :, place, :].reshape(draws, strategies * cohorts, -1)
-    level = begun.to_numpy().reshape(draws, mixes * regions, strategies * cohorts) @ kernel
-    resources = {name: coord for name, coord in outcomes["cost"].coords.items() if coord.dims == ("resource",)}
-    return xr.DataArray(
-        level.reshape(draws, mixes, regions, len(years), -1),
-        dims=("draw", "mix", "region", "year", "resource"),
-        coords={"mix": begun["mix"], "region": begun["region"], "year": years, **resources},
-    )
+    level = persons.reshape(draws, mixes * len(regions), -1) @ kernel
+    return level.reshape(draws, mixes, len(regions), len(years), len(resources))

@@ -16,10 +16,10 @@ def cashable_share(draws: Draws, case: Case, by_resource: xr.DataArray) -> xr.Da
     return xr.concat(xr.broadcast(*shares), dim="resource").assign_coords(resource=names).transpose(..., "resource")
 
 
-def in_cash(cost: xr.DataArray, cashable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Cost as it is paid, and the capacity that is set free without a saving in money.
+def set_free(cost: xr.DataArray, cashable: xr.DataArray) -> xr.DataArray:
+    """The capacity that is set free without a saving in money; cost less it is what is paid.
 
-    cash = cost - freed, freed = (1 - cashable) x min(0, cost - cost at today's use), by region, year and resource.
+    freed = (1 - cashable) x min(0, cost - cost at today's use), by region, year and resource.
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ def in_cash(cost: xr.DataArray, cashable: xr.DataArray) -> tuple[xr.DataArray, x
     Returns
     -------
     DataArray
-        As ``cost``, SEK paid.
-    DataArray
-        (draw, mix, year, resource), SEK, 0 or less: the nation's capacity set free, of resources that are not wholly cashable.
+        (draw, mix, region, year, resource), SEK, 0 or less, of resources that are not wholly cashable.
     """
     cost, cashable = matched(cost=cost, cashable=cashable)
+    cost = cost.transpose("draw", "mix", "region", "year", "resource")
     kept = (cashable.min("draw") if "draw" in cashable.dims else cashable) < 1
-    chosen = {"resource": np.flatnonzero(kept.to_numpy())}
-    part = cost.isel(chosen).transpose("draw", "mix", "region", "year", "resource")
-    less = (part - part.sel(mix="today", drop=True)).clip(max=0)
-    freed = (less * (1 - cashable.isel(chosen))).transpose(*part.dims)
-    paid = cost.transpose(*part.dims).copy(deep=True)
-    paid[chosen] = part - freed
-    return paid, freed.sum("region", skipna=False).reset_coords(drop=True)
+    chosen = np.flatnonzero(kept.to_numpy())
+    freed = cost.isel(resource=chosen)
+    values = freed.to_numpy()
+    values -= values[:, [list(cost["mix"].to_numpy()).index("today")]]
+    np.minimum(values, 0.0, out=values)
+    share = 1 - np.atleast_2d(cashable.transpose(..., "resource").to_numpy())[:, chosen]
+    values *= share[:, None, None, None]
+    return freed.reset_coords(drop=True)
 
 
 def offsets(change: xr.DataArray, freed: xr.DataArray) -> xr.Dataset:

@@ -8,8 +8,8 @@ import xarray as xr
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import laboratory_cost
-from pmbudget.programme.budget import budget_impact, cost_by_start, full_time_posts, together
-from pmbudget.programme.offsets import cashable_share, in_cash
+from pmbudget.programme.budget import add, budget_impact, cost_by_start, full_time_posts
+from pmbudget.programme.offsets import cashable_share, set_free
 from pmbudget.programme.prices import price_factor
 from pmbudget.programme.reach import Flow, per_draw
 from pmbudget.programme.testing import extra_posts, staff_minutes, testing_cost
@@ -65,10 +65,12 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
     beyond, elsewhere = _testing(scenario, draws, courses, flow, factor)
     further = [transition, beyond, *([] if flow.organisation is None else [flow.organisation])]
     begun = flow.begun.rename(fate="strategy")
-    used = budget_impact(courses, begun, further, price_factor=factor)
-    cost, freed = in_cash(used, cashable_share(draws, case, used))
+    cost = budget_impact(courses, begun, further, price_factor=factor, room_for=elsewhere)
+    freed = set_free(cost, cashable_share(draws, case, cost))
+    # What is paid: the budget's own array, which is large, is moved to it in place.
+    add(cost, -freed)
     if elsewhere is not None:
-        cost = together(cost, [elsewhere])
+        add(cost, elsewhere)
     by_resource = cost.sum("region", skipna=False)
     if not np.isfinite(by_resource.to_numpy()).all() or not np.isfinite(courses["qaly"].to_numpy()).all():
         raise ValueError(
@@ -78,7 +80,7 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
     record = Spending(
         by_resource=by_resource,
         resource_cost=cost.mean("draw", skipna=False),
-        freed=freed,
+        freed=freed.sum("region", skipna=False),
         start_cost=cost_by_start(courses, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
         beside_cost=_national(further),
         transition=_national([transition]),

@@ -59,22 +59,32 @@ def transition_cost(
         "agreement_years": running * xr.ones_like(journey),
     }
     names = list(dict.fromkeys(item.resource for item in case.transition))
-    everywhere = [NATIONAL, *regions.index]
-    cost = {name: xr.zeros_like(journey).reindex(region=everywhere, fill_value=0.0) for name in names}
+    draw, mix, _, year = journey.transpose("draw", "mix", "region", "year").sizes.values()
+    # Region "00" first: what is national stands there.
+    cost = np.zeros((draw, mix, 1 + len(regions), year, len(names)))
     left = xr.zeros_like(journey.isel(region=0, drop=True))
     for item in case.transition:
         if item.allocation is not None and not allocated:
             continue
         size = extent[item.when]
-        national = size.isel(region=[0]).assign_coords(region=[NATIONAL])
-        part = national if item.where == "national" else size * _concerned(item, regions)
+        part = size.isel(region=0, drop=True) if item.where == "national" else size * _concerned(item, regions)
         price = product(draws, [*item.price, *([item.allocation] if item.allocation else [])])
-        spent = xr.DataArray(price) * part
-        cost[item.resource] = cost[item.resource] + spent.reindex(region=everywhere, fill_value=0.0)
+        spent = (xr.DataArray(price) * part).transpose("draw", "mix", ..., "year")
+        rows = 0 if item.where == "national" else slice(1, None)
+        cost[:, :, rows, :, names.index(item.resource)] += spent.to_numpy()
         if item.life is not None:
-            left = left + residual(spent.sum("region"), draws[item.life])
-    stacked = xr.concat([cost[name] for name in names], dim="resource").assign_coords(resource_coordinates(case, names))
-    return stacked.transpose("draw", "mix", "region", "year", "resource"), left.transpose("draw", "mix", "year")
+            left = left + residual(spent.sum("region") if "region" in spent.dims else spent, draws[item.life])
+    found = xr.DataArray(
+        cost,
+        {
+            "mix": journey["mix"],
+            "region": [NATIONAL, *regions.index],
+            "year": years,
+            **resource_coordinates(case, names),
+        },
+        ("draw", "mix", "region", "year", "resource"),
+    )
+    return found, left.transpose("draw", "mix", "year")
 
 
 def residual(bought: xr.DataArray, life: xr.DataArray) -> xr.DataArray:
