@@ -7,6 +7,9 @@ import xarray as xr
 
 from pmbudget.vocabulary import NATIONAL, matched
 
+TOGETHER = 50
+"""Draws convolved in one go."""
+
 
 def budget_impact(
     outcomes: xr.Dataset,
@@ -66,11 +69,8 @@ def budget_impact(
     also = [*([] if room_for is None else [room_for]), *beside]
     # Room for everything is made at once: what is large is written once and added to in place.
     regions, resources = (_union(dim, [*also, level]) for dim in ("region", "resource"))
-    whole = _convolved(outcomes, starts, years, mid_year, regions, resources)
-    if price_factor is not None:
-        _, factor = matched(**{"the budget": level, "price_factor": price_factor})
-        factor = factor.transpose("draw", "mix", "year", "resource").to_numpy()
-        whole[..., _places(resources, level["resource"].to_numpy())] *= factor[:, :, None]
+    prices = None if price_factor is None else _prices(level, price_factor, resources)
+    whole = _convolved(outcomes, starts, years, mid_year, regions, resources, prices)
     coords = {dim: level[dim] for dim in ("draw", "mix", "year") if dim in level.coords}
     described = _described([*also, level], resources)
     found = xr.DataArray(whole, {**coords, "region": regions, "resource": resources, **described}, level.dims)
@@ -108,6 +108,16 @@ def _beside(level: xr.DataArray, part: xr.DataArray) -> xr.DataArray:
         )
     _, aligned = matched(**{"the budget": level.isel(region=0, resource=0, drop=True), "transition_cost": part})
     return aligned.transpose(*level.dims)
+
+
+def _prices(level: xr.DataArray, factor: xr.DataArray, resources: list[str]) -> np.ndarray:
+    """Relative prices (draw, mix, 1, year, resource) of all resources, 1 of those without patients."""
+    _, factor = matched(**{"the budget": level, "price_factor": factor})
+    whole = np.ones((*(level.sizes[dim] for dim in ("draw", "mix")), 1, level.sizes["year"], len(resources)))
+    order = [dim for dim in level.dims if dim in factor.dims]
+    spread = factor.transpose(*order).broadcast_like(level.isel(region=0, drop=True)).transpose(..., "resource")
+    whole[:, :, 0][..., _places(resources, level["resource"].to_numpy())] = spread.to_numpy()
+    return whole
 
 
 def _union(dim: str, parts: Sequence[xr.DataArray]) -> list[str]:
@@ -182,6 +192,7 @@ def _convolved(
     mid_year: float | None,
     regions: list[str],
     resources: list[str],
+    prices: np.ndarray | None,
 ) -> np.ndarray:
     """The patients' cost (draw, mix, region, year, resource), 0 where a region or resource has no patients."""
     order = ("draw", "strategy", "year_since_start", "resource")
@@ -203,6 +214,14 @@ def _convolved(
     persons = np.zeros((draws, mixes, len(regions), strategies * cohorts))
     rows = _places(regions, begun["region"].to_numpy())
     persons[:, :, rows] = begun.to_numpy().reshape(draws, mixes, -1, strategies * cohorts)
-    kernel = curve[:, :, place, :].reshape(draws, strategies * cohorts, -1)
-    level = persons.reshape(draws, mixes * len(regions), -1) @ kernel
-    return level.reshape(draws, mixes, len(regions), len(years), len(resources))
+    level = np.empty((draws, mixes, len(regions), len(years), len(resources)))
+    # A few draws at a time: the curves laid out by cohort and year are larger than the budget itself.
+    for first in range(0, draws, TOGETHER):
+        some = slice(first, first + TOGETHER)
+        here = len(level[some])
+        kernel = curve[some][:, :, place].reshape(here, strategies * cohorts, len(years) * len(resources))
+        cost = persons[some].reshape(here, -1, strategies * cohorts) @ kernel
+        level[some] = cost.reshape(here, *level.shape[1:])
+        if prices is not None:
+            level[some] *= prices[some]
+    return level
