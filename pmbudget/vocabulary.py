@@ -36,6 +36,9 @@ MIXES = ("today", "unplanned", "new")
 REFERENCES = ("today", "unplanned")
 """What the scenario is compared with: new - today is what introduction costs, new - unplanned what the agreement adds."""
 
+TERM = 5
+"""Years of an agreement that its parties count, and of the shorter of the periods over which sums are shown."""
+
 LANGUAGES = ("sv", "en")
 
 CREDIBLE_INTERVAL = 0.95

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pmbudget.breakdown import broken_down_draws
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
+from pmbudget.questions.classes import breakdown
 from pmbudget.road import evaluate_draws
 
 PARAMETERS = Path(__file__).resolve().parents[1] / "parameters"
@@ -69,4 +69,4 @@ def results(scenario, table):
 
 @pytest.fixture(scope="session")
 def parts(scenario, table):
-    return broken_down_draws(scenario, table)
+    return breakdown(scenario, table)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pmbudget.breakdown import ATTRIBUTIONS, broken_down_draws
 from pmbudget.patient import simulate
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import walk_pathway
 from pmbudget.programme.levers import levered
+from pmbudget.questions.classes import ATTRIBUTIONS, breakdown
 from pmbudget.road import evaluate_draws
 from pmbudget.vocabulary import PERSPECTIVES
 
@@ -133,13 +133,13 @@ def test_shortfall_is_what_the_population_has_and_patients_have_not(parts, scena
 
 def test_without_a_utility_of_the_population_there_is_no_shortfall(scenario, table):
     case = scenario.case.model_copy(update={"utility_population": None})
-    found = broken_down_draws(replace(scenario, case=case), table.isel(draw=slice(2)))
+    found = breakdown(replace(scenario, case=case), table.isel(draw=slice(2)))
     assert found.shortfall(case.comparator)["absolute"].isnull().all()
 
 
 def test_blocks_do_not_move_the_parts(parts, scenario, table):
     more = xr.concat([table, table.isel(draw=slice(20))], dim="draw", data_vars="minimal")
-    found = broken_down_draws(scenario, more)
+    found = breakdown(scenario, more)
     np.testing.assert_allclose(found.qaly.isel(draw=slice(500)), parts.qaly, rtol=1e-12)
     np.testing.assert_allclose(found.qaly.isel(draw=slice(500, None)), parts.qaly.isel(draw=slice(20)), rtol=1e-12)
 
@@ -150,7 +150,7 @@ def shared(scenario):
 
 
 def test_with_a_lever_on_the_parts_still_add_up_to_the_whole_walk(shared, table, parts):
-    whole, pieces = evaluate_draws(shared, table), broken_down_draws(shared, table)
+    whole, pieces = evaluate_draws(shared, table), breakdown(shared, table)
     cost, qaly = pieces.value()
     np.testing.assert_allclose(cost, whole.cost, rtol=1e-12)
     np.testing.assert_allclose(qaly, whole.qaly, rtol=1e-12)

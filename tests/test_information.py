@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from pmbudget import information
+from pmbudget import questions
 from pmbudget.appraisal import evpi, fit_check, net_monetary_benefit
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.worth import programme_totals, programme_worth
-from pmbudget.information.rollouts import _matched
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.programme.levers import levered
+from pmbudget.questions.rollouts import _matched
 from pmbudget.reporting import information as pages
 from pmbudget.reporting import information_headline as answers
 from pmbudget.reporting import store
@@ -27,21 +27,21 @@ WTP = 1_000_000.0
 
 @pytest.fixture(scope="module")
 def ranked(scenario, results, table):
-    return information.parameters_ranked(scenario, results, table, wtp=WTP)
+    return questions.rank_parameters(scenario, table, results, wtp=WTP)
 
 
 @pytest.fixture(scope="module")
 def studies(scenario, results, table):
-    return information.studies_valued(scenario, results, table, wtp=WTP, seed=1)
+    return questions.study_values(scenario, table, results, wtp=WTP, seed=1)
 
 
 @pytest.fixture(scope="module")
 def rollouts(scenario, results, table):
-    return information.rollouts_valued(scenario, results, table, wtp=WTP, seed=1)
+    return questions.rollout_values(scenario, table, results, wtp=WTP, seed=1)
 
 
 def test_the_yearly_loss_is_information_for_all_and_implementation_by_pace(scenario, results):
-    frame = information.yearly_loss(scenario, results, wtp=WTP)
+    frame = questions.yearly_loss(scenario, results, wtp=WTP)
     assert frame.index.tolist() == scenario.years
     patients = results.reach.patients.sel(mix="new").sum(["fate", "region"]).mean("draw")
     np.testing.assert_allclose(frame["patients"], patients)
@@ -57,7 +57,7 @@ def test_the_yearly_loss_is_information_for_all_and_implementation_by_pace(scena
 
 
 def test_four_states_add_up(scenario, results):
-    frame = information.four_states(scenario, results, wtp=WTP)
+    frame = questions.four_states(scenario, results, wtp=WTP)
     np.testing.assert_allclose(frame["evpi"] + frame["evpim"], frame["perfect"] - frame["current"])
     np.testing.assert_allclose(frame.loc["today", "evpi"], frame.loc["new", "evpi"])
 
@@ -73,7 +73,7 @@ def test_what_a_study_costs_and_what_regions_hold_is_no_parameter_to_learn(scena
 @pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs", "fh_cascade"])
 def test_a14_only_what_the_patients_model_reads_is_worth_learning(shipped, crude_draws, case):
     chosen = load_scenario("agreement_even", shipped, case=case)
-    names = set(information.learnable(chosen, crude_draws(chosen, n=20))["parameter"].to_numpy())
+    names = set(questions.learnable(chosen, crude_draws(chosen, n=20))["parameter"].to_numpy())
     assert names
     # Posts, instruments and pace exist in every case's files, and one patient's worth does not depend on them.
     foreign = ("n_conference", "n_instruments", "n_pathologists", "spare_", "hires_", "coverage_", "slope_")
@@ -83,7 +83,7 @@ def test_a14_only_what_the_patients_model_reads_is_worth_learning(shipped, crude
 def test_no_parameter_is_worth_more_than_everything(scenario, results, table, ranked):
     everything = evpi(results.per_patient.cost, results.per_patient.qaly, WTP)
     assert (ranked["evppi"] <= everything + 2 * ranked["se"]).all()
-    sets = information.sets_ranked(scenario, results, table, ranked, wtp=WTP)
+    sets = questions.rank_sets(scenario, table, results, ranked, wtp=WTP)
     found = sets.dropna()
     assert (found["evppi"] <= everything + 2 * found["se"]).all()
     # 500 draws are too few for all the assumptions together, and that is not a number.
@@ -91,9 +91,9 @@ def test_no_parameter_is_worth_more_than_everything(scenario, results, table, ra
 
 
 def test_the_check_looks_at_no_more_than_there_are_draws_for(scenario, results, table, ranked):
-    few = information.most_valuable(scenario, table.isel(draw=slice(0, 60)), ranked)
+    few = questions.most_valuable(scenario, table.isel(draw=slice(0, 60)), ranked)
     assert few.sizes["parameter"] == 2
-    five = information.most_valuable(scenario, table, ranked)
+    five = questions.most_valuable(scenario, table, ranked)
     assert fit_check(results.per_patient.cost, results.per_patient.qaly, five, wtp=WTP)["explained"].between(0, 1).all()
 
 
@@ -108,7 +108,7 @@ def test_larger_studies_tell_no_less_and_the_best_is_the_highest(scenario, studi
 
 
 def test_cleaner_register_data_are_worth_more(scenario, results, table, studies):
-    frame = information.data_quality(scenario, results, table, studies, wtp=WTP, seed=1)
+    frame = questions.data_quality(scenario, table, results, studies, wtp=WTP, seed=1)
     assert len(frame) == 1
     row = frame.iloc[0]
     assert row["as_is"] < row["clean"]
@@ -119,7 +119,7 @@ def test_cleaner_register_data_are_worth_more(scenario, results, table, studies)
 
 
 def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies):
-    options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
+    options = questions.choices(scenario, table, results, studies, wtp=WTP, seed=1)
     assert options.loc["reject", "value"] == 0
     np.testing.assert_allclose(options[["extend", "keep", "withdraw"]].sum(axis=1), 1)
     assert options.attrs["study"] == studies.loc[studies["enbs"].idxmax(), "study"]
@@ -129,7 +129,7 @@ def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies
 def test_options_are_as_uncertain_as_the_programme_that_they_start(scenario, results, table, studies):
     """Also where the study tells little: else chapters 05 and 07 would contradict each other on a sign."""
     little = studies[studies["study"] == "failures"].head(1)
-    options = information.choices(scenario, results, table, little, wtp=WTP, seed=1)
+    options = questions.choices(scenario, table, results, little, wtp=WTP, seed=1)
     totals = programme_totals(
         results,
         new=scenario.case.new,
@@ -144,7 +144,7 @@ def test_options_are_as_uncertain_as_the_programme_that_they_start(scenario, res
 
 
 def test_introducing_now_is_the_programme_of_the_budget_chapter(scenario, results, table, studies):
-    options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
+    options = questions.choices(scenario, table, results, studies, wtp=WTP, seed=1)
     totals = programme_totals(
         results,
         new=scenario.case.new,
@@ -186,38 +186,38 @@ def test_a4_everybody_has_a_fate_and_each_fate_its_cost_and_health():
     cost = xr.DataArray([[100.0, 200.0, 50.0]] * 2, dims=("draw", "fate"))
     qaly = xr.DataArray([[1.0, 1.5, 0.2]] * 2, dims=("draw", "fate"))
     weights = xr.DataArray([0.5], dims="year")
-    found = information.present_benefit(people, cost, qaly, wtp=1000.0, weights=weights)
+    found = questions.present_benefit(people, cost, qaly, wtp=1000.0, weights=weights)
     np.testing.assert_allclose(found.sel(mix="today"), 0.5 * 10 * 900)
     np.testing.assert_allclose(found.sel(mix="new"), 0.5 * (4 * 900 + 5 * 1300 + 1 * 150))
     with pytest.raises(ValueError, match="give everybody a fate"):
-        information.present_benefit(people.isel(fate=slice(2)), cost, qaly, wtp=1000.0, weights=weights)
+        questions.present_benefit(people.isel(fate=slice(2)), cost, qaly, wtp=1000.0, weights=weights)
 
 
 def test_burden_moves_between_payers_with_the_agreement(scenario, results):
-    burden = information.burden_by_payer(scenario, results, wtp=WTP)
+    burden = questions.burden_by_payer(scenario, results, wtp=WTP)
     assert burden.loc["state", "alone"] == 0
     assert burden.loc["state", "shared"] > 0
     assert burden.loc["regions_together", "shared"] < burden.loc["regions_together", "alone"]
 
 
 def test_the_same_seed_gives_the_same_studies(scenario, results, table, studies):
-    again = information.studies_valued(scenario, results, table, wtp=WTP, seed=1)
+    again = questions.study_values(scenario, table, results, wtp=WTP, seed=1)
     np.testing.assert_array_equal(again["evsi"], studies["evsi"])
 
 
 def test_a_case_that_proposes_nothing_is_told_what_to_add(scenario):
     silent = replace(scenario, case=scenario.case.model_copy(update={"research": None}))
     with pytest.raises(ValueError, match="proposes no studies; add research to its case.yaml"):
-        information.proposed(silent)
+        questions.proposals(silent)
 
 
 def test_without_an_agreement_the_chapter_still_counts(unplanned, crude_draws):
     table = crude_draws(unplanned, n=200)
     results = evaluate_draws(unplanned, table)
-    assert (information.yearly_loss(unplanned, results, wtp=WTP)["information"] >= 0).all()
-    studies = information.studies_valued(unplanned, results, table, wtp=WTP, seed=1)
-    assert information.choices(unplanned, results, table, studies, wtp=WTP, seed=1)["best"].any()
-    assert information.burden_by_payer(unplanned, results, wtp=WTP).notna().all().all()
+    assert (questions.yearly_loss(unplanned, results, wtp=WTP)["information"] >= 0).all()
+    studies = questions.study_values(unplanned, table, results, wtp=WTP, seed=1)
+    assert questions.choices(unplanned, table, results, studies, wtp=WTP, seed=1)["best"].any()
+    assert questions.burden_by_payer(unplanned, results, wtp=WTP).notna().all().all()
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
@@ -225,12 +225,12 @@ def test_every_table_and_figure_of_the_chapter_can_be_made(
     scenario, results, table, ranked, studies, rollouts, language
 ):
     words = Words(language)
-    losses = information.yearly_loss(scenario, results, wtp=WTP)
-    options = information.choices(scenario, results, table, studies, wtp=WTP, seed=1)
-    states = information.four_states(scenario, results, wtp=WTP)
-    sets = information.sets_ranked(scenario, results, table, ranked, wtp=WTP)
+    losses = questions.yearly_loss(scenario, results, wtp=WTP)
+    options = questions.choices(scenario, table, results, studies, wtp=WTP, seed=1)
+    states = questions.four_states(scenario, results, wtp=WTP)
+    sets = questions.rank_sets(scenario, table, results, ranked, wtp=WTP)
     check = fit_check(
-        results.per_patient.cost, results.per_patient.qaly, information.most_valuable(scenario, table, ranked), wtp=WTP
+        results.per_patient.cost, results.per_patient.qaly, questions.most_valuable(scenario, table, ranked), wtp=WTP
     )
     made = [
         answers.information_headline(scenario, results, losses, ranked, studies, options, states, words, wtp=WTP),
@@ -246,9 +246,9 @@ def test_every_table_and_figure_of_the_chapter_can_be_made(
         pages.rollouts_table(rollouts, words),
         pages.rollouts_note(rollouts, words),
         pages.quality_table(
-            scenario, information.data_quality(scenario, results, table, studies, wtp=WTP, seed=1), words
+            scenario, questions.data_quality(scenario, table, results, studies, wtp=WTP, seed=1), words
         ),
-        pages.burden_table(information.burden_by_payer(scenario, results, wtp=WTP), words),
+        pages.burden_table(questions.burden_by_payer(scenario, results, wtp=WTP), words),
     ]
     assert not [text for text in made if re.search(r"\bnan\b|[{}]", text)]
     assert words("info_too_few") in made[4]
@@ -262,9 +262,9 @@ def test_every_table_and_figure_of_the_chapter_can_be_made(
 
 def test_a_chapter_without_a_study_that_pays_says_so(scenario, results, table, ranked, studies):
     words, dear = Words("en"), studies.assign(enbs=-1.0, best=False)
-    options = information.choices(scenario, results, table, dear, wtp=WTP, seed=1)
-    losses = information.yearly_loss(scenario, results, wtp=WTP)
-    states = information.four_states(scenario, results, wtp=WTP)
+    options = questions.choices(scenario, table, results, dear, wtp=WTP, seed=1)
+    losses = questions.yearly_loss(scenario, results, wtp=WTP)
+    states = questions.four_states(scenario, results, wtp=WTP)
     text = answers.information_headline(scenario, results, losses, ranked, dear, options, states, words, wtp=WTP)
     assert "None of the proposed studies is worth its cost" in text
     assert words("info_verdict.pays_not") in pages.studies_table(scenario, dear, words)

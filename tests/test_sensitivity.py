@@ -3,29 +3,32 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pmbudget import sensitivity
 from pmbudget.appraisal import net_monetary_benefit
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import draw_parameters
-from pmbudget.information.parameters import learnable
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.prices import currency_of
-from pmbudget.road import believed, evaluate_draws, walk
-from pmbudget.sensitivity import (
+from pmbudget.programme.reach import belief_before
+from pmbudget.questions import (
     assumption_shares,
+    assumptions,
     budget_tornado,
+    drivers,
     importance,
     patient_parameters,
     threshold_map,
     tornado,
 )
+from pmbudget.questions.parameters import learnable
+from pmbudget.road import evaluate_draws, recipe, walk
 
 WTP = 1_000_000
 
 
 @pytest.fixture
 def without_pymc(monkeypatch):
-    monkeypatch.setattr(sensitivity, "fit_evidence", crude_posterior)
+    for module in (recipe, assumptions):
+        monkeypatch.setattr(module, "fit_evidence", crude_posterior)
 
 
 def graded(scenario, grade_of):
@@ -197,8 +200,8 @@ def test_an_index_is_never_between_two_places(scenario, results, without_pymc, m
         table = draw_parameters(*given, **more)
         return table.assign({index: ("draw", np.arange(table.sizes["draw"]) % 2 * 2.0)})
 
-    monkeypatch.setattr(sensitivity, "draw_parameters", drawn)
-    names, rows = sensitivity._one_way(scenario, 1)
+    monkeypatch.setattr(recipe, "draw_parameters", drawn)
+    names, rows = drivers._one_way(scenario, 1)
     assert index in names
     assert set(np.unique(rows[index])) == {0.0, 2.0}
     other = next(name for name in names if name != index)
@@ -236,10 +239,10 @@ def test_the_map_is_of_the_model_with_its_levers_on(shared, shared_results, with
 def test_a_gate_believes_the_same_in_a_tornado_as_in_the_scenario(shipped, crude_draws, without_pymc, monkeypatch):
     gated, told = load_scenario("agreement_gated", shipped), []
     monkeypatch.setattr(
-        sensitivity, "walk", lambda one, rows, belief=None: told.append(belief) or walk(one, rows, belief=belief)
+        drivers, "walk", lambda one, rows, belief=None: told.append(belief) or walk(one, rows, belief=belief)
     )
     budget_tornado(gated, reference="today", years=gated.years)
-    assert set(told) == {believed(gated, crude_draws(gated, 4000))}
+    assert set(told) == {belief_before(gated, crude_draws(gated, 4000))}
 
 
 def test_parameters_that_the_patient_s_model_does_not_read_are_nothing_to_learn(scenario, table):

@@ -126,12 +126,6 @@ def distributional_nmb(
     return (nmb * atkinson_weights(level, weights, aversion=aversion, dim=dim)).sum(dim)
 
 
-def access(served: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
-    """Share of the eligible who were served, 0 where nobody was eligible; both in persons, by the same labels."""
-    served, eligible = matched(served=served, eligible=eligible)
-    return (served / eligible.where(eligible > 0, 1.0)).where(eligible > 0, 0.0)
-
-
 def health_lost_to_waiting(gone: xr.DataArray, qaly: xr.DataArray, *, new: str) -> xr.DataArray:
     """QALYs that waiting takes: sum over fates of persons x (QALYs with the new strategy - QALYs of the fate).
 

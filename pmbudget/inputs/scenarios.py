@@ -35,7 +35,7 @@ from pmbudget.inputs.files import (
 from pmbudget.inputs.overrides import Override
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, ParameterSet, Record, Text, read_parameters
 from pmbudget.inputs.regions import CODES, RegionCode, read_regions
-from pmbudget.vocabulary import LANGUAGES
+from pmbudget.vocabulary import LANGUAGES, REFERENCES, TERM
 
 LARGEST_SWEEP = 100
 """A run is seven notebooks: a hundred take a night."""
@@ -190,9 +190,34 @@ class Scenario:
         return list(range(self.definition.years.first, self.definition.years.last + 1))
 
     @property
+    def first_years(self) -> list[int]:
+        """As many of the years shown as the parties to an agreement count."""
+        return self.years[:TERM]
+
+    @property
+    def term(self) -> list[int]:
+        """The years that the parties to the agreement count, as far as they are shown; without one, the first shown."""
+        return [year for year in self.years if 0 <= year - self.agreement_start < TERM]
+
+    @property
     def periods(self) -> dict[str, list[int]]:
-        """The periods over which sums are shown: the first five years and all of them."""
-        return {f"{chosen[0]}–{chosen[-1]}": chosen for chosen in (self.years[:5], self.years)}
+        """The periods over which sums are shown: the first years and all of them."""
+        return {f"{chosen[0]}–{chosen[-1]}": chosen for chosen in (self.first_years, self.years)}
+
+    @property
+    def whole_period(self) -> str:
+        """The period that leads: all years shown."""
+        return list(self.periods)[-1]
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The mixes with which the new one can be compared: without an agreement it is the unplanned course itself."""
+        return REFERENCES if self.agreement else REFERENCES[:1]
+
+    @property
+    def moving_mixes(self) -> tuple[str, ...]:
+        """The mixes that move and differ: without an agreement the new one is the unplanned course itself."""
+        return ("unplanned", "new") if self.agreement else ("new",)
 
     @property
     def limits(self) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import simulate
@@ -57,6 +58,11 @@ def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset]:
         crossings=float(found.attrs["crossings"]),
     )
     return record, courses
+
+
+def increment[Values: (xr.DataArray, xr.Dataset)](by_strategy: Values, case: Case) -> Values:
+    """What the new strategy adds to the comparator: the same dims but ``strategy``."""
+    return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
 
 
 def laboratory_cost(outcomes: xr.Dataset) -> xr.DataArray:

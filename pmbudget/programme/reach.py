@@ -1,6 +1,6 @@
 """Who comes, what the pace aims at, and who is reached, in each region and year."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +9,13 @@ import xarray as xr
 from pmbudget.evidence.learning import Belief
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
-from pmbudget.patient.per_patient import PerPatient, follow
+from pmbudget.patient.per_patient import PerPatient, follow, increment
 from pmbudget.programme.gate import belief_of, paces_by_mix
 from pmbudget.programme.misuse import starts_outside
 from pmbudget.programme.pace import coverage
 from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
 from pmbudget.programme.supply import supplied
-from pmbudget.vocabulary import BLOCK
+from pmbudget.vocabulary import BLOCK, matched
 
 Rngs = Callable[[str], list[tuple[np.random.Generator, int]]]
 """By the name of what is random: one generator per seeding block, with how many draws of it are wanted."""
@@ -43,6 +43,32 @@ class Reach:
     supply: xr.Dataset | None
     known: xr.DataArray | None
     volume_error: xr.DataArray
+
+
+def served(reach: Reach, new: str) -> xr.DataArray:
+    """Persons of the eligible who get the new strategy (draw, mix, region, year)."""
+    return reach.patients.sel(fate=new, drop=True)
+
+
+def never_served(reach: Reach, new: str) -> xr.DataArray:
+    """Persons who became eligible in the years shown and never got the new strategy (draw, mix, region)."""
+    return reach.eligible.sum("year") - served(reach, new).sum("year")
+
+
+def share_reached(reach: Reach, new: str, over: Sequence[str]) -> xr.DataArray:
+    """Share of the eligible who get the new strategy (draw, mix, region, year), less the dims summed ``over``."""
+    return access(served(reach, new).sum(over), reach.eligible.sum(over))
+
+
+def national_aim(reach: Reach) -> xr.DataArray:
+    """Share of the nation's eligible who would get the new strategy were nothing short (draw, mix, year)."""
+    return access((reach.aimed * reach.eligible).sum("region"), reach.eligible.sum("region"))
+
+
+def access(persons: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
+    """Share of the eligible, 0 where nobody is eligible; both in persons, by the same labels."""
+    persons, eligible = matched(persons=persons, eligible=eligible)
+    return (persons / eligible.where(eligible > 0, 1.0)).where(eligible > 0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -159,7 +185,7 @@ def gain_at_gate(scenario: Scenario, per_patient: PerPatient) -> xr.DataArray | 
     if plan is None or plan.gate is None:
         return None
     benefit = per_patient.qaly - per_patient.cost / scenario.parameters.fixed(plan.gate.wtp)
-    return benefit.sel(strategy=case.new, drop=True) - benefit.sel(strategy=case.comparator, drop=True)
+    return increment(benefit, case)
 
 
 def _relief(scenario: Scenario, years: list[int]) -> xr.DataArray | None:

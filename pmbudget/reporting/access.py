@@ -10,10 +10,10 @@ from pmbudget.appraisal.worth import care_benefit
 from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.hubs import break_even_volume, laboratories
+from pmbudget.programme.reach import never_served, served, share_reached
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import increments, interval_frame
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.reach import courses, reached, served, without
 from pmbudget.reporting.value import beside_value, rates
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -30,7 +30,7 @@ def laboratories_table(
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
-    people = served(scenario, results).sel(mix="new", year=[last], drop=True).isel(rows_of)
+    people = served(results.reach, scenario.case.new).sel(mix="new", year=[last], drop=True).isel(rows_of)
     found = {which: service(draws, case, scenario.regions, outcomes, people, which) for which in get_args(Organisation)}
     today = found[plan.today]["cost"].sum(["region", "year"])
     weight = people / people.sum(["region", "year"]).clip(min=1.0)
@@ -88,21 +88,25 @@ def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Datas
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
-    people, left_out = results.reach.eligible.sum("year"), without(scenario, results)
+    people, left_out = results.reach.eligible.sum("year"), never_served(results.reach, scenario.case.new)
     _, gain = increments(scenario, results)
     lost = left_out.sel(mix="new", drop=True) * gain
     rows = []
     for code, name in scenario.regions["region"].items():
         row = [name, words.number(float(people.sel(region=code).mean()))]
-        row += [words.number(float(left_out.sel(mix=mix, region=code).mean())) for mix in ("today", *courses(scenario))]
+        row += [
+            words.number(float(left_out.sel(mix=mix, region=code).mean())) for mix in ("today", *scenario.moving_mixes)
+        ]
         row.append(words.span(interval_frame(lost.sel(region=code)).iloc[0], digits=1))
         rows.append(row)
     row = [words("total"), words.number(float(people.sum("region").mean()))]
-    row += [words.number(float(left_out.sel(mix=mix).sum("region").mean())) for mix in ("today", *courses(scenario))]
+    row += [
+        words.number(float(left_out.sel(mix=mix).sum("region").mean())) for mix in ("today", *scenario.moving_mixes)
+    ]
     row.append(words.span(interval_frame(lost.sum("region")).iloc[0], digits=1))
     header = [words("region"), words("access_misuse_columns.eligible")]
     header += [
-        words("access_misuse_columns.without", mix=words(f"mixes.{mix}")) for mix in ("today", *courses(scenario))
+        words("access_misuse_columns.without", mix=words(f"mixes.{mix}")) for mix in ("today", *scenario.moving_mixes)
     ]
     header.append(words("access_misuse_columns.qaly"))
     caption = words("access_misuse_caption", period=f"{scenario.years[0]}–{scenario.years[-1]}")
@@ -115,7 +119,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     Care less what falls beside it is the programme's net benefit, the figure of chapters 05 and 06.
     """
     people = results.reach.eligible.sum("year")
-    share = reached(scenario, results, ("year",))
+    share = share_reached(results.reach, scenario.case.new, ("year",))
     level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
     benefit = care_benefit(
         results.per_patient,
@@ -128,7 +132,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     )
     care = benefit - benefit.sel(mix="today", drop=True)
     rows = []
-    for mix in ("today", *courses(scenario)):
+    for mix in ("today", *scenario.moving_mixes):
         one = share.sel(mix=mix)
         by_region = one.mean("draw")
         row = [words(f"mixes.{mix}").capitalize()]

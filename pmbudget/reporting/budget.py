@@ -15,6 +15,7 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.clauses import dated_amounts
 from pmbudget.inputs.files import references as references_of
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import (
     interval_frame,
@@ -22,8 +23,7 @@ from pmbudget.reporting.frames import (
     with_groups,
 )
 from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
-from pmbudget.reporting.reach import reached
-from pmbudget.reporting.value import Worth, leading, references, value_sentences
+from pmbudget.reporting.value import Worth, value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import TAILS
@@ -92,7 +92,7 @@ def _simulation_error(scenario: Scenario, results: Results, worths: Worth, words
     """Two Monte Carlo standard errors of the headline figures."""
     period, years = next(iter(scenario.periods.items()))
     net = results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"])
-    long = leading(scenario)
+    long = scenario.whole_period
     inmb = worths["today", long]["inmb"].isel(wtp=-1)
     parts = [
         words("simulation_error_budget", error=words.number(2 * simulation_error(net) / 1e6, 1), period=period),
@@ -111,7 +111,7 @@ def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
     """Net budget by payer over five and ten years against each reference, MSEK and SEK per inhabitant, 95 % intervals."""
     inhabitants = float(scenario.regions["population"].sum())
     parts = []
-    for reference in references(scenario):
+    for reference in scenario.references:
         columns = {period: _over(results, reference, years) for period, years in scenario.periods.items()}
         payers = [payer for payer in PAYER_ROWS if payer in next(iter(columns.values())).index]
         rows = []
@@ -130,7 +130,7 @@ def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
 
 def yearly_table(scenario: Scenario, results: Results, words: Words, *, reference: str) -> Html:
     """Net budget by year and payer, MSEK, 95 % intervals; a word where there is nothing to compare with."""
-    if reference not in references(scenario):
+    if reference not in scenario.references:
         return note(words("headline_no_agreement"))
     net = with_groups(results.settlement.net_budget(reference)).sum("region", skipna=False)
     frame = interval_frame(net).set_index(["payer", "year"])
@@ -216,7 +216,7 @@ def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Change in resource cost against each reference by resource and performing unit, first five years, MSEK, 95 % intervals."""
     period, years = next(iter(scenario.periods.items()))
     cost = results.spending.by_resource.sel(year=years).sum("year", skipna=False)
-    change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in references(scenario)}
+    change = {reference: cost.sel(mix="new") - cost.sel(mix=reference) for reference in scenario.references}
     frames = {reference: interval_frame(one).set_index("resource") for reference, one in change.items()}
     resources = scenario.case.resources
     rows = [
@@ -311,7 +311,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     """National coverage by year in the three worlds with 95 % intervals, and by region in the fifth year."""
     plt, sns = plot()
     year = scenario.years[min(4, len(scenario.years) - 1)]
-    national = interval_frame(reached(scenario, results, ("region",)))
+    national = interval_frame(share_reached(results.reach, scenario.case.new, ("region",)))
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), gridspec_kw={"width_ratios": [1.1, 1]})
     for mix, colour in COLOURS.items():
         part = national[national["mix"] == mix]

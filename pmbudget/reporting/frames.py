@@ -127,3 +127,12 @@ def incremental_table(scenario: Scenario, results: Results) -> pd.DataFrame:
     for name, wtp in thresholds(scenario).items():
         table[name] = ceac(results.per_patient.cost, results.per_patient.qaly, wtp).to_series()
     return table
+
+
+def implementation_frame(results: Results) -> pd.DataFrame:
+    """Long form: measure, mix, region, year, mean, lower, upper. ``reached`` is a share; ``moved``, ``lost``, ``waiting`` are persons."""
+    parts = {"reached": results.reach.reached, "aimed": results.reach.aimed}
+    if results.reach.supply is not None:
+        parts |= {name: results.reach.supply[name] for name in ("moved", "lost", "waiting", "months_waited")}
+    frames = [interval_frame(values).assign(measure=name) for name, values in parts.items()]
+    return pd.concat(frames)[["measure", "mix", "region", "year", "mean", "lower", "upper"]].reset_index(drop=True)

@@ -10,10 +10,10 @@ import xarray as xr
 from pmbudget.appraisal.equity import gini
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, lead
-from pmbudget.reporting.reach import aimed, courses, reached
 from pmbudget.reporting.supply import Limited, count, limit_name
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -21,11 +21,11 @@ from pmbudget.road import Results
 
 def implementation_headline(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:
     """What is aimed at and reached, what the stated limits of supply would do, and how far apart the regions are."""
-    last = next(iter(scenario.periods.values()))[-1]
+    last = scenario.first_years[-1]
     new = words.label(scenario.case.strategies[scenario.case.new].label).lower()
-    national = reached(scenario, results, ("region",)).sel(mix="new", year=last)
+    national = share_reached(results.reach, scenario.case.new, ("region",)).sel(mix="new", year=last)
     if scenario.limits:
-        goal = aimed(results).sel(mix="new", year=last)
+        goal = national_aim(results.reach).sel(mix="new", year=last)
         told = {"aimed": words.percent(float(goal.mean())), "reached": _percent(national, words)}
         sentences = [words("headline_reached", year=last, new=new, **told), *_held_back(scenario, results, words)]
     else:
@@ -78,14 +78,14 @@ def _would_hold_back(scenario: Scenario, limited: Limited | None, year: int, wor
     """Why no limit holds, and what the stated ones would do."""
     if limited is None:
         return [words("no_limits")]
-    share = reached(limited.scenario, limited.results, ("region",)).sel(mix="new", year=year)
+    share = share_reached(limited.results.reach, limited.scenario.case.new, ("region",)).sel(mix="new", year=year)
     return [words("headline_limits_off", year=year, reached=_percent(share, words))]
 
 
 def _between_regions(scenario: Scenario, results: Results, words: Words) -> str:
     """How far apart regions are: those with a university hospital and the others, which is all that the model can tell apart."""
-    share = reached(scenario, results, ("year",)).sel(mix="new")
-    uneven = gini(reached(scenario, results, ("year",)), results.reach.eligible.sum("year"))
+    share = share_reached(results.reach, scenario.case.new, ("year",)).sel(mix="new")
+    uneven = gini(share_reached(results.reach, scenario.case.new, ("year",)), results.reach.eligible.sum("year"))
     university = (scenario.regions["university_hospital"] != "").to_numpy()
     here, there = (share.isel(region=chosen).mean("region") for chosen in (university, ~university))
     told = {
@@ -106,7 +106,7 @@ def _percent(values: xr.DataArray, words: Words) -> str:
 def coverage_map(scenario: Scenario, results: Results, words: Words) -> Picture:
     """Share of patients reached by region and year in the three worlds; mean, per cent."""
     plt, sns = plot()
-    share = 100 * reached(scenario, results).mean("draw")
+    share = 100 * results.reach.reached.mean("draw")
     names = scenario.regions["region"].loc[list(share["region"].to_numpy())]
     figure, axes = plt.subplots(1, 3, figsize=(12, 7.4), sharey=True)
     for axis, mix in zip(axes, share["mix"].to_numpy(), strict=True):
@@ -144,10 +144,13 @@ def pace_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     """National share of patients by year: what is aimed at (dashed) and what is reached, with 95 % intervals."""
     plt, _ = plot()
     figure, axis = plt.subplots(figsize=(10, 4.4))
-    got, plan = 100 * reached(scenario, results, ("region",)), 100 * aimed(results).mean("draw")
+    got, plan = (
+        100 * share_reached(results.reach, scenario.case.new, ("region",)),
+        100 * national_aim(results.reach).mean("draw"),
+    )
     frame = interval_frame(got).set_index("mix")
     years = scenario.years
-    for mix in ("today", *courses(scenario)):
+    for mix in ("today", *scenario.moving_mixes):
         rows = frame.loc[mix]
         axis.plot(rows["year"], rows["mean"], color=COLOURS[mix], label=words(f"mixes.{mix}").capitalize())
         axis.fill_between(rows["year"], rows["lower"], rows["upper"], color=COLOURS[mix], alpha=0.15, linewidth=0)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.voi import evpi
-from pmbudget.information import best_on_average, proposed, told_apart, worth_knowing
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions import best_on_average, contenders, proposals, worth_knowing
 from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import thresholds
@@ -216,7 +216,7 @@ def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Pi
     plt, _ = plot()
     figure, axis = plt.subplots(figsize=(11, 5))
     for colour, (name, frame) in zip(PALETTE * 3, studies.groupby("study", sort=False), strict=False):
-        label = words.label(proposed(scenario).studies[str(name)].label)
+        label = words.label(proposals(scenario).studies[str(name)].label)
         axis.plot(
             frame["participants"], frame["enbs"] / 1e6, "-o", color=colour, markersize=4, linewidth=2, label=label
         )
@@ -238,7 +238,7 @@ def studies_table(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Ht
     """Each proposed study at its best size: participants, price, years, value per patient, patients reached, net benefit."""
     rows = [
         [
-            words.label(proposed(scenario).studies[str(name)].label),
+            words.label(proposals(scenario).studies[str(name)].label),
             words.number(row["participants"]),
             words.msek(row["cost"]),
             words.number(row["years"], 1),
@@ -265,7 +265,7 @@ def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Ht
     ]
     caption = words(
         "info_option_caption",
-        study=words("quoted", text=words.label(proposed(scenario).studies[options.attrs["study"]].label)),
+        study=words("quoted", text=words.label(proposals(scenario).studies[options.attrs["study"]].label)),
         participants=words.number(options.attrs["n"]),
         years=words.number(options.attrs["years"], 1),
     )
@@ -312,7 +312,7 @@ def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
     """Which orders and paces give most, those within the error together, against the scenario's own; and that all end in withdrawal."""
     own = rollouts[rollouts["order"] == "own"].iloc[0]
     values = rollouts["value"].set_axis(rollouts.index.map(str))
-    tied = told_apart(values, rollouts["se"].set_axis(values.index))
+    tied = contenders(values, rollouts["se"].set_axis(values.index))
     rows = [rollouts.loc[int(place)] for place in tied]
     names = listed([words("quoted", text=_order(row, words)) + _waves(row, words) for row in rows], words)
     gaps = {"orders": names, "more": words.msek(values.max() - own["value"])}
@@ -336,7 +336,7 @@ def quality_table(scenario: Scenario, quality: pd.DataFrame, words: Words) -> Ht
         return note(words("info_quality_none"))
     rows = [
         [
-            words.label(proposed(scenario).studies[str(name)].label),
+            words.label(proposals(scenario).studies[str(name)].label),
             words.number(row["n"]),
             *(words.number(row[key]) for key in ("as_is", "known", "complete", "clean")),
             words.msek(row["worth"]),

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from pmbudget.appraisal.ranking import ERRORS
-from pmbudget.information import best_on_average, proposed, told_apart, worth_knowing
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions import best_on_average, contenders, proposals, worth_knowing
 from pmbudget.reporting.markup import Html, lead
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -86,7 +86,7 @@ def knowledge_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -
     known = worth_knowing(ranked)
     if known.empty:
         return words("info_headline_no_parameter")
-    names = told_apart(known["evppi"], known["se"])
+    names = contenders(known["evppi"], known["se"])
     labels = [words("quoted", text=words.label(scenario.parameters[name].record.label)) for name in names]
     if len(labels) == 1:
         return words("info_headline_parameter", first=labels[0])
@@ -106,11 +106,11 @@ def study_sentence(scenario: Scenario, studies: pd.DataFrame, words: Words) -> s
     first = best.loc[best["enbs"].idxmax()]
     if first["enbs"] <= 0:
         return words("info_headline_no_study")
-    labels = {str(name): words.label(proposed(scenario).studies[str(name)].label) for name in best.index}
+    labels = {str(name): words.label(proposals(scenario).studies[str(name)].label) for name in best.index}
     quoted = words("quoted", text=labels[str(first.name)])
     if verdict(first) == "unsure":
         return words("info_headline_unsure_study", study=quoted)
-    names = told_apart(best["enbs"], best["enbs_se"])
+    names = contenders(best["enbs"], best["enbs_se"])
     told = words(
         "info_headline_study",
         study=quoted,

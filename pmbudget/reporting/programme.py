@@ -9,9 +9,9 @@ from pmbudget.inputs.files import references
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
+from pmbudget.programme.reach import never_served, served
 from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, collapsed, note, prices_note, table
-from pmbudget.reporting.reach import reached, served, without
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -71,7 +71,9 @@ def _figure(scenario: Scenario, name: str, words: Words) -> str:
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Patients and tests by year: who comes to the decision, who gets the new strategy in each mix, tests outside."""
     eligible = interval_frame(results.reach.eligible.sum("region", skipna=False)).set_index("year")
-    new = interval_frame(served(scenario, results).sum("region", skipna=False)).set_index(["mix", "year"])
+    new = interval_frame(served(results.reach, scenario.case.new).sum("region", skipna=False)).set_index(
+        ["mix", "year"]
+    )
     outside = interval_frame(results.reach.outside.sel(mix="new").sum("region")).set_index("year")
     rows = [
         [
@@ -94,7 +96,7 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 def uptake_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Share of the eligible reached in the scenario, by region and year."""
-    covered = reached(scenario, results).sel(mix="new").mean("draw")
+    covered = results.reach.reached.sel(mix="new").mean("draw")
     rows = [
         [scenario.regions.loc[code, "region"], *(words.percent(value) for value in covered.sel(region=code).to_numpy())]
         for code in scenario.regions.index
@@ -224,7 +226,7 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses."""
     cost, qaly = increments(scenario, results)
     wtp = thresholds(scenario)["wtp_very_high"]
-    untested = without(scenario, results).sel(mix="new", drop=True)
+    untested = never_served(results.reach, scenario.case.new).sel(mix="new", drop=True)
     outside = results.reach.outside.sel(mix="new", drop=True).sum("year")
     test_cost = results.per_patient.test_cost.sel(strategy=scenario.case.new, drop=True)
     lost = loss(untested, outside, test_cost=test_cost, qaly_gain=qaly, gain=wtp * qaly - cost)
@@ -253,7 +255,7 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 LEVER_DIGITS = {"net": 2, "net_regions": 2, "tested": 0, "outside": 0, "qaly": 2, "posts": 2, "spread": 2, "right": 1}
-"""Figures of :func:`pmbudget.sensitivity.lever_effects` and their decimals."""
+"""Figures of :func:`pmbudget.questions.lever_effects` and their decimals."""
 
 
 def lever_table(scenario: Scenario, effects: pd.DataFrame, words: Words) -> Html:

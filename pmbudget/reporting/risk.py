@@ -173,12 +173,7 @@ def budget_tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, 
 
 def tornado_note(scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words) -> Html:
     """Why the bars stand around another figure than the headline: all parameters at their means is not the mean over the draws."""
-    net = results.settlement.net_budget("today").sel(year=first_years(scenario)).sum(["region", "year", "payer"])
+    net = results.settlement.net_budget("today").sel(year=scenario.first_years).sum(["region", "year", "payer"])
     return note(
         words("tornado_base", base=words.msek(float(frame["base"].iloc[0])), mean=words.msek(float(net.mean())))
     )
-
-
-def first_years(scenario: Scenario) -> list[int]:
-    """The first five years shown."""
-    return next(iter(scenario.periods.values()))

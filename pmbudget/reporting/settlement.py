@@ -25,7 +25,7 @@ def silo_table(scenario: Scenario, results: Results, found: Negotiation | None, 
     """
     if found is None:
         return NOTHING
-    years = scenario.years[:5]
+    years = found.years
     cost = results.settlement.accounts.sel(year=years).sum("year").mean("draw")
     change = cost.sel(mix="new", drop=True) - cost.sel(mix="today", drop=True)
     transition = change["part"] == "transition"

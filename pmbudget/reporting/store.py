@@ -12,8 +12,7 @@ from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.agreement import Negotiation
-from pmbudget.reporting.frames import budget_frame, ledger_frame, outcomes_frame
-from pmbudget.reporting.reach import implementation_frame
+from pmbudget.reporting.frames import budget_frame, implementation_frame, ledger_frame, outcomes_frame
 from pmbudget.reporting.summary import key_figures, paired_draws
 from pmbudget.reporting.value import Worth
 from pmbudget.road import Results
@@ -54,7 +53,7 @@ def store_agreement(output_dir: str, found: Negotiation | None) -> None:
 def store_implementation(output_dir: str, scenario: Scenario, results: Results) -> None:
     """What was reached and what the limits held back, by mix, region and year; nothing where ``output_dir`` is empty."""
     if output_dir:
-        implementation_frame(scenario, results).to_parquet(Path(output_dir) / "implementation.parquet")
+        implementation_frame(results).to_parquet(Path(output_dir) / "implementation.parquet")
 
 
 def store_information(output_dir: str, ranked: pd.DataFrame, studies: pd.DataFrame) -> None:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from pmbudget.appraisal import ceac, net_monetary_benefit
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import increments, interval_frame, thresholds, with_groups
-from pmbudget.reporting.reach import reached
 from pmbudget.reporting.value import Worth, value_figures
 from pmbudget.reporting.verdict import increment, leading_threshold, leading_thresholds
 from pmbudget.reporting.worth_headline import verdict_key
@@ -40,7 +40,7 @@ def key_figures(scenario: Scenario, results: Results, worths: Worth, shares: Map
             parts.append(each.assign(measure="net_budget_per_inhabitant", unit="SEK/inhabitant", **place))
             set_free = interval_frame(freed.sel(year=years).sum("year"))
             parts.append(set_free.assign(measure="freed", unit="SEK", **place))
-    share = interval_frame(reached(scenario, results, ("region",)).isel(year=-1, drop=True))
+    share = interval_frame(share_reached(results.reach, scenario.case.new, ("region",)).isel(year=-1, drop=True))
     parts.append(share.rename(columns={"mix": "reference"}).assign(measure="coverage", unit="share"))
     parts.append(value_figures(scenario, worths))
     parts.append(worth_figures(scenario, results))

@@ -8,11 +8,11 @@ import xarray as xr
 
 from pmbudget.appraisal.ranking import surely_best
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.reach import courses, reached
-from pmbudget.reporting.value import leading, worth_of
+from pmbudget.reporting.value import worth_of
 from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results, evaluated
@@ -45,8 +45,8 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
     for key, (one, found) in pairs.items():
         if key == "as_is" and found is limited.results:
             continue
-        worth = worth_of(one, found)["today", leading(one)]
-        share = reached(one, found, ("region",)).sel(mix="new", year=one.years[-1])
+        worth = worth_of(one, found)["today", one.whole_period]
+        share = share_reached(found.reach, one.case.new, ("region",)).sel(mix="new", year=one.years[-1])
         moved = found.reach.supply["moved"].sel(mix="new").sum(["region", "year"])  # type: ignore[index]
         row = [words(f"limits_rows.{key}"), words.span(interval_frame(share).iloc[0], per=0.01, digits=0)]
         row += [
@@ -58,7 +58,7 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
         rows.append(row)
     keys = ("what", "reached", "moved", "lost", "qaly", "cost", "inmb")
     header = [words(f"limits_columns.{key}", year=scenario.years[-1], wtp=words.number(wtp)) for key in keys]
-    caption = words("limits_caption", period=leading(scenario))
+    caption = words("limits_caption", period=scenario.whole_period)
     return table(f"{caption}. {words('interval_note')}", header, rows)
 
 
@@ -124,7 +124,7 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
         lines = [("open", "new", "#5d6d3f", words("posts_lines.open"))]
         lines += [
             ("needed", mix, COLOURS[mix], words("posts_lines.needed", mix=words(f"mixes.{mix}")))
-            for mix in courses(scenario)
+            for mix in scenario.moving_mixes
         ]
         for kind, mix, colour, label in lines:
             rows = interval_frame(one[kind].sel(mix=mix, drop=True))
@@ -187,7 +187,7 @@ def waiting_table(limited: Limited | None, words: Words) -> Html:
     rows = []
     for year in scenario.years:
         row = [str(year)]
-        for mix in courses(scenario):
+        for mix in scenario.moving_mixes:
             row += [
                 words.span(interval_frame(national[name].sel(mix=mix, year=year)).iloc[0], digits=0)
                 for name in columns[:3]
@@ -195,11 +195,11 @@ def waiting_table(limited: Limited | None, words: Words) -> Html:
         rows.append(row)
     total = national.sum("year")
     row = [words("total")]
-    for mix in courses(scenario):
+    for mix in scenario.moving_mixes:
         row += [count(total[name].sel(mix=mix), words) for name in columns[:3]]
     header = [words("year")]
     header += [
-        f"{words(f'waiting_columns.{c}')}: {words(f'mixes.{m}')}" for m in courses(scenario) for c in columns[:3]
+        f"{words(f'waiting_columns.{c}')}: {words(f'mixes.{m}')}" for m in scenario.moving_mixes for c in columns[:3]
     ]
     listed = table(f"{words('waiting_caption')}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
     gone = results.reach.patients.sel(mix="new", fate=list(scenario.case.losses), drop=True).sum(["region", "year"])

@@ -11,28 +11,17 @@ from pmbudget.appraisal import ratio
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.worth import programme_worth
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import interval_frame, thresholds
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.reach import reached
 from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
-from pmbudget.vocabulary import REFERENCES
 
 
 def rates(scenario: Scenario) -> dict[str, float]:
     """The norms' discount rates, as the programme's worth takes them."""
     return {name: scenario.parameters.fixed(f"discount_{name}") for name in ("rate_cost", "rate_qaly")}
-
-
-def references(scenario: Scenario) -> tuple[str, ...]:
-    """What a scenario can be compared with: one without an agreement is the unplanned course itself."""
-    return REFERENCES if scenario.agreement else REFERENCES[:1]
-
-
-def leading(scenario: Scenario) -> str:
-    """The period that leads: all years shown."""
-    return list(scenario.periods)[-1]
 
 
 Worth = Mapping[tuple[str, str], xr.Dataset]
@@ -44,7 +33,7 @@ def worth_of(scenario: Scenario, results: Results) -> Worth:
     found = {}
     for period in scenario.periods:
         totals = results.worth.totals.sel(period=period, drop=True)
-        for reference in references(scenario):
+        for reference in scenario.references:
             wtp = list(thresholds(scenario).values())
             found[reference, period] = programme_worth(totals, reference=reference, wtp=wtp)
     return found
@@ -52,7 +41,7 @@ def worth_of(scenario: Scenario, results: Results) -> Worth:
 
 def beside_value(results: Results, scenario: Scenario, mix: str) -> xr.DataArray:
     """What falls beside the patients' courses in a mix over all years shown, less the residual value (draw,), SEK present value."""
-    totals = results.worth.totals.sel(period=leading(scenario), mix=mix, drop=True)
+    totals = results.worth.totals.sel(period=scenario.whole_period, mix=mix, drop=True)
     return totals["beside"] - totals["residual"]
 
 
@@ -92,8 +81,8 @@ def value_figures(scenario: Scenario, worths: Worth) -> pd.DataFrame:
 
 def value_table(scenario: Scenario, results: Results, worths: Worth, words: Words) -> Html:
     """What the programme buys and costs against each reference, ten years first and five beside; and how it is counted."""
-    order = [(reference, period) for reference in references(scenario) for period in list(scenario.periods)[::-1]]
-    share = reached(scenario, results, ("region",))
+    order = [(reference, period) for reference in scenario.references for period in list(scenario.periods)[::-1]]
+    share = share_reached(results.reach, scenario.case.new, ("region",))
     columns = [_column(scenario, worths[place], share, place, words) for place in order]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     header = [words("value_columns.what")]
@@ -136,9 +125,9 @@ def _column(
 
 def value_sentences(scenario: Scenario, worths: Worth, words: Words) -> list[str]:
     """What the scenario buys against each reference over all years shown, and whether it is worth it at the threshold that leads."""
-    period, said = leading(scenario), []
+    period, said = scenario.whole_period, []
     wtp = leading_threshold(scenario)
-    for reference in references(scenario):
+    for reference in scenario.references:
         worth = worths[reference, period]
         inmb = worth["inmb"].sel(wtp=wtp, drop=True)
         better = float((inmb > 0).mean())

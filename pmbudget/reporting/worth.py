@@ -12,9 +12,9 @@ import xarray as xr
 
 from pmbudget.appraisal import ceac, ceaf, expected_loss, net_monetary_benefit
 from pmbudget.appraisal.ranking import simulation_error
-from pmbudget.breakdown import Breakdown
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.evidence import frame_sentences, grade_counts
 from pmbudget.reporting.frames import (
     NORMS,

@@ -4,8 +4,8 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal import ceac, ceaf, credible_ellipse, net_monetary_benefit, price_threshold
-from pmbudget.breakdown import Breakdown
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot
 from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, table

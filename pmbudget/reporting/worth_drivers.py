@@ -7,8 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.ranking import simulation_error
-from pmbudget.breakdown import ATTRIBUTIONS, Breakdown
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.classes import ATTRIBUTIONS, Breakdown
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import increments, interval_frame, thresholds
 from pmbudget.reporting.markup import Html, note, table

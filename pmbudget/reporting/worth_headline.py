@@ -6,9 +6,9 @@ import xarray as xr
 
 from pmbudget.appraisal import ceac, ratio
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
-from pmbudget.breakdown import Breakdown
-from pmbudget.information import best_on_average, told_apart
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions import best_on_average, contenders
+from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
 from pmbudget.reporting.verdict import (
@@ -210,7 +210,7 @@ def influence_sentence(scenario: Scenario, influence: pd.DataFrame, words: Words
     clear = influence[stands_out(influence)]
     if clear.empty:
         return words("headline_no_parameter")
-    names = told_apart(clear["share"], clear["se"])
+    names = contenders(clear["share"], clear["se"])
     labels = [
         words("quoted", text=words.label(scenario.parameters[name].record.label))
         + f" ({words.percent(float(clear.loc[name, 'share']))}, "

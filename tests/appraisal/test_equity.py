@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pmbudget.appraisal import gini, theil
-from pmbudget.appraisal.equity import access, atkinson_weights, distributional_nmb, health_lost_to_waiting
+from pmbudget.appraisal.equity import atkinson_weights, distributional_nmb, health_lost_to_waiting
+from pmbudget.programme.reach import access
 
 levels = arrays(float, 6, elements=st.floats(0.01, 1e3))
 sizes = arrays(float, 6, elements=st.floats(0.1, 100))

@@ -5,11 +5,11 @@ import pytest
 import xarray as xr
 from scipy import special
 
-from pmbudget import sensitivity
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs import load_scenario
 from pmbudget.programme.levers import levered
-from pmbudget.sensitivity import lever_effects
+from pmbudget.questions import lever_effects
+from pmbudget.road import recipe
 
 LABEL = {"sv": "spak", "en": "lever"}
 SOURCE = {"title": "none"}
@@ -66,7 +66,7 @@ def test_every_lever_s_prior_includes_no_effect(scenario):
 @pytest.fixture(scope="module")
 def moved(shipped):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sensitivity, "fit_evidence", crude_posterior)
+        patch.setattr(recipe, "fit_evidence", crude_posterior)
         even, gated = (load_scenario(name, shipped) for name in ("agreement_even", "agreement_gated"))
         waited_for = {name: gated.case.levers[name] for name in ("consent", "early_secondary_use")}
         gated = replace(gated, case=gated.case.model_copy(update={"levers": waited_for}))

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from pmbudget import information
+from pmbudget import questions
 from pmbudget.batch.notebooks import CHAPTERS, notebook_path
-from pmbudget.breakdown import broken_down_draws
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
+from pmbudget.questions.classes import breakdown
 from pmbudget.reporting import evidence, pathway, worth
 from pmbudget.reporting import information as pages
 from pmbudget.reporting.words import Words, _phrases
@@ -57,15 +57,15 @@ def test_a14_the_pages_of_a_case_hold_no_word_of_another(shipped, crude_draws, c
     table = crude_draws(chosen, n=200)
     results = evaluate_draws(chosen, table)
     outcomes = simulate(table, chosen.case, horizon=chosen.case.horizon_years)
-    ranked = information.parameters_ranked(chosen, results, table, wtp=1e6)
-    losses = information.yearly_loss(chosen, results, wtp=1e6)
+    ranked = questions.rank_parameters(chosen, table, results, wtp=1e6)
+    losses = questions.yearly_loss(chosen, results, wtp=1e6)
     made = [
         evidence.evidence_headline(chosen, words),
         evidence.grades_table(chosen, words),
         pathway.pathway_headline(chosen, outcomes, words),
         pathway.answers_table(chosen, outcomes, words),
         pathway.staff_table(chosen, table, outcomes, words),
-        worth.severity_note(chosen, broken_down_draws(chosen, table), words),
+        worth.severity_note(chosen, breakdown(chosen, table), words),
         worth.pathway_table(chosen, results, words),
         worth.resources_table(chosen, results, words),
         worth.checklist_table(chosen, results, words),

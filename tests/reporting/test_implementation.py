@@ -4,14 +4,13 @@ import re
 
 import pytest
 
-from pmbudget import road
-from pmbudget.evidence.crude import crude_posterior
 from pmbudget.patient import simulate
+from pmbudget.programme.reach import national_aim, share_reached
+from pmbudget.questions import limit_values
 from pmbudget.reporting import access, implementation, store, supply
-from pmbudget.reporting.reach import aimed, implementation_frame, reached
+from pmbudget.reporting.frames import implementation_frame
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
-from pmbudget.sensitivity import limit_values
 
 WTP = 1_000_000
 LIMITS = ["sequencing", "bioinformatics", "interpretation", "pathology", "conference"]
@@ -28,20 +27,20 @@ def walked(limited, few):
 
 
 @pytest.fixture(scope="module")
-def values(limited, walked):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(road, "fit_evidence", crude_posterior)
-        return limit_values(limited, walked, wtp=WTP)
+def values(limited, few, walked):
+    return limit_values(limited, few, walked, wtp=WTP)
 
 
 def test_reached_is_less_than_aimed_where_supply_is_short_and_equal_where_nothing_limits(
     limited, unlimited, few, walked
 ):
-    short = aimed(walked) - reached(limited, walked, ("region",))
+    short = national_aim(walked.reach) - share_reached(walked.reach, limited.case.new, ("region",))
     assert float(short.sel(mix="new").mean()) > 0
     assert float(abs(short.sel(mix="today")).max()) < 1e-12
     free = evaluate_draws(unlimited, few)
-    assert float(abs(aimed(free) - reached(unlimited, free, ("region",))).max()) < 1e-12
+    assert (
+        float(abs(national_aim(free.reach) - share_reached(free.reach, unlimited.case.new, ("region",))).max()) < 1e-12
+    )
     assert float(abs(free.reach.eligible - walked.reach.eligible).max()) < 1e-9
 
 

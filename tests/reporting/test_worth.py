@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pmbudget import sensitivity
 from pmbudget.evidence.crude import crude_posterior
+from pmbudget.questions import drivers
 from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.figures import _decimals
 from pmbudget.reporting.words import Words
+from pmbudget.road import recipe
 
 WTP = 1e6
 
@@ -18,11 +19,11 @@ WTP = 1e6
 @pytest.fixture(scope="module")
 def decided(scenario, results):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sensitivity, "fit_evidence", crude_posterior)
-        influence = sensitivity.importance(scenario, results, wtp=WTP)
-        bars = sensitivity.tornado(scenario, wtp=WTP)
+        patched.setattr(recipe, "fit_evidence", crude_posterior)
+        influence = drivers.importance(scenario, results, wtp=WTP)
+        bars = drivers.tornado(scenario, wtp=WTP)
         names = tuple(influence.index[:2])
-        surface = sensitivity.threshold_map(scenario, results, names, wtp=WTP, steps=3, few=4)
+        surface = drivers.threshold_map(scenario, results, names, wtp=WTP, steps=3, few=4)
     return influence, bars, surface
 
 

@@ -14,14 +14,14 @@ from pmbudget.appraisal.worth import programme_worth
 from pmbudget.evidence.draws import generator
 from pmbudget.evidence.proposed import designed
 from pmbudget.evidence.studies import JointStudy, RegisterStudy, Study
-from pmbudget.information.national import (
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.national import (
     discount_rate,
-    expected,
+    expected_value,
     national_use,
     present_weights,
-    proposed,
+    proposals,
 )
-from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
 
 QUALITIES = ("as_is", "known", "complete", "clean")
@@ -30,7 +30,7 @@ BATCHES = 20
 """Into how many parts the draws are split for the error of a difference between options."""
 
 
-def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float, seed: int) -> pd.DataFrame:
+def study_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
     """The proposed studies of a case by size, with what each is worth to Sweden less its price.
 
     Returns
@@ -42,12 +42,12 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
     """
     patients, _ = national_use(scenario, results)
     parts = []
-    for name, study in proposed(scenario).studies.items():
-        design = designed(study.measures, table)
+    for name, study in proposals(scenario).studies.items():
+        design = designed(study.measures, draws)
         worth = evsi(
             results.per_patient.cost,
             results.per_patient.qaly,
-            _studied(table, design),
+            _studied(draws, design),
             design,
             wtp=wtp,
             n=list(study.sizes),
@@ -56,9 +56,9 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
         # More participants never tell less: what falls between sizes is chance.
         worth = worth.copy(data=isotonic_regression(worth.to_numpy()).x)
         reached = population_affected(
-            patients, discount_rate=discount_rate(scenario), delay=expected(table, study.years)
+            patients, discount_rate=discount_rate(scenario), delay=expected_value(draws, study.years)
         )
-        fixed, each = expected(table, study.fixed_cost), expected(table, study.cost_per_participant)
+        fixed, each = expected_value(draws, study.fixed_cost), expected_value(draws, study.cost_per_participant)
         net = enbs(worth, population=reached, fixed_cost=fixed, cost_per_participant=each, arms=study.arms)
         participants = study.arms * np.array(study.sizes)
         frame = pd.DataFrame(
@@ -66,7 +66,7 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
                 "study": name,
                 "n": study.sizes,
                 "participants": participants,
-                "years": expected(table, study.years),
+                "years": expected_value(draws, study.years),
                 "evsi": worth.to_numpy(),
                 "se": worth["se"].to_numpy(),
                 "reached": reached,
@@ -79,7 +79,7 @@ def studies_valued(scenario: Scenario, results: Results, table: xr.Dataset, *, w
 
 
 def data_quality(
-    scenario: Scenario, results: Results, table: xr.Dataset, studies: pd.DataFrame, *, wtp: float, seed: int
+    scenario: Scenario, draws: xr.Dataset, results: Results, studies: pd.DataFrame, *, wtp: float, seed: int
 ) -> pd.DataFrame:
     """What clean data are worth: each proposed study of a register, at its best size, with its data as they are and better.
 
@@ -91,16 +91,16 @@ def data_quality(
         clean data add to the data as they are for Sweden, SEK. The same random numbers serve all.
     """
     rows = {}
-    for name, study in proposed(scenario).studies.items():
-        as_is = designed(study.measures, table)
-        if _improved(as_is, table, "clean") == as_is:
+    for name, study in proposals(scenario).studies.items():
+        as_is = designed(study.measures, draws)
+        if _improved(as_is, draws, "clean") == as_is:
             continue
         chosen = studies[studies["study"] == name]
         best = chosen.loc[chosen["enbs"].idxmax()]
         found = {}
         for quality in QUALITIES:
-            design = _improved(as_is, table, quality)
-            values, rng = _studied(table, design), generator(seed, name, 2)
+            design = _improved(as_is, draws, quality)
+            values, rng = _studied(draws, design), generator(seed, name, 2)
             worth = evsi(
                 results.per_patient.cost, results.per_patient.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng
             )
@@ -109,16 +109,16 @@ def data_quality(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["n", *QUALITIES, "worth"]).rename_axis("study")
 
 
-def _improved(study: Study, table: xr.Dataset, quality: str) -> Study:
+def _improved(study: Study, draws: xr.Dataset, quality: str) -> Study:
     """A study with better data, where it uses a register."""
     if isinstance(study, JointStudy):
-        return replace(study, parts=tuple(_improved(part, table, quality) for part in study.parts))
+        return replace(study, parts=tuple(_improved(part, draws, quality) for part in study.parts))
     if not isinstance(study, RegisterStudy) or quality == "as_is":
         return study
     if quality == "known":
         rates = {name: getattr(study, name) for name in ("missing", "false_negative", "false_positive")}
         fixed: dict[str, Any] = {
-            name: expected(table, rate) if isinstance(rate, str) else rate for name, rate in rates.items()
+            name: expected_value(draws, rate) if isinstance(rate, str) else rate for name, rate in rates.items()
         }
         return replace(study, **fixed)
     right: dict[str, Any] = {"false_negative": 0.0, "false_positive": 0.0} if quality == "clean" else {}
@@ -126,7 +126,7 @@ def _improved(study: Study, table: xr.Dataset, quality: str) -> Study:
 
 
 def choices(
-    scenario: Scenario, results: Results, table: xr.Dataset, studies: pd.DataFrame, *, wtp: float, seed: int
+    scenario: Scenario, draws: xr.Dataset, results: Results, studies: pd.DataFrame, *, wtp: float, seed: int
 ) -> pd.DataFrame:
     """Introduce now, introduce and study, study first, stay at today's use or withdraw; with the proposed study that is worth most.
 
@@ -141,14 +141,14 @@ def choices(
         ``attrs`` name the study, its size and the years it takes.
     """
     chosen = studies.loc[studies["enbs"].idxmax()]
-    study = proposed(scenario).studies[chosen["study"]]
-    design = designed(study.measures, table)
-    known = _studied(table, design)
+    study = proposals(scenario).studies[chosen["study"]]
+    design = designed(study.measures, draws)
+    known = _studied(draws, design)
     values = {name: known.sel(parameter=name).to_numpy() for name in design.parameters}
     size = int(chosen["n"])
     summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
     patients, use = national_use(scenario, results)
-    delay = expected(table, study.years)
+    delay = expected_value(draws, study.years)
     benefit, investment = _programme(scenario, results, wtp, patients * (use["new"] - use["today"]))
     after = expected_after(benefit, summary)
     batches = zip(*(np.array_split(values, min(BATCHES, len(after))) for values in (after, benefit)), strict=True)
@@ -162,7 +162,7 @@ def choices(
             delay=delay,
             research_cost=float(chosen["cost"]),
             investment=investment,
-            reversal_cost=expected(table, proposed(scenario).rollout.reversal_cost),
+            reversal_cost=expected_value(draws, proposals(scenario).rollout.reversal_cost),
         )
         for told, drawn in [(after, benefit), *batches]
     )
@@ -173,10 +173,10 @@ def choices(
     return frame
 
 
-def _studied(table: xr.Dataset, study: Study) -> xr.DataArray:
+def _studied(draws: xr.Dataset, study: Study) -> xr.DataArray:
     """What a study tells of as (draw, parameter), also what a scenario has fixed."""
     names = list(study.parameters)
-    drawn = [table[name].broadcast_like(table["draw"]).to_numpy() for name in names]
+    drawn = [draws[name].broadcast_like(draws["draw"]).to_numpy() for name in names]
     return xr.DataArray(np.column_stack(drawn), dims=("draw", "parameter"), coords={"parameter": names})
 
 

@@ -7,8 +7,8 @@ from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.research import uncertainty_burden, value_of_implementation
 from pmbudget.appraisal.worth import by_entry
-from pmbudget.information.national import best_on_average, national_use, present_weights
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.national import best_on_average, national_use, present_weights
 from pmbudget.road import Results
 
 SAME_PERSONS = 1e-6

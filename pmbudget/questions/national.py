@@ -8,10 +8,11 @@ from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.research import Research
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import served
 from pmbudget.road import Results
 
 
-def proposed(scenario: Scenario) -> Research:
+def proposals(scenario: Scenario) -> Research:
     """What a case proposes to find out.
 
     Raises
@@ -29,14 +30,10 @@ def everybody(results: Results) -> xr.DataArray:
     return results.reach.patients.sum("fate")
 
 
-def on_new(scenario: Scenario, results: Results) -> xr.DataArray:
-    """Those who get the new strategy (draw, mix, region, year), persons."""
-    return results.reach.patients.sel(fate=scenario.case.new, drop=True)
-
-
 def national_use(scenario: Scenario, results: Results) -> tuple[pd.Series, pd.DataFrame]:
     """Expected patients by year, and the share of them on the new strategy by year (rows) and mix (columns)."""
-    people, new = (counted.sum("region").mean("draw") for counted in (everybody(results), on_new(scenario, results)))
+    counts = (everybody(results), served(results.reach, scenario.case.new))
+    people, new = (counted.sum("region").mean("draw") for counted in counts)
     return people.sel(mix="new", drop=True).to_series(), (new / people).transpose("year", "mix").to_pandas()
 
 
@@ -46,14 +43,6 @@ def best_on_average(scenario: Scenario, results: Results, wtp: float) -> tuple[s
     best = str(benefit["strategy"].to_numpy()[int(benefit.mean("draw").argmax("strategy"))])
     leads = [benefit.sel(strategy=best) - benefit.sel(strategy=one) for one in scenario.case.strategies if one != best]
     return best, all(float(lead.mean()) > ERRORS * simulation_error(lead) for lead in leads)
-
-
-def incremental_benefit(scenario: Scenario, results: Results, wtp: float) -> np.ndarray:
-    """Net benefit of the new strategy over the comparator per patient (draw), SEK."""
-    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
-    new, old = (benefit.sel(strategy=name).to_numpy() for name in (scenario.case.new, scenario.case.comparator))
-    gain: np.ndarray = new - old
-    return gain
 
 
 def present_weights(scenario: Scenario) -> np.ndarray:
@@ -67,6 +56,6 @@ def discount_rate(scenario: Scenario) -> float:
     return scenario.parameters.fixed("discount_rate_cost")
 
 
-def expected(table: xr.Dataset, name: str) -> float:
+def expected_value(draws: xr.Dataset, name: str) -> float:
     """The expected value of a parameter."""
-    return float(table[name].mean())
+    return float(draws[name].mean())

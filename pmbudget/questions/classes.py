@@ -15,11 +15,10 @@ from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws, item_use, stacked
 from pmbudget.patient.outcomes import simulate
-from pmbudget.patient.per_patient import discounted, present_values
+from pmbudget.patient.per_patient import discounted, increment, present_values
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import class_shares, walk_pathway
 from pmbudget.programme.levers import require
-from pmbudget.road import scenario_draws
 from pmbudget.vocabulary import BLOCK, PAYERS, PERSPECTIVES
 
 ATTRIBUTIONS = ("full", "marginal", "none")
@@ -87,8 +86,7 @@ class Breakdown:
 
     def benefit(self, case: Case, wtp: float) -> xr.DataArray:
         """Incremental net monetary benefit per patient of each true class (draw, subgroup), SEK."""
-        by_strategy = net_monetary_benefit(self.cost.sum("resource"), self.qaly, wtp)
-        return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
+        return increment(net_monetary_benefit(self.cost.sum("resource"), self.qaly, wtp), case)
 
     def shortfall(self, comparator: str) -> xr.Dataset:
         """What the disease takes under today's care: ``absolute`` (QALYs) and ``proportional`` (share of them), each (draw)."""
@@ -110,16 +108,11 @@ class Breakdown:
         return [name for name in PERSPECTIVES if name not in same]
 
 
-def broken_down(scenario: Scenario, *, draws: int = 4000, seed: int = 1) -> Breakdown:
-    """The parts of what :func:`pmbudget.road.evaluate` sums up per patient, from the same draws."""
-    return broken_down_draws(scenario, scenario_draws(scenario, draws=draws, seed=seed))
-
-
-def broken_down_draws(scenario: Scenario, table: xr.Dataset) -> Breakdown:
-    """As :func:`broken_down`, on draws that are there already."""
-    require(table, scenario.definition.levers)
+def breakdown(scenario: Scenario, draws: xr.Dataset) -> Breakdown:
+    """The parts of what :func:`pmbudget.road.evaluate` sums up per patient, from draws as of :func:`pmbudget.road.scenario_draws`."""
+    require(draws, scenario.definition.levers)
     parts = [
-        _block(scenario, table.isel(draw=slice(begin, begin + BLOCK))) for begin in range(0, table.sizes["draw"], BLOCK)
+        _block(scenario, draws.isel(draw=slice(begin, begin + BLOCK))) for begin in range(0, draws.sizes["draw"], BLOCK)
     ]
     return Breakdown(**{name: xr.concat([part[name] for part in parts], dim="draw") for name in parts[0]})
 
@@ -127,21 +120,23 @@ def broken_down_draws(scenario: Scenario, table: xr.Dataset) -> Breakdown:
 def _block(scenario: Scenario, draws: xr.Dataset) -> Mapping[str, xr.DataArray]:
     case = scenario.case
     outcomes = simulate(draws, case, horizon=case.horizon_years, by_class=True)
-    share = _labelled(class_shares(draws, case), draws, "true_class", list(case.classes))
+    share = _with_labels(class_shares(draws, case), draws, "true_class", list(case.classes))
     share = share.rename(true_class="subgroup")
     whole = (outcomes["qaly"].sum("year_since_start") * share).sum("subgroup")
     return {
         "cost": discounted(outcomes["cost"], draws["discount_rate_cost"]) + outcomes["cost_once"],
         "qaly": discounted(outcomes["qaly"], draws["discount_rate_qaly"]),
         "share": share,
-        "moved": _moved_by_rules(scenario, draws, outcomes, share),
+        "moved": _transfers_by_rules(scenario, draws, outcomes, share),
         "tests": _cost_of_tests(case, draws, list(outcomes["resource"].to_numpy())),
         "health": whole.transpose("draw", "strategy"),
         "population_health": _population_health(case, draws),
     }
 
 
-def _moved_by_rules(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, share: xr.DataArray) -> xr.DataArray:
+def _transfers_by_rules(
+    scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, share: xr.DataArray
+) -> xr.DataArray:
     """What the standing rules of the first year shown move per patient (draw, strategy, payer), SEK discounted, positive is paid.
 
     The ledger of a programme of one patient: strategies stand where the ledger has regions.
@@ -198,12 +193,12 @@ def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.Da
                 if case.resources[item.resource].kind == "care":
                     continue  # Care that goes with a test is no part of its price.
                 cost[item.resource] = cost[item.resource] + made * item_use(draws, case, item)[1]
-        rows.append(_labelled(stacked(list(cost.values()), "resource"), draws, "resource", resources))
+        rows.append(_with_labels(stacked(list(cost.values()), "resource"), draws, "resource", resources))
     found = xr.concat(rows, dim="strategy").assign_coords(strategy=list(case.strategies))
     return found.transpose("draw", "strategy", "resource")
 
 
-def _labelled(value: xr.Variable, draws: Draws, dim: str, names: list[str]) -> xr.DataArray:
+def _with_labels(value: xr.Variable, draws: Draws, dim: str, names: list[str]) -> xr.DataArray:
     """A quantity of the patient's room with a draw dim and the labels of another."""
     full = value.set_dims({"draw": draws.sizes["draw"], **value.sizes})
     return xr.DataArray(full.transpose("draw", ...), coords={dim: names})

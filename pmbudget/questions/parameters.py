@@ -9,20 +9,20 @@ import xarray as xr
 from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.appraisal.voi import draws_needed, evppi_by_group, evppi_by_parameter, parameter_table
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.drivers import patient_parameters
 from pmbudget.road import Results
-from pmbudget.sensitivity import patient_parameters
 
 TOGETHER = (2, 3, 5, 10)
 """How many of the most valuable parameters are also looked at together."""
 
 
-def parameters_ranked(scenario: Scenario, results: Results, table: xr.Dataset, *, wtp: float) -> pd.DataFrame:
+def rank_parameters(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float) -> pd.DataFrame:
     """:func:`pmbudget.appraisal.evppi_by_parameter` of all that the patient's model holds, most valuable first; SEK per patient."""
-    return evppi_by_parameter(results.per_patient.cost, results.per_patient.qaly, learnable(scenario, table), wtp=wtp)
+    return evppi_by_parameter(results.per_patient.cost, results.per_patient.qaly, learnable(scenario, draws), wtp=wtp)
 
 
-def sets_ranked(
-    scenario: Scenario, results: Results, table: xr.Dataset, ranked: pd.DataFrame, *, wtp: float
+def rank_sets(
+    scenario: Scenario, draws: xr.Dataset, results: Results, ranked: pd.DataFrame, *, wtp: float
 ) -> pd.DataFrame:
     """Sets of parameters: the most valuable ones together, and all of each grade of evidence.
 
@@ -32,7 +32,7 @@ def sets_ranked(
         Index set (a number of parameters, or a grade); columns parameters (how many), evppi and se, SEK per patient, missing where there
         are too few draws for so many.
     """
-    known = learnable(scenario, table)
+    known = learnable(scenario, draws)
     names = [str(name) for name in ranked.index]
     groups: dict[Any, list[str]] = {number: names[:number] for number in TOGETHER if number < len(names)}
     for name in names:
@@ -45,18 +45,18 @@ def sets_ranked(
     return frame
 
 
-def most_valuable(scenario: Scenario, table: xr.Dataset, ranked: pd.DataFrame, *, number: int = 5) -> xr.DataArray:
+def most_valuable(scenario: Scenario, draws: xr.Dataset, ranked: pd.DataFrame, *, number: int = 5) -> xr.DataArray:
     """The most valuable parameters as one set (draw, parameter), no more than there are draws for."""
-    few = max(1, min(number, table.sizes["draw"] // draws_needed(0) - 1))
-    return learnable(scenario, table).sel(parameter=[str(name) for name in ranked.index[:few]])
+    few = max(1, min(number, draws.sizes["draw"] // draws_needed(0) - 1))
+    return learnable(scenario, draws).sel(parameter=[str(name) for name in ranked.index[:few]])
 
 
-def learnable(scenario: Scenario, table: xr.Dataset) -> xr.DataArray:
+def learnable(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
     """The parameters that the patient's model reads, as (draw, parameter)."""
-    varying = parameter_table(table)
+    varying = parameter_table(draws)
     if not varying["parameter"].size:
         return varying
-    read = set(patient_parameters(scenario, table))
+    read = set(patient_parameters(scenario, draws))
     return varying.sel(parameter=[name for name in varying["parameter"].to_numpy() if name in read])
 
 
@@ -65,7 +65,7 @@ def worth_knowing(ranked: pd.DataFrame) -> pd.DataFrame:
     return ranked[ranked["evppi"] > ERRORS * ranked["se"]]
 
 
-def told_apart(values: pd.Series, errors: pd.Series) -> list[str]:
+def contenders(values: pd.Series, errors: pd.Series) -> list[str]:
     """The labels of the highest value and of those that two standard errors of the difference do not tell from it, highest first.
 
     The errors are taken as independent: values from the same draws differ by less, so that too few are told apart rather than too many.

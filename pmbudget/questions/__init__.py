@@ -1,0 +1,58 @@
+"""What people ask of a scenario that has been evaluated: one question a module.
+
+``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and ``limits`` what each of them moves, ``classes``
+what one patient's worth is made of. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
+and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts``
+what the introduction itself would teach. Costs of studies and times to a result enter by their expected values.
+
+A question takes the scenario, its draws (as from :func:`pmbudget.road.scenario_draws`) and its results. One that moves parameters before
+levers are pulled, or walks the scenario again, draws by itself with the same seed.
+"""
+
+from pmbudget.questions.assumptions import assumption_shares
+from pmbudget.questions.classes import Breakdown, breakdown
+from pmbudget.questions.drivers import budget_tornado, importance, patient_parameters, threshold_map, tornado
+from pmbudget.questions.levers import lever_effects
+from pmbudget.questions.limits import limit_values
+from pmbudget.questions.loss import burden_by_payer, four_states, present_benefit, yearly_loss
+from pmbudget.questions.national import best_on_average, national_use, proposals
+from pmbudget.questions.parameters import (
+    contenders,
+    learnable,
+    most_valuable,
+    rank_parameters,
+    rank_sets,
+    worth_knowing,
+)
+from pmbudget.questions.rollouts import rollout_values
+from pmbudget.questions.studies import choices, data_quality, study_values
+
+__all__ = [
+    "Breakdown",
+    "assumption_shares",
+    "best_on_average",
+    "breakdown",
+    "budget_tornado",
+    "burden_by_payer",
+    "choices",
+    "contenders",
+    "data_quality",
+    "four_states",
+    "importance",
+    "learnable",
+    "lever_effects",
+    "limit_values",
+    "most_valuable",
+    "national_use",
+    "patient_parameters",
+    "present_benefit",
+    "proposals",
+    "rank_parameters",
+    "rank_sets",
+    "rollout_values",
+    "study_values",
+    "threshold_map",
+    "tornado",
+    "worth_knowing",
+    "yearly_loss",
+]

@@ -1,0 +1,52 @@
+"""What each limit of supply costs."""
+
+import numpy as np
+import xarray as xr
+
+from pmbudget.appraisal import net_monetary_benefit
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.outcomes import simulate
+from pmbudget.patient.per_patient import increment
+from pmbudget.programme.capacity import shadow_prices
+from pmbudget.programme.supply import courses, persons_a_month, queue_terms
+from pmbudget.road import Results
+from pmbudget.vocabulary import BLOCK
+
+
+def limit_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float) -> xr.Dataset:
+    """What each limit of supply costs in the scenario, over all years shown: lifted, and with a tenth of a post or instrument more.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        One in which limits of supply hold.
+    draws : Dataset
+        As from :func:`pmbudget.road.scenario_draws`; the first are used, at most 500.
+    results : Results
+        Of the scenario, from these draws.
+    wtp : float
+        SEK per QALY.
+
+    Returns
+    -------
+    Dataset
+        (draw, limit): ``lifted``, persons more who get the new strategy when that limit alone is gone; ``per_tenth``, with one tenth of a
+        post or instrument more for this test from the first year; ``value``, what that tenth is worth in net monetary benefit, SEK.
+    """
+    case, regions, years = scenario.case, scenario.regions, scenario.years
+    assert case.capacity is not None
+    first = {"draw": slice(min(draws.sizes["draw"], BLOCK))}
+    draws = draws.isel(first)
+    course = courses(draws, case.capacity, years, scenario.agreement_years)
+    outcomes = simulate(draws, case, horizon=1)
+    wanted = results.reach.eligible.isel(first) * results.reach.aimed.isel(first)
+    place = scenario.definition.laboratories
+    terms = queue_terms(draws, case, regions, outcomes, wanted, "new", course, place, scenario.limits)
+    limits = {name: limit for name, limit in case.capacity.limits.items() if name in scenario.limits}
+    tenth = {n: course[n] * persons_a_month(draws, case, regions, outcomes, each, 0.1) for n, each in limits.items()}
+    everything = dict.fromkeys(limits, xr.DataArray(np.inf))
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    gain = increment(benefit, case).isel(first)
+    per_tenth = shadow_prices(one_more=tenth, **terms)
+    lifted = shadow_prices(one_more=everything, **terms)
+    return xr.Dataset({"lifted": lifted, "per_tenth": per_tenth, "value": per_tenth * gain})

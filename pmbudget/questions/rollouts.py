@@ -1,0 +1,87 @@
+"""What the roll-out itself would teach: orders and paces of regions as experiments."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.appraisal.rollout import Rollout, Variation, exposure_of, rollout_value, starts_in_waves
+from pmbudget.evidence.draws import generator
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.outcomes import simulate
+from pmbudget.patient.per_patient import increment
+from pmbudget.programme.reach import served
+from pmbudget.questions.national import discount_rate, everybody, expected_value, proposals
+from pmbudget.road import Results
+
+WAVES = (1, 3, 5)
+"""In how many yearly waves the regions of a stepped roll-out begin; 1 is all at once."""
+ORDERS = ("largest", "smallest", "ahead", "behind")
+"""Which regions of a stepped roll-out begin: those with most or fewest patients, with most or least use today."""
+SPREADS = ("region", "period", "region_period")
+"""How regions and years vary, by the case's parameters ``<name>_sd``."""
+
+
+def rollout_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
+    """Orders and paces of regions as experiments on the share of patients on matched treatment, and the scenario's own pace.
+
+    Every design is analysed after each number of years and judged at the one that is worth most; the same random numbers serve all.
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`pmbudget.appraisal.rollout_value` with ``order`` ("own" for the scenario's pace) and ``waves``; best first.
+        SEK present value against no use of the new strategy.
+    """
+    case, research = scenario.case, proposals(scenario).rollout
+    codes = list(scenario.regions.index)
+    people, on_new = (
+        counted.sel(region=codes).mean("draw").transpose("mix", "region", "year")
+        for counted in (everybody(results), served(results.reach, case.new))
+    )
+    new, share = people.sel(mix="new").to_numpy(), on_new / people
+    effect, level = _matched(scenario, draws)
+    spread = {name: expected_value(draws, getattr(research, f"{name}_sd")) for name in SPREADS}
+    variation = Variation(patient=float(np.sqrt(level * (1 - level))), **spread)
+    ceiling = expected_value(draws, case.uptake.ceiling)
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    parts = []
+    for (order, waves), exposure in _designs(new, share, ceiling).items():
+        frame = rollout_value(
+            Rollout(exposure, new),
+            increment(benefit, case).to_numpy(),
+            effect,
+            variation,
+            analyses=list(range(1, len(scenario.years))),
+            discount_rate=discount_rate(scenario),
+            reversal_cost=expected_value(draws, research.reversal_cost),
+            study_cost=expected_value(draws, research.cost_per_year),
+            rng=generator(seed, "rollout", 0),
+        )
+        parts.append(frame.loc[[frame["value"].idxmax()]].assign(order=order, waves=waves))
+    return pd.concat(parts, ignore_index=True).sort_values("value", ascending=False, ignore_index=True)
+
+
+def _designs(people: np.ndarray, share: xr.DataArray, ceiling: float) -> dict[tuple[str, int], np.ndarray]:
+    """Exposure (region, year) of each order and number of waves, the scenario's own pace first.
+
+    ``people`` (region, year) are persons of the mix ``new``, ``share`` (mix, region, year) of them on the new strategy.
+    """
+    today, first = share.sel(mix="today").isel(year=0).to_numpy(), people[:, 0]
+    orders = dict(zip(ORDERS, (np.argsort(key) for key in (-first, first, -today, today)), strict=True))
+    found = {("own", 0): share.sel(mix="new").to_numpy()}
+    for order, waves in product(ORDERS, WAVES):
+        if waves > 1 or order == ORDERS[0]:
+            begun = starts_in_waves(orders[order], waves=waves)
+            found[order, waves] = exposure_of(begun, today, ceiling, periods=people.shape[1], ramp=1)
+    return found
+
+
+def _matched(scenario: Scenario, draws: xr.Dataset) -> tuple[np.ndarray, float]:
+    """What the new strategy adds to the share of patients on matched treatment (draw), and that share with the comparator."""
+    case = scenario.case
+    matched = sorted({one.matched for one in case.classes.values() if one.matched})
+    treated = simulate(draws, case, horizon=1)["treated"].sel(management=matched).sum("management")
+    return increment(treated, case).to_numpy(), float(treated.sel(strategy=case.comparator).mean())
