@@ -1,11 +1,14 @@
 """What several rooms need: the shipped files, one scenario, crude draws without PyMC, one walk."""
 
 import shutil
+import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pmbudget import sensitivity
 from pmbudget.breakdown import broken_down_draws
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import draw_parameters
@@ -22,6 +25,27 @@ def _crude_draws(scenario, n=500, seed=1):
 @pytest.fixture(scope="session")
 def crude_draws():
     return _crude_draws
+
+
+@contextmanager
+def _crude_fits():
+    with pytest.MonkeyPatch.context() as patch:
+        # The module: pmbudget.road.walk is the function of that name.
+        for module in (sys.modules["pmbudget.road.walk"], sensitivity):
+            patch.setattr(module, "fit_evidence", crude_posterior)
+        yield
+
+
+@pytest.fixture(scope="session")
+def crude_fits():
+    """A context in which evidence is learnt crudely and without PyMC."""
+    return _crude_fits
+
+
+@pytest.fixture
+def without_pymc():
+    with _crude_fits():
+        yield
 
 
 @pytest.fixture(scope="session")

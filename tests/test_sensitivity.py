@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -5,12 +6,12 @@ import pytest
 
 from pmbudget import sensitivity
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import draw_parameters
 from pmbudget.information.parameters import learnable
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.prices import currency_of
-from pmbudget.road import believed, evaluate_draws, walk
+from pmbudget.programme.reach import belief_before
+from pmbudget.road import evaluate_draws, pulled, walk
 from pmbudget.sensitivity import (
     assumption_shares,
     budget_tornado,
@@ -21,11 +22,6 @@ from pmbudget.sensitivity import (
 )
 
 WTP = 1_000_000
-
-
-@pytest.fixture
-def without_pymc(monkeypatch):
-    monkeypatch.setattr(sensitivity, "fit_evidence", crude_posterior)
 
 
 def graded(scenario, grade_of):
@@ -197,7 +193,7 @@ def test_an_index_is_never_between_two_places(scenario, results, without_pymc, m
         table = draw_parameters(*given, **more)
         return table.assign({index: ("draw", np.arange(table.sizes["draw"]) % 2 * 2.0)})
 
-    monkeypatch.setattr(sensitivity, "draw_parameters", drawn)
+    monkeypatch.setattr(sys.modules["pmbudget.road.walk"], "draw_parameters", drawn)
     names, rows = sensitivity._one_way(scenario, 1)
     assert index in names
     assert set(np.unique(rows[index])) == {0.0, 2.0}
@@ -215,7 +211,7 @@ def shared(scenario):
 
 @pytest.fixture(scope="module")
 def shared_results(shared, table):
-    return evaluate_draws(shared, table.isel(draw=slice(200)))
+    return evaluate_draws(shared, pulled(shared, table.isel(draw=slice(200))))
 
 
 def test_importance_is_of_the_model_with_its_levers_on(shared, shared_results, without_pymc):
@@ -228,7 +224,7 @@ def test_the_map_is_of_the_model_with_its_levers_on(shared, shared_results, with
     axes = ("cost_panel", "prevalence_egfr")
     surface = threshold_map(shared, shared_results, axes, wtp=WTP, steps=2, few=5)
     held = {name: ("draw", np.full(5, float(surface[name][0]))) for name in axes}
-    here = gain(evaluate_draws(shared, table.isel(draw=slice(5)).assign(held)))
+    here = gain(evaluate_draws(shared, pulled(shared, table.isel(draw=slice(5)).assign(held))))
     there = gain(shared_results)
     assert float(surface[0, 0]) == pytest.approx(here.mean() + there.mean() - there[:5].mean())
 
@@ -239,7 +235,7 @@ def test_a_gate_believes_the_same_in_a_tornado_as_in_the_scenario(shipped, crude
         sensitivity, "walk", lambda one, rows, belief=None: told.append(belief) or walk(one, rows, belief=belief)
     )
     budget_tornado(gated, reference="today", years=gated.years)
-    assert set(told) == {believed(gated, crude_draws(gated, 4000))}
+    assert set(told) == {belief_before(gated, crude_draws(gated, 500))}
 
 
 def test_parameters_that_the_patient_s_model_does_not_read_are_nothing_to_learn(scenario, table):

@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-from pmbudget import road
-from pmbudget.evidence.crude import crude_posterior
 from pmbudget.patient import simulate
 from pmbudget.reporting import access, implementation, store, supply
 from pmbudget.reporting.reach import aimed, implementation_frame, reached
@@ -28,9 +26,8 @@ def walked(limited, few):
 
 
 @pytest.fixture(scope="module")
-def values(limited, walked):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(road, "fit_evidence", crude_posterior)
+def values(limited, walked, crude_fits):
+    with crude_fits():
         return limit_values(limited, walked, wtp=WTP)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pmbudget import sensitivity
-from pmbudget.evidence.crude import crude_posterior
 from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.figures import _decimals
 from pmbudget.reporting.words import Words
@@ -16,9 +15,8 @@ WTP = 1e6
 
 
 @pytest.fixture(scope="module")
-def decided(scenario, results):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sensitivity, "fit_evidence", crude_posterior)
+def decided(scenario, results, crude_fits):
+    with crude_fits():
         influence = sensitivity.importance(scenario, results, wtp=WTP)
         bars = sensitivity.tornado(scenario, wtp=WTP)
         names = tuple(influence.index[:2])
