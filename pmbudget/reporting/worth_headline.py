@@ -255,5 +255,5 @@ def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
         )
     ]
     if case.has_curves:
-        sentences.append(words("method_crossings", share=words.percent(results.settlement.checks["crossings"], 1)))
+        sentences.append(words("method_crossings", share=words.percent(results.per_patient.crossings, 1)))
     return note(*sentences)
