@@ -1,6 +1,7 @@
 """What several rooms need: the shipped files, one scenario, crude draws without PyMC, one walk."""
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
+from pmbudget.questions import assumptions
 from pmbudget.questions.classes import breakdown
-from pmbudget.road import evaluate_draws
+from pmbudget.road import evaluate_draws, recipe
 
 PARAMETERS = Path(__file__).resolve().parents[1] / "parameters"
 
@@ -22,6 +24,26 @@ def _crude_draws(scenario, n=500, seed=1):
 @pytest.fixture(scope="session")
 def crude_draws():
     return _crude_draws
+
+
+@contextmanager
+def _crude_fits():
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (recipe, assumptions):
+            patch.setattr(module, "fit_evidence", crude_posterior)
+        yield
+
+
+@pytest.fixture(scope="session")
+def crude_fits():
+    """A context in which evidence is learnt crudely and without PyMC."""
+    return _crude_fits
+
+
+@pytest.fixture
+def without_pymc():
+    with _crude_fits():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,8 @@ import xarray as xr
 from pmbudget.patient import simulate
 from pmbudget.patient.survival import survival_curve
 from pmbudget.patient.tree import walk_pathway
-from pmbudget.programme.levers import levered
 from pmbudget.questions.classes import ATTRIBUTIONS, breakdown
-from pmbudget.road import evaluate_draws
+from pmbudget.road import evaluate_draws, pulled
 from pmbudget.vocabulary import PERSPECTIVES
 
 
@@ -150,16 +149,17 @@ def shared(scenario):
 
 
 def test_with_a_lever_on_the_parts_still_add_up_to_the_whole_walk(shared, table, parts):
-    whole, pieces = evaluate_draws(shared, table), breakdown(shared, table)
+    moved = pulled(shared, table)
+    whole, pieces = evaluate_draws(shared, moved), breakdown(shared, moved)
     cost, qaly = pieces.value()
-    np.testing.assert_allclose(cost, whole.cost, rtol=1e-12)
-    np.testing.assert_allclose(qaly, whole.qaly, rtol=1e-12)
+    np.testing.assert_allclose(cost, whole.per_patient.cost, rtol=1e-12)
+    np.testing.assert_allclose(qaly, whole.per_patient.qaly, rtol=1e-12)
     assert float(abs(qaly - parts.value()[1]).max()) > 1e-6
 
 
-def test_a_lever_is_pulled_once_however_the_draws_came(shared, table):
-    case, few = shared.case, table.isel(draw=slice(20))
-    pulled = levered(few, case.levers, shared.definition.levers)
-    xr.testing.assert_identical(evaluate_draws(shared, pulled).qaly, evaluate_draws(shared, few).qaly)
-    with pytest.raises(ValueError, match="shared_it are pulled already"):
-        evaluate_draws(shared.with_levers("consent"), pulled)
+def test_a_breakdown_of_draws_with_other_levers_is_refused(shared, table):
+    few = table.isel(draw=slice(2))
+    with pytest.raises(ValueError, match="levers pulled on these draws: none; the scenario has shared_it"):
+        breakdown(shared, few)
+    with pytest.raises(ValueError, match="levers pulled on these draws: shared_it; the scenario has consent"):
+        breakdown(shared.with_levers("consent"), pulled(shared, few))

@@ -27,7 +27,9 @@ def limited(request, crude_draws):
 
 def totals_of(scenario, results, years=None):
     strategies = {"new": scenario.case.new, "comparator": scenario.case.comparator}
-    return programme_totals(results, years=years or scenario.years, **strategies, **RATES)
+    return programme_totals(
+        results.per_patient, results.reach, results.spending, years=years or scenario.years, **strategies, **RATES
+    )
 
 
 def test_a_month_by_month_everybody_who_wants_the_test_is_served_lost_moved_or_waits():
@@ -41,7 +43,7 @@ def test_a_month_by_month_everybody_who_wants_the_test_is_served_lost_moved_or_w
 
 def test_a_year_by_year_the_fates_are_the_eligible_in_every_draw_mix_and_region(limited):
     scenario, results, _ = limited
-    found = by_entry(results, scenario.case.comparator).sum("fate")
+    found = by_entry(results.reach, scenario.case.comparator).sum("fate")
     expected = results.reach.eligible.broadcast_like(found).transpose(*found.dims)
     np.testing.assert_allclose(found, expected, atol=1e-9)
     assert float(results.reach.supply["lost"].sum()) > 0
@@ -111,7 +113,8 @@ def test_a_a_wait_alone_is_no_loss_by_discounting(limited):
     rates = {loss.rate: 0 * draws[loss.rate] for loss in scenario.case.capacity.losses.values()}
     alike = draws.assign(rates)
     held = evaluate_draws(scenario, alike)
-    same = replace(held, fate_qaly=xr.ones_like(held.per_patient.fate_qaly))
+    one = xr.ones_like(held.per_patient.fate_qaly)
+    same = replace(held, per_patient=replace(held.per_patient, fate_qaly=one))
     found = totals_of(scenario, same)["qaly"]
     np.testing.assert_allclose(found.sel(mix="new"), found.sel(mix="today"), rtol=1e-9)
 
@@ -142,7 +145,8 @@ def test_b_reached_is_persons_over_eligible_and_never_above_what_limits_let_thro
         results.reach.reached * results.reach.eligible, served.where(results.reach.eligible > 0, 0.0), atol=1e-9
     )
     national = {
-        name: (getattr(results, name) * results.reach.eligible).sum(["region", "year"]) for name in ("aimed", "reached")
+        name: (getattr(results.reach, name) * results.reach.eligible).sum(["region", "year"])
+        for name in ("aimed", "reached")
     }
     assert (national["reached"] <= national["aimed"] + 1e-6).all()
     assert float(national["reached"].sel(mix="new").mean()) < float(national["aimed"].sel(mix="new").mean())
@@ -152,7 +156,8 @@ def test_b_transition_follows_the_patients_moved(limited, crude_draws):
     scenario, results, draws = limited
     free = evaluate_draws(case_of(scenario.definition.case, "agreement_even"), draws)
     spent = {
-        name: each.transition.sel(mix="new").sum("year").mean() for name, each in (("all", free), ("few", results))
+        name: each.spending.transition.sel(mix="new").sum("year").mean()
+        for name, each in (("all", free), ("few", results))
     }
     assert float(spent["few"]) < float(spent["all"])
 
@@ -161,7 +166,15 @@ def test_c_care_less_what_falls_beside_is_the_programme(limited):
     scenario, results, _ = limited
     wtp = 1e6
     worth = programme_worth(totals_of(scenario, results), reference="today", wtp=[wtp])
-    care = care_benefit(results, comparator=scenario.case.comparator, wtp=wtp, years=scenario.years, **RATES)
+    care = care_benefit(
+        results.per_patient,
+        results.reach,
+        results.spending,
+        comparator=scenario.case.comparator,
+        wtp=wtp,
+        years=scenario.years,
+        **RATES,
+    )
     of_care = (care.sel(mix="new") - care.sel(mix="today")).sum("region")
     np.testing.assert_allclose(of_care - worth["beside"] + worth["residual"], worth["inmb"].sel(wtp=wtp), rtol=1e-6)
 

@@ -7,8 +7,8 @@ import xarray as xr
 from pmbudget.inputs import expand, load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.course import course
+from pmbudget.patient.per_patient import present_values
 from pmbudget.patient.tree import walk_pathway
-from pmbudget.road import present_values
 
 BRITISH = {
     "share_index_carriers": 0.23,

@@ -14,13 +14,12 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.worth import programme_totals, programme_worth
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
-from pmbudget.programme.levers import levered
 from pmbudget.questions.rollouts import _matched
 from pmbudget.reporting import information as pages
 from pmbudget.reporting import information_headline as answers
 from pmbudget.reporting import store
 from pmbudget.reporting.words import Words
-from pmbudget.road import evaluate_draws
+from pmbudget.road import evaluate_draws, pulled
 
 WTP = 1_000_000.0
 
@@ -131,7 +130,9 @@ def test_options_are_as_uncertain_as_the_programme_that_they_start(scenario, res
     little = studies[studies["study"] == "failures"].head(1)
     options = questions.choices(scenario, table, results, little, wtp=WTP, seed=1)
     totals = programme_totals(
-        results,
+        results.per_patient,
+        results.reach,
+        results.spending,
         new=scenario.case.new,
         comparator=scenario.case.comparator,
         years=scenario.years,
@@ -146,7 +147,9 @@ def test_options_are_as_uncertain_as_the_programme_that_they_start(scenario, res
 def test_introducing_now_is_the_programme_of_the_budget_chapter(scenario, results, table, studies):
     options = questions.choices(scenario, table, results, studies, wtp=WTP, seed=1)
     totals = programme_totals(
-        results,
+        results.per_patient,
+        results.reach,
+        results.spending,
         new=scenario.case.new,
         comparator=scenario.case.comparator,
         years=scenario.years,
@@ -279,10 +282,10 @@ def test_the_tables_are_kept_beside_the_run(tmp_path, ranked, studies):
 
 def test_what_a_roll_out_would_observe_is_with_the_scenario_s_levers_on(scenario, table):
     shared, few = scenario.with_levers("shared_it"), table.isel(draw=slice(50))
-    case = shared.case
-    treated = simulate(levered(few, case.levers, ["shared_it"]), case, horizon=1)["treated"]
+    case, moved = shared.case, pulled(shared, few)
+    treated = simulate(moved, case, horizon=1)["treated"]
     matched = treated.sel(management=sorted(case.matched)).sum("management")
     expected = matched.sel(strategy=case.new) - matched.sel(strategy=case.comparator)
-    effect, _ = _matched(shared, few)
+    effect, _ = _matched(shared, moved)
     np.testing.assert_allclose(effect, expected, rtol=1e-12)
     assert abs(effect - _matched(scenario, few)[0]).max() > 1e-6

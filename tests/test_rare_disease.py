@@ -64,7 +64,7 @@ def test_against_exome_based_care_the_genome_adds_two_in_150(against_exome):
 
 
 def extra_cost(walk):
-    return walk[0].cost.sel(strategy="genome_first") - walk[0].cost.sel(strategy="array_first")
+    return walk[0].per_patient.cost.sel(strategy="genome_first") - walk[0].per_patient.cost.sel(strategy="array_first")
 
 
 def test_the_comparator_and_the_reading_of_outpatient_care_decide_what_the_genome_costs(

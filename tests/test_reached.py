@@ -40,7 +40,7 @@ def limited(scenario, few):
 def test_b_reached_is_those_who_get_the_new_strategy_over_those_eligible(shipped, crude_draws, name):
     scenario = load_scenario("agreement_even_limited", shipped, case=name)
     found = evaluate_draws(scenario, crude_draws(scenario, DRAWS))
-    tested, eligible = found.patients.sel(fate=scenario.case.new), found.reach.eligible
+    tested, eligible = found.reach.patients.sel(fate=scenario.case.new), found.reach.eligible
     share = (tested / eligible).where(eligible > 0, found.reach.aimed)
     assert float(abs(share - found.reach.reached).max()) < 1e-12
     assert float(abs(found.reach.reached - found.reach.reached).max()) == 0
@@ -66,8 +66,14 @@ def moved(results):
 
 def test_b_double_running_follows_patients_moved_and_not_the_aim(free, limited, scenario, few):
     [item] = [item for item in scenario.case.transition if item.when == "switched"]
-    price = free.test_cost.sel(strategy=scenario.case.comparator).to_numpy() * product(few, item.price).to_numpy()
-    spent = [one.by_resource.sel(mix="new", resource=item.resource).sum("year").to_numpy() for one in (free, limited)]
+    price = (
+        free.per_patient.test_cost.sel(strategy=scenario.case.comparator).to_numpy()
+        * product(few, item.price).to_numpy()
+    )
+    spent = [
+        one.spending.by_resource.sel(mix="new", resource=item.resource).sum("year").to_numpy()
+        for one in (free, limited)
+    ]
     # The same SEK per person moved with and without limits: the comparator's tests for the time of double running.
     for cost, results in zip(spent, (free, limited), strict=True):
         assert cost == pytest.approx(price * moved(results))
@@ -75,8 +81,12 @@ def test_b_double_running_follows_patients_moved_and_not_the_aim(free, limited, 
 
 
 def test_b_transition_is_cheaper_where_fewer_are_moved(free, limited):
-    assert bool((limited.transition.sel(mix="new").sum("year") < free.transition.sel(mix="new").sum("year")).all())
-    xr.testing.assert_allclose(limited.transition.sel(mix="today"), free.transition.sel(mix="today"))
+    assert bool(
+        (
+            limited.spending.transition.sel(mix="new").sum("year") < free.spending.transition.sel(mix="new").sum("year")
+        ).all()
+    )
+    xr.testing.assert_allclose(limited.spending.transition.sel(mix="today"), free.spending.transition.sel(mix="today"))
 
 
 def test_b_clauses_count_as_coverage_what_is_reached(limited, scenario):
@@ -89,10 +99,10 @@ def test_b_clauses_count_as_coverage_what_is_reached(limited, scenario):
         new=scenario.case.new,
         places=places,
     )
-    assert found["coverage"][:, 1:] == pytest.approx(limited.reached.sel(mix="new").to_numpy())
-    assert found["coverage_today"][:, 1:] == pytest.approx(limited.reached.sel(mix="today").to_numpy())
+    assert found["coverage"][:, 1:] == pytest.approx(limited.reach.reached.sel(mix="new").to_numpy())
+    assert found["coverage_today"][:, 1:] == pytest.approx(limited.reach.reached.sel(mix="today").to_numpy())
     assert float(found["coverage"][:, 0].max()) == 0
-    assert found["coverage"][:, 1:].mean() < limited.aimed.sel(mix="new").to_numpy().mean() - 0.05
+    assert found["coverage"][:, 1:].mean() < limited.reach.aimed.sel(mix="new").to_numpy().mean() - 0.05
 
 
 def test_b_chapters_04_and_05_print_the_same_share_of_a_region_and_year_to_the_digit(limited, scenario, monkeypatch):

@@ -1,15 +1,13 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from pmbudget import road
 from pmbudget.appraisal import net_monetary_benefit
-from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
-from pmbudget.road import WITH_DRAWS, evaluate, evaluate_draws
+from pmbudget.road import evaluate, evaluate_draws, pulled
 
 WTP = 1_000_000
 
@@ -24,16 +22,25 @@ def alone(unplanned, crude_draws):
     return evaluate_draws(unplanned, crude_draws(unplanned, 50))
 
 
-@pytest.fixture
-def without_pymc(monkeypatch):
-    monkeypatch.setattr(road, "fit_evidence", crude_posterior)
+def arrays(results):
+    """All arrays of the records by name, those with draws and those that are means over them."""
+    rooms = [getattr(results, field.name) for field in fields(results)]
+    every = {field.name: getattr(room, field.name) for room in rooms for field in fields(room)}
+    found = {name: values for name, values in every.items() if isinstance(values, xr.DataArray | xr.Dataset)}
+    with_draws = {name: values for name, values in found.items() if "draw" in values.dims}
+    means = {name: values for name, values in found.items() if name not in with_draws}
+    assert set(means) == {"ledger", "resource_cost", "outcomes"}
+    assert {"cost", "patients", "by_resource", "budget", "facts", "totals"} <= set(with_draws)
+    return with_draws, means
 
 
 def assert_same(one, other):
-    for name in WITH_DRAWS:
-        xr.testing.assert_identical(getattr(one, name), getattr(other, name))
-    for name in ("ledger", "resource_cost", "outcomes"):
-        xr.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-12)
+    (with_draws, means), (also_with_draws, also_means) = arrays(one), arrays(other)
+    assert set(with_draws) == set(also_with_draws)
+    for name, values in with_draws.items():
+        xr.testing.assert_identical(values, also_with_draws[name])
+    for name, values in means.items():
+        xr.testing.assert_allclose(values, also_means[name], rtol=1e-12)
     assert one.settlement.checks == pytest.approx(other.settlement.checks, rel=1e-9)
 
 
@@ -49,17 +56,19 @@ def in_two_blocks(scenario, thousand):
 
 def test_the_block_does_not_move_a_result(scenario, thousand, in_two_blocks):
     in_one = evaluate_draws(scenario, thousand, block=1000)
-    for name in WITH_DRAWS:
+    (with_draws, means), (also_with_draws, also_means) = arrays(in_one), arrays(in_two_blocks)
+    assert set(with_draws) == set(also_with_draws)
+    for name, values in with_draws.items():
         # Differences of costs: a millionth of a krona is their rounding.
         within = 1e-6 if name in ("freed", "facts") else 0.0
-        xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-12, atol=within)
+        xr.testing.assert_allclose(values, also_with_draws[name], rtol=1e-12, atol=within)
     xr.testing.assert_identical(in_one.reach.patients, in_two_blocks.reach.patients)
-    for name in ("ledger", "resource_cost", "outcomes"):
-        xr.testing.assert_allclose(getattr(in_one, name), getattr(in_two_blocks, name), rtol=1e-9)
+    for name, values in means.items():
+        xr.testing.assert_allclose(values, also_means[name], rtol=1e-9)
 
 
 def test_fewer_draws_are_the_start_of_more(results, in_two_blocks):
-    first = in_two_blocks.budget.isel(draw=slice(500))
+    first = in_two_blocks.settlement.budget.isel(draw=slice(500))
     xr.testing.assert_allclose(first, results.settlement.budget, rtol=1e-12)
 
 
@@ -75,7 +84,7 @@ def test_another_seed_gives_others(scenario, short):
 
 def test_the_second_block_has_its_own_patients(scenario, thousand):
     twice = thousand.isel(draw=[*range(500), *range(500)])
-    patients = evaluate_draws(scenario, twice).patients.to_numpy()
+    patients = evaluate_draws(scenario, twice).reach.patients.to_numpy()
     assert not np.array_equal(patients[:500], patients[500:])
 
 
@@ -98,7 +107,7 @@ def test_evaluate_is_drawing_and_walking(scenario, table, results, without_pymc)
 def test_transfers_and_budgets_balance(results):
     assert results.settlement.checks["transfers"] < 1e-9
     assert results.settlement.checks["budget"] < 1e-9
-    assert 0 < results.settlement.checks["crossings"] < 1
+    assert 0 < results.per_patient.crossings < 1
 
 
 @pytest.mark.parametrize("reference", ["today", "unplanned"])
@@ -121,8 +130,11 @@ def test_resource_cost_is_the_first_entry_of_the_ledger(results):
 
 
 def test_nothing_is_missing(results):
-    arrays = [getattr(results, name) for name in (*WITH_DRAWS, "ledger", "resource_cost") if name != "facts"]
-    assert not any(bool(values.isnull().any()) for values in [*arrays, *results.settlement.facts.data_vars.values()])
+    with_draws, means = arrays(results)
+    found = xr.merge([results.settlement.facts, results.worth.totals])
+    found = {**with_draws, **means, **found.data_vars}
+    missing = [name for name, values in found.items() if isinstance(values, xr.DataArray) and values.isnull().any()]
+    assert missing == []
 
 
 def test_all_mixes_treat_the_same_patients_but_those_who_wait_or_are_lost(results):
@@ -141,8 +153,17 @@ def test_coverage_is_the_share_of_patients_where_nothing_limits_it(unlimited, sh
 
 
 def test_results_are_shown_for_the_scenario_s_years(results, scenario):
-    for name in ("aimed", "reached", "eligible", "patients", "budget", "resource_total"):
-        assert getattr(results, name)["year"].to_numpy().tolist() == scenario.years
+    reach = results.reach
+    shown = [
+        reach.aimed,
+        reach.reached,
+        reach.eligible,
+        reach.patients,
+        results.settlement.budget,
+        results.spending.by_resource,
+    ]
+    for values in shown:
+        assert values["year"].to_numpy().tolist() == scenario.years
 
 
 def test_no_national_cost_stays_with_others_than_the_state(results):
@@ -155,7 +176,9 @@ def test_new_is_unplanned_where_there_is_no_agreement(alone, unplanned):
     # To rounding: the same sums may be taken in another order for each mix.
     assert float(abs(alone.settlement.net_budget("unplanned")).max()) < 1e-6
     assert float(abs(alone.settlement.net_budget("today")).max()) > 0
-    xr.testing.assert_identical(alone.reached.sel(mix="new", drop=True), alone.reached.sel(mix="unplanned", drop=True))
+    xr.testing.assert_identical(
+        alone.reach.reached.sel(mix="new", drop=True), alone.reach.reached.sel(mix="unplanned", drop=True)
+    )
     standing = [clause.name for clause in unplanned.standing.clauses]
     assert alone.settlement.ledger["entry"].to_numpy().tolist() == ["resource_cost", *standing]
 
@@ -167,7 +190,9 @@ def test_the_agreement_does_not_move_the_other_mixes(results, unplanned, crude_d
         payer for payer in without.settlement.budget["payer"].to_numpy() if payer in results.settlement.budget["payer"]
     ]
     xr.testing.assert_allclose(
-        results.settlement.budget.sel(mix=mixes, payer=shared), without.budget.sel(mix=mixes, payer=shared), rtol=1e-12
+        results.settlement.budget.sel(mix=mixes, payer=shared),
+        without.settlement.budget.sel(mix=mixes, payer=shared),
+        rtol=1e-12,
     )
 
 
@@ -185,7 +210,7 @@ def test_an_agreement_without_effect_leaves_coverage_and_adds_its_own_cost_only(
 
 def test_a_faster_agreement_gives_more_the_new_strategy(shipped, crude_draws):
     fast, slow = (load_scenario(f"agreement_{pace}", shipped) for pace in ("fast", "slow"))
-    quick, late = (evaluate_draws(one, crude_draws(one, 20)).aimed.sel(mix="new") for one in (fast, slow))
+    quick, late = (evaluate_draws(one, crude_draws(one, 20)).reach.aimed.sel(mix="new") for one in (fast, slow))
     assert float((quick - late).min()) >= -1e-12
     assert float((quick - late).sel(year=2028).mean()) > 0
 
@@ -246,14 +271,25 @@ def test_relief_of_the_ordering_unit_moves_use_by_its_response(scenario, short):
 
 
 def test_over_use_levers_and_money_borne_elsewhere_keep_the_books_balanced(scenario, short):
-    found = evaluate_draws(scenario.with_levers(*scenario.case.levers), short)
+    everything = scenario.with_levers(*scenario.case.levers)
+    found = evaluate_draws(everything, pulled(everything, short))
     assert found.settlement.checks["transfers"] < 1e-9
     assert found.settlement.checks["budget"] < 1e-9
-    xr.testing.assert_allclose(found.by_resource.sum("resource"), found.resource_total)
+    everywhere = found.settlement.budget.mean("draw").sum(["region", "payer"])
+    xr.testing.assert_allclose(found.spending.resource_cost.sum(["region", "resource"]), everywhere)
+
+
+@pytest.mark.parametrize(
+    ("pulled_on", "wanted"), [("none", "shared_it"), ("shared_it", "none"), ("shared_it", "consent")]
+)
+def test_draws_on_which_other_levers_were_pulled_are_refused(scenario, short, pulled_on, wanted):
+    one, other = (scenario.with_levers(*([] if name == "none" else [name])) for name in (pulled_on, wanted))
+    with pytest.raises(ValueError, match=f"pulled on these draws: {pulled_on}; the scenario has {wanted}"):
+        evaluate_draws(other, pulled(one, short))
 
 
 def test_crossings_are_a_share_of_all_draws_whatever_the_blocks(scenario, crude_draws):
     draws = crude_draws(scenario, 1000).isel(draw=slice(600))
-    found = [evaluate_draws(scenario, draws, block=block).settlement.checks["crossings"] for block in (500, 1000)]
+    found = [evaluate_draws(scenario, draws, block=block).per_patient.crossings for block in (500, 1000)]
     assert found[0] == pytest.approx(found[1], rel=1e-9)
     assert found[0] > 0

@@ -28,7 +28,7 @@ def pull[Table: Draws](draws: Table, levers: Mapping[str, Lever], on: Sequence[s
         return draws
     if before:
         raise ValueError(
-            f"levers {', '.join(before)} are pulled already and {', '.join(on)} wanted; draw the parameters anew"
+            f"levers {', '.join(before)} are pulled already and {', '.join(on) or 'none'} wanted; draw the parameters anew"
         )
     table = draws.assign({})
     for name in on:

@@ -25,8 +25,8 @@ import pmbudget
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.road.results import Results
 from pmbudget.road.recipe import evaluate
+from pmbudget.road.results import Results
 
 FOLDER = "outputs/results"
 LARGEST_FOLDER = 8 * 1024**3

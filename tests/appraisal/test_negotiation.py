@@ -29,7 +29,7 @@ from pmbudget.inputs.clauses import (
     Taper,
 )
 from pmbudget.inputs.parameters import Text
-from pmbudget.road import agreement_start, evaluate_draws
+from pmbudget.road import evaluate_draws
 
 LABEL = Text(sv="Prov", en="Trial")
 SPLIT = NationalSplit(clause="national_split", name="split", label=LABEL, by="population")
@@ -37,9 +37,10 @@ SPLIT = NationalSplit(clause="national_split", name="split", label=LABEL, by="po
 
 def made_of(scenario, results, **chosen):
     return programme_of(
-        results,
+        results.reach,
+        results.settlement,
         regions=scenario.regions.assign(tax_base=250_000 * scenario.regions["tax_capacity"]),
-        start=agreement_start(scenario),
+        start=scenario.agreement_start,
         new=scenario.case.new,
         standing=scenario.standing.clauses,
         **chosen,
@@ -262,7 +263,7 @@ def test_the_map_rises_with_the_state_s_share(programme, slower):
 
 def test_years_outside_the_evaluation_are_refused(scenario, results):
     with pytest.raises(ValueError, match="leaves no year"):
-        programme_of(results, regions=scenario.regions, start=2080, new=scenario.case.new)
+        programme_of(results.reach, results.settlement, regions=scenario.regions, start=2080, new=scenario.case.new)
 
 
 def test_everything_promised_is_exported():

@@ -20,21 +20,23 @@ def made():
     moved = xr.DataArray([[0, 0, 0], [0, 0, 0], [0, 50.0, 50.0]], coords={**mixes, **years}, dims=("mix", "year"))
     patients = xr.concat([100 - moved, moved], dim="fate").assign_coords(fates).expand_dims(draw=2, region=["01"])
     spent = xr.DataArray([[0, 0, 0], [0, 0, 0], [300.0, 0, 0]], coords={**mixes, **years}, dims=("mix", "year"))
-    return SimpleNamespace(
+    per_patient = SimpleNamespace(
         cost=xr.DataArray(np.zeros((2, 2)), dims=("draw", "strategy"), coords={"strategy": ["old", "new"]}),
-        patients=patients.transpose("draw", "mix", "fate", "region", "year"),
-        supply=None,
         fate_qaly=xr.DataArray([[1.0, 1.1]] * 2, dims=("draw", "fate"), coords=fates),
+    )
+    reach = SimpleNamespace(patients=patients.transpose("draw", "mix", "fate", "region", "year"), supply=None)
+    spending = SimpleNamespace(
         start_cost=xr.DataArray([500.0, 1500.0], coords=fates, dims="fate").expand_dims(
             draw=2, mix=mixes["mix"], year=YEARS
         ),
         beside_cost=spent.expand_dims(draw=2),
         residual=(spent * 0 + 30.0 * (spent["mix"] == "new")).expand_dims(draw=2),
     )
+    return per_patient, reach, spending
 
 
 def totals(made, years=YEARS, rate=0.03):
-    return programme_totals(made, new="new", comparator="old", years=years, rate_cost=rate, rate_qaly=rate)
+    return programme_totals(*made, new="new", comparator="old", years=years, rate_cost=rate, rate_qaly=rate)
 
 
 def test_c_a_programme_is_the_present_value_of_what_it_adds(made):
@@ -53,16 +55,17 @@ def test_c_years_after_the_period_are_of_no_matter(made):
 
 
 def test_c_who_waits_when_the_period_ends_has_the_comparators_course_in_every_mix(made):
-    waits = 0 * made.patients.sel(fate="new", drop=True)
+    _, reach, _ = made
+    waits = 0 * reach.patients.sel(fate="new", drop=True)
     waits.loc[{"mix": "new", "year": 2028}] = 20.0
-    later = made.patients.copy()
+    later = reach.patients.copy()
     later.loc[{"mix": "new", "fate": "new", "year": 2028}] -= 20.0
     later.loc[{"mix": "new", "fate": "new", "year": 2029}] += 20.0
-    made.patients, made.supply = later, xr.Dataset({"waiting": waits})
+    reach.patients, reach.supply = later, xr.Dataset({"waiting": waits})
     found = programme_worth(totals(made, YEARS[:2]), reference="today", wtp=[1.0])
     assert float(found["waiting"][0]) == 20
     assert float(found["qaly"][0]) == pytest.approx(0.1 * 30 / 1.03)
-    everybody = made.patients.sel(year=YEARS[:2]).sum(["fate", "year"]) + waits.sel(year=2028)
+    everybody = reach.patients.sel(year=YEARS[:2]).sum(["fate", "year"]) + waits.sel(year=2028)
     assert (everybody == 200).all()
 
 

@@ -7,7 +7,6 @@ from pmbudget.financing.agreement import transfers
 from pmbudget.financing.ledger import books_of, terms_of
 from pmbudget.financing.measures import measures_of
 from pmbudget.inputs.clauses import Grant, Needs
-from pmbudget.road import agreement_start
 
 
 def test_coverage_is_of_those_who_were_tested_among_the_eligible(scenario, results):
@@ -34,7 +33,7 @@ def test_conditions_of_a_region_and_of_the_country_read_the_same_coverage(scenar
     terms = terms_of(
         accounts,
         regions=scenario.regions.loc[one],
-        start=agreement_start(scenario),
+        start=scenario.agreement_start,
         measures=measures_of(reached, eligible, patients, results.settlement.facts, new=scenario.case.new, places=one),
     )
     paid = {}

@@ -58,8 +58,8 @@ def test_a_gate_that_never_opens_leaves_later_waves_to_themselves(gated, draws):
 
 def test_what_is_known_lies_between_0_and_1_and_starts_from_the_draws(found):
     assert found.reach.known.dims == ("draw", "year")
-    assert 0 <= float(found.known.min()) <= float(found.known.max()) <= 1
-    assert float(found.known.isel(year=0).std()) < 1e-12
+    assert 0 <= float(found.reach.known.min()) <= float(found.reach.known.max()) <= 1
+    assert float(found.reach.known.isel(year=0).std()) < 1e-12
 
 
 def test_no_data_after_a_year_moves_a_decision_in_it(gated, draws):
@@ -69,8 +69,8 @@ def test_no_data_after_a_year_moves_a_decision_in_it(gated, draws):
     belief = Belief(0.0, 0.05)
     one, other = (walk(gated, each, belief=belief) for each in (early, late))
     until = slice(None, 2030)
-    xr.testing.assert_identical(one.known.sel(year=until), other.known.sel(year=until))
-    xr.testing.assert_identical(one.aimed.sel(year=until), other.aimed.sel(year=until))
+    xr.testing.assert_identical(one.reach.known.sel(year=until), other.reach.known.sel(year=until))
+    xr.testing.assert_identical(one.reach.aimed.sel(year=until), other.reach.aimed.sel(year=until))
     assert float(abs(one.reach.known - other.reach.known).max()) > 0
 
 

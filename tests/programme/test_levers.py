@@ -5,11 +5,9 @@ import pytest
 import xarray as xr
 from scipy import special
 
-from pmbudget.evidence.crude import crude_posterior
 from pmbudget.inputs import load_scenario
-from pmbudget.programme.levers import levered
+from pmbudget.programme.levers import pull, require
 from pmbudget.questions import lever_effects
-from pmbudget.road import recipe
 
 LABEL = {"sv": "spak", "en": "lever"}
 SOURCE = {"title": "none"}
@@ -41,7 +39,7 @@ DRAWS = xr.Dataset({"x": ("draw", [0.2, 0.5]), "half": 0.5, "one": 1.0, "none": 
     ],
 )
 def test_an_effect_is_what_it_says(lever, how, size, expected):
-    moved = levered(DRAWS, {"a": lever(("x", how, size))}, ["a"])
+    moved = pull(DRAWS, {"a": lever(("x", how, size))}, ["a"])
     assert moved["x"].to_numpy() == pytest.approx(np.asarray(expected))
     assert float(moved["half"]) == 0.5
     assert moved.sizes["draw"] == 2
@@ -49,9 +47,27 @@ def test_an_effect_is_what_it_says(lever, how, size, expected):
 
 def test_levers_act_one_on_the_other_and_only_when_on(lever):
     levers = {"a": lever(("x", "factor", "half")), "b": lever(("x", "add", "half"))}
-    assert levered(DRAWS, levers, ["a", "b"])["x"].to_numpy() == pytest.approx([0.6, 0.75])
-    assert levered(DRAWS, levers, ["b"])["x"].to_numpy() == pytest.approx([0.7, 1.0])
-    assert levered(DRAWS, levers, []) is DRAWS
+    assert pull(DRAWS, levers, ["a", "b"])["x"].to_numpy() == pytest.approx([0.6, 0.75])
+    assert pull(DRAWS, levers, ["b"])["x"].to_numpy() == pytest.approx([0.7, 1.0])
+    assert pull(DRAWS, levers, []) is DRAWS
+
+
+def test_draws_remember_their_levers_and_have_them_pulled_once(lever):
+    levers = {"a": lever(("x", "factor", "half")), "b": lever(("x", "add", "half"))}
+    once = pull(DRAWS, levers, ["a"])
+    require(once, ["a"])
+    assert pull(once, levers, ["a"]) is once
+    for others in (["b"], ["a", "b"], []):
+        with pytest.raises(ValueError, match=f"levers a are pulled already and {', '.join(others) or 'none'} wanted"):
+            pull(once, levers, others)
+
+
+@pytest.mark.parametrize(("on", "wanted"), [(["a"], []), (["a"], ["b"]), ([], ["b"]), (["a", "b"], ["b", "a"])])
+def test_draws_with_other_levers_are_refused(lever, on, wanted):
+    levers = {"a": lever(("x", "factor", "half")), "b": lever(("x", "add", "half"))}
+    said = f"on these draws: {', '.join(on) or 'none'}; the scenario has {', '.join(wanted) or 'none'}"
+    with pytest.raises(ValueError, match=said):
+        require(pull(DRAWS, levers, on), wanted)
 
 
 def test_every_lever_s_prior_includes_no_effect(scenario):
@@ -64,9 +80,8 @@ def test_every_lever_s_prior_includes_no_effect(scenario):
 
 
 @pytest.fixture(scope="module")
-def moved(shipped):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "fit_evidence", crude_posterior)
+def moved(shipped, crude_fits):
+    with crude_fits():
         even, gated = (load_scenario(name, shipped) for name in ("agreement_even", "agreement_gated"))
         waited_for = {name: gated.case.levers[name] for name in ("consent", "early_secondary_use")}
         gated = replace(gated, case=gated.case.model_copy(update={"levers": waited_for}))

@@ -43,7 +43,7 @@ def test_over_use_costs_its_tests_and_gains_no_health(scenario, table):
     none = draws.assign({scenario.case.uptake.outside: 0 * draws[scenario.case.uptake.outside]})
     with_it, without = evaluate_draws(scenario, draws), evaluate_draws(scenario, none)
     xr.testing.assert_identical(with_it.per_patient.qaly, without.per_patient.qaly)
-    assert float(without.outside.max()) == 0
+    assert float(without.reach.outside.max()) == 0
     more = (with_it.spending.by_resource - without.spending.by_resource).sum(["mix", "year"])
     laboratory = (more["unit"] == "diagnostic_unit").to_numpy() & (more["kind"] != "transition").to_numpy()
     elsewhere = more["unit"].isin(["university", "manufacturer"]).to_numpy()

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pmbudget import road
 from pmbudget.programme import starts
 from pmbudget.programme.population import (
     coming_up,
@@ -89,7 +88,7 @@ def test_a_coverage_outside_0_1_is_refused(low, high):
 
 
 def test_twice_the_patients_cost_twice_as_much(unlimited, few, funnel, monkeypatch):
-    monkeypatch.setattr(road, "counted", lambda expected, rng: expected)
+    monkeypatch.setattr("pmbudget.programme.reach.counted", lambda expected, rng: expected)
     more = few.assign({funnel.incident: 2 * few[funnel.incident]})
     once, twice = (
         results.spending.resource_cost.isel(

@@ -35,8 +35,8 @@ def test_infinite_capacity_is_no_capacity_exactly(limited, unlimited, few, limit
     plenty = few.assign({limit.supply: few[limit.supply] * 1e12 for limit in limits.values()})
     free, none = evaluate_draws(limited, plenty), evaluate_draws(unlimited, plenty)
     strategies = list(limited.case.strategies)
-    xr.testing.assert_equal(free.patients.sel(fate=strategies), none.patients.sel(fate=strategies))
-    assert float(abs(free.patients.drop_sel(fate=strategies)).max()) == 0
+    xr.testing.assert_equal(free.reach.patients.sel(fate=strategies), none.reach.patients.sel(fate=strategies))
+    assert float(abs(free.reach.patients.drop_sel(fate=strategies)).max()) == 0
     xr.testing.assert_allclose(free.settlement.budget, none.settlement.budget, rtol=1e-12)
     assert not free.reach.supply[["lost", "moved", "waiting", "months_waited", "bound"]].to_dataarray().any()
 
@@ -44,25 +44,27 @@ def test_infinite_capacity_is_no_capacity_exactly(limited, unlimited, few, limit
 def test_started_lost_and_waiting_are_those_who_came_in_every_draw_mix_region_and_year(
     as_shipped, unlimited, few, limited
 ):
-    came = evaluate_draws(unlimited, few).patients.sum("fate")
+    came = evaluate_draws(unlimited, few).reach.patients.sum("fate")
     waiting = as_shipped.reach.supply["waiting"]
     before = waiting.shift(year=1, fill_value=0.0)
-    served = as_shipped.patients.drop_sel(fate="waiting").sum("fate")
+    served = as_shipped.reach.patients.drop_sel(fate="waiting").sum("fate")
     xr.testing.assert_allclose(served + waiting, came + before, rtol=1e-12)
     [reason] = limited.case.losses
-    xr.testing.assert_allclose(as_shipped.patients.sel(fate=reason, drop=True), as_shipped.reach.supply["lost"])
+    xr.testing.assert_allclose(as_shipped.reach.patients.sel(fate=reason, drop=True), as_shipped.reach.supply["lost"])
 
 
 def test_today_is_held_and_by_that_staffed(as_shipped, unlimited, few):
     none = evaluate_draws(unlimited, few)
     fates = none.reach.patients["fate"]
-    xr.testing.assert_equal(as_shipped.patients.sel(mix="today", fate=fates), none.patients.sel(mix="today"))
-    assert not as_shipped.supply.drop_vars(["needed", "open", "supply"]).sel(mix="today").to_dataarray().any()
+    xr.testing.assert_equal(
+        as_shipped.reach.patients.sel(mix="today", fate=fates), none.reach.patients.sel(mix="today")
+    )
+    assert not as_shipped.reach.supply.drop_vars(["needed", "open", "supply"]).sel(mix="today").to_dataarray().any()
 
 
 def test_who_is_moved_is_treated_by_the_comparator(as_shipped, unlimited, few, limited):
     treated = {"fate": limited.case.comparator}
-    moved = as_shipped.patients.sel(treated, drop=True) - evaluate_draws(unlimited, few).patients.sel(
+    moved = as_shipped.reach.patients.sel(treated, drop=True) - evaluate_draws(unlimited, few).reach.patients.sel(
         treated, drop=True
     )
     xr.testing.assert_allclose(moved, as_shipped.reach.supply["moved"], atol=1e-9)
@@ -137,11 +139,11 @@ def test_another_organisation_is_posted_as_its_own_resource_in_the_new_mix(limit
     found = evaluate_draws(replace(limited, definition=definition), few)
     name = limited.case.capacity.laboratories.resource
     assert name not in as_shipped.spending.resource_cost["resource"]
-    cost = found.resource_cost.sel(resource=name).sum(["region", "year"])
+    cost = found.spending.resource_cost.sel(resource=name).sum(["region", "year"])
     assert cost.sel(mix=["today", "unplanned"]).to_numpy().tolist() == [0.0, 0.0]
     # Twenty-one small units cost more than six, one costs less.
     assert np.sign(cost.sel(mix="new").item()) == (1 if organisation == "own" else -1)
-    xr.testing.assert_equal(found.patients.sel(mix="unplanned"), as_shipped.patients.sel(mix="unplanned"))
+    xr.testing.assert_equal(found.reach.patients.sel(mix="unplanned"), as_shipped.reach.patients.sel(mix="unplanned"))
     assert found.settlement.checks["budget"] < 1e-9
 
 

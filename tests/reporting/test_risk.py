@@ -56,7 +56,8 @@ def test_a_cap_above_every_draw_is_hardly_broken_and_one_below_all_surely(scenar
 
 
 def test_a_forecast_without_error_is_the_model_s(scenario, results):
-    exact = replace(results, volume_error=0 * results.reach.volume_error + 1)
+    reach = replace(results.reach, volume_error=0 * results.reach.volume_error + 1)
+    exact = replace(results, reach=reach)
     for row in cells(risk.forecast_table(scenario, exact, EN)):
         assert row[1] == row[2]
     assert any(row[1] != row[2] for row in cells(risk.forecast_table(scenario, results, EN)))

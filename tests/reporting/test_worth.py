@@ -6,20 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pmbudget.evidence.crude import crude_posterior
 from pmbudget.questions import drivers
 from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.figures import _decimals
 from pmbudget.reporting.words import Words
-from pmbudget.road import recipe
 
 WTP = 1e6
 
 
 @pytest.fixture(scope="module")
-def decided(scenario, results):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recipe, "fit_evidence", crude_posterior)
+def decided(scenario, results, crude_fits):
+    with crude_fits():
         influence = drivers.importance(scenario, results, wtp=WTP)
         bars = drivers.tornado(scenario, wtp=WTP)
         names = tuple(influence.index[:2])
@@ -64,7 +61,8 @@ def test_every_part_of_the_chapter_can_be_made(scenario, results, parts, decided
 def test_a_verdict_is_told_without_negative_ratios(scenario, results, parts, decided, cost, qaly):
     base = results.per_patient.cost.sel(strategy="sequential"), results.per_patient.qaly.sel(strategy="sequential")
     step = (results.per_patient.cost["strategy"] == "panel").astype(float)
-    turned = replace(results, cost=base[0] + 1000 * cost * step, qaly=base[1] + 0.002 * qaly * step)
+    per_patient = replace(results.per_patient, cost=base[0] + 1000 * cost * step, qaly=base[1] + 0.002 * qaly * step)
+    turned = replace(results, per_patient=per_patient)
     told = worth_headline.worth_headline(scenario, turned, parts, decided[0], Words("en"))
     first = re.search('class="first">(.*?)</p>', told).group(1)
     assert "\u2212" not in first

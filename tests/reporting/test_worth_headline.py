@@ -155,7 +155,7 @@ def with_strategy(results, **gain):
     n = cost.sizes["draw"]
     cost.loc[{"strategy": "panel"}] = draws(gain["cost"], gain["spread"], n)
     qaly.loc[{"strategy": "panel"}] = gain["qaly"]
-    return replace(results, cost=cost, qaly=qaly)
+    return replace(results, per_patient=replace(results.per_patient, cost=cost, qaly=qaly))
 
 
 @LANGUAGES
