@@ -12,7 +12,7 @@ from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
 from pmbudget.questions import assumptions
 from pmbudget.questions.classes import breakdown
-from pmbudget.road import evaluate_draws, recipe
+from pmbudget.road import evaluate_draws, kept, recipe
 
 PARAMETERS = Path(__file__).resolve().parents[1] / "parameters"
 
@@ -92,3 +92,11 @@ def results(scenario, table):
 @pytest.fixture(scope="session")
 def parts(scenario, table):
     return breakdown(scenario, table)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_apart(tmp_path_factory):
+    """What tests keep of results goes to a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "FOLDER", str(tmp_path_factory.mktemp("results")))
+        yield

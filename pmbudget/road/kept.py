@@ -45,7 +45,7 @@ def evaluated(
     *,
     draws: int = 4000,
     seed: int = 1,
-    folder: str | Path = FOLDER,
+    folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """The results of :func:`pmbudget.road.evaluate`, walked the first time and read from then on.
@@ -72,7 +72,7 @@ def answered(
     *,
     draws: int,
     seed: int,
-    folder: str | Path = FOLDER,
+    folder: str | Path | None = None,
     **about: Any,
 ) -> xr.Dataset:
     """The answer to a question that needs walks of its own, made the first time and read from then on.
@@ -126,9 +126,9 @@ def _hashed(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def kept[Record](key: str, make: Callable[[], Record], kind: type[Record], *, folder: str | Path) -> Record:
+def kept[Record](key: str, make: Callable[[], Record], kind: type[Record], *, folder: str | Path | None) -> Record:
     """A record from the folder, or made, stored whole or not at all, and read back."""
-    place = project_folder(folder) / key
+    place = project_folder(folder or FOLDER) / key
     found = _read(place, kind)
     if found is None:
         _store(place, make())
@@ -139,14 +139,14 @@ def kept[Record](key: str, make: Callable[[], Record], kind: type[Record], *, fo
     return found
 
 
-def is_kept(key: str, *, folder: str | Path = FOLDER) -> bool:
+def is_kept(key: str, *, folder: str | Path | None = None) -> bool:
     """Whether a record of that key is in the folder; whether it is whole is seen when it is read."""
-    return (project_folder(folder) / key / MANIFEST).is_file()
+    return (project_folder(folder or FOLDER) / key / MANIFEST).is_file()
 
 
 def _store(place: Path, record: Any) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=SCRATCH) as scratch:
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{SCRATCH}{os.getpid()}-") as scratch:
         made = Path(scratch) / place.name
         made.mkdir()
         parts = _written(record, made, "")
@@ -245,9 +245,9 @@ class OnDisk(BackendArray):
 
 
 @contextmanager
-def needed(keys: Collection[str], *, folder: str | Path = FOLDER) -> Iterator[None]:
+def needed(keys: Collection[str], *, folder: str | Path | None = None) -> Iterator[None]:
     """While it is open, no process evicts results of these keys."""
-    place = project_folder(folder)
+    place = project_folder(folder or FOLDER)
     place.mkdir(parents=True, exist_ok=True)
     lease = place / f"{NEEDED}{os.getpid()}"
     lease.write_text("\n".join(keys), "utf-8")
@@ -258,13 +258,19 @@ def needed(keys: Collection[str], *, folder: str | Path = FOLDER) -> Iterator[No
 
 
 def _make_room(folder: Path) -> None:
-    """Remove the longest unused results beyond what the folder may take, but none that a running batch needs."""
+    """Remove what ended processes left half done, and the longest unused results beyond what the folder may take.
+
+    What a running batch needs stays.
+    """
     held = set[str]()
     for lease in folder.glob(f"{NEEDED}*"):
         if is_alive(int(lease.name.removeprefix(NEEDED))):
             held |= set(lease.read_text("utf-8").splitlines())
         else:
             lease.unlink(missing_ok=True)
+    for scratch in folder.glob(f"{SCRATCH}*"):
+        if not is_alive(int(scratch.name.removeprefix(SCRATCH).split("-")[0])):
+            shutil.rmtree(scratch, ignore_errors=True)
     used = sorted(folder.glob(f"*/{MANIFEST}"), key=lambda file: file.stat().st_mtime, reverse=True)
     total = 0
     for place, manifest in enumerate(used):

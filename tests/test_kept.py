@@ -1,0 +1,161 @@
+"""Results that are kept: read whole, made anew where they are damaged or foreign, and no more than the folder may take."""
+
+import json
+from dataclasses import fields, is_dataclass, replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pmbudget.inputs import load_scenario
+from pmbudget.road import evaluate_draws, kept, result_key
+from pmbudget.road.results import Results
+
+
+def arrays_of(record):
+    """Every labelled array of a record by its path."""
+    found = {}
+    for each in fields(record):
+        part = getattr(record, each.name)
+        if isinstance(part, xr.Dataset):
+            found |= {f"{each.name}.{name}": part[name] for name in part.data_vars}
+        elif isinstance(part, xr.DataArray):
+            found[each.name] = part
+        elif is_dataclass(part):
+            found |= {f"{each.name}.{name}": array for name, array in arrays_of(part).items()}
+    return found
+
+
+@pytest.fixture
+def made(limited, crude_draws):
+    """Results with limits of supply, and how often they have been asked for."""
+    found = evaluate_draws(limited, crude_draws(limited, 20))
+    asked = []
+
+    def make():
+        asked.append(1)
+        return found
+
+    return found, make, asked
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Nearly all arrays are large enough to be packed."""
+    monkeypatch.setattr(kept, "LARGE", 100)
+
+
+def test_what_is_read_is_what_was_made(made, tmp_path, large):
+    found, make, asked = made
+    first = kept.kept("a", make, Results, folder=tmp_path)
+    again = kept.kept("a", make, Results, folder=tmp_path)
+    assert len(asked) == 1
+    whole, one, other = arrays_of(found), arrays_of(first), arrays_of(again)
+    assert whole.keys() == one.keys() == other.keys()
+    for name, array in whole.items():
+        xr.testing.assert_identical(one[name].reset_coords(drop=True), other[name].reset_coords(drop=True))
+        assert one[name].dims == array.dims
+        assert one[name].dtype in (array.dtype, float)
+        assert set(one[name].coords) == set(array.coords)
+        size = float(np.abs(array.to_numpy().astype(float)).max(initial=0.0)) or 1.0
+        np.testing.assert_allclose(one[name].to_numpy(), array.to_numpy(), rtol=1e-6, atol=1e-7 * size)
+    assert again.settlement.checks == found.settlement.checks
+    assert again.per_patient.crossings == found.per_patient.crossings
+    assert again.reach.known is None
+    for name, column in found.settlement.expected.columns.items():
+        np.testing.assert_array_equal(again.settlement.expected[name], column)
+
+
+def test_small_arrays_keep_every_digit(made, tmp_path):
+    found, make, _ = made
+    read = kept.kept("a", make, Results, folder=tmp_path)
+    np.testing.assert_array_equal(read.settlement.ledger.to_numpy(), found.settlement.ledger.to_numpy())
+
+
+def test_only_what_is_touched_is_read(made, tmp_path, large, monkeypatch):
+    _, make, _ = made
+    kept.kept("a", make, Results, folder=tmp_path)
+    read, get = [], kept.OnDisk.__getitem__
+    monkeypatch.setattr(kept.OnDisk, "__getitem__", lambda self, key: read.append(self.shape) or get(self, key))
+    found = kept.kept("a", make, Results, folder=tmp_path)
+    assert not read
+    found.settlement.budget.sel(payer="state").load()
+    assert read == [found.settlement.budget.shape]
+
+
+@pytest.mark.parametrize("harm", ["byte", "missing", "manifest", "foreign", "half"])
+def test_what_is_damaged_or_foreign_is_made_anew(made, tmp_path, harm):
+    _, make, asked = made
+    kept.kept("a", make, Results, folder=tmp_path)
+    array, manifest = tmp_path / "a" / "settlement.budget.npy", tmp_path / "a" / "manifest.json"
+    if harm == "byte":
+        content = bytearray(array.read_bytes())
+        content[-1] ^= 1
+        array.write_bytes(content)
+    elif harm == "missing":
+        array.unlink()
+    elif harm == "manifest":
+        manifest.write_text(manifest.read_text("utf-8")[:100], "utf-8")
+    elif harm == "foreign":
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text("utf-8")), "key": "b"}), "utf-8")
+    else:
+        manifest.unlink()
+    kept.kept("a", make, Results, folder=tmp_path)
+    assert len(asked) == 2
+    kept.kept("a", make, Results, folder=tmp_path)
+    assert len(asked) == 2
+
+
+def test_an_error_leaves_nothing_behind(tmp_path):
+    def fail():
+        raise ValueError("no number")
+
+    with pytest.raises(ValueError, match="no number"):
+        kept.kept("a", fail, Results, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_longest_unused_goes_and_what_a_batch_needs_stays(made, tmp_path, monkeypatch):
+    _, make, _ = made
+    for name in ("needed", "old", "used"):
+        kept.kept(name, make, Results, folder=tmp_path)
+    size = sum(file.stat().st_size for file in (tmp_path / "old").iterdir())
+    monkeypatch.setattr(kept, "LARGEST_FOLDER", 2.5 * size)
+    with kept.needed(["needed"], folder=tmp_path):
+        kept.kept("used", make, Results, folder=tmp_path)
+        kept.kept("new", make, Results, folder=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["needed", "new", "used"]
+
+
+def test_what_ended_processes_left_is_swept(made, tmp_path):
+    _, make, _ = made
+    (tmp_path / ".part-999999999-x").mkdir()
+    (tmp_path / ".needed-999999999").write_text("b", "utf-8")
+    kept.kept("a", make, Results, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_key_is_of_what_a_number_depends_on(scenario, shipped):
+    def key(one, **given):
+        return result_key(one, **{"draws": 100, "seed": 1, **given})
+
+    own = key(scenario)
+    assert key(load_scenario("agreement_even", shipped)) == own
+    label = {"label": scenario.definition.label.model_copy(update={"en": "Other words"}), "note": "Other words."}
+    assert key(replace(scenario, name="other", definition=scenario.definition.model_copy(update=label))) == own
+    dearer = load_scenario("agreement_even", shipped, {"cost_panel": 9000})
+    others = [
+        key(scenario, draws=200),
+        key(scenario, seed=2),
+        key(dearer),
+        key(scenario.with_levers("consent")),
+        key(scenario.with_stated_limits()),
+        key(scenario.with_allocation()),
+        key(load_scenario("agreement_slow", shipped)),
+    ]
+    assert len({own, *others}) == 8
+
+
+def test_another_pace_is_the_other_scenario_where_all_else_is_the_same(scenario, shipped):
+    slow = load_scenario("agreement_slow", shipped)
+    assert result_key(scenario.at_pace(slow), draws=100, seed=1) == result_key(slow, draws=100, seed=1)
