@@ -176,7 +176,7 @@ def _written(part: Any, folder: Path, name: str) -> Any:
         return {"values": _written(part.variable, folder, name), "coords": _plain_coords(part)}
     if isinstance(part, xr.Variable | np.ndarray):
         values = np.asarray(part)
-        large = values.dtype == float and values.size >= LARGE
+        large = isinstance(part, xr.Variable) and values.dtype == float and values.size >= LARGE
         np.save(folder / f"{name}npy", values.astype(np.float32) if large else values, allow_pickle=False)
         return {"file": f"{name}npy", "dims": list(getattr(part, "dims", ()))}
     if isinstance(part, Mapping):
