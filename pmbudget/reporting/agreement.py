@@ -21,13 +21,14 @@ from pmbudget.appraisal.negotiation import programme_of, scaled_to
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR, PARTICIPATION, by_draw, leaders, pareto, score_agreement
 from pmbudget.appraisal.settled import Outcome, Programme, outcome
+from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs.agreements import Agreement, load_agreements
 from pmbudget.inputs.clauses import Clause
+from pmbudget.inputs.norms import TAX_BASE
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import TAX_BASE
 from pmbudget.reporting.markup import Html, lead, note, table
-from pmbudget.reporting.value import value_sentences, worth_of
+from pmbudget.reporting.value import value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -249,7 +250,7 @@ def _aims(found: Negotiation, words: Words) -> str:
 
 def value(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
     """What the programme itself is worth, in the sentences of chapter 05: no design of an agreement moves it at a given pace."""
-    return note(*value_sentences(scenario, worth_of(scenario, results), words)) if found else NOTHING
+    return note(*value_sentences(scenario, added_worth(scenario, results.worth), words)) if found else NOTHING
 
 
 def money_table(found: Negotiation | None, words: Words) -> Html:

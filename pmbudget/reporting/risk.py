@@ -1,11 +1,12 @@
 """Chapter 05, how wrong it may be: caps, worst outcomes, forecasts as they usually fare, prices; and money by region and year."""
 
-import numpy as np
 import pandas as pd
 
+from pmbudget.appraisal.scoring import WORST, cvar
+from pmbudget.inputs.norms import INFLATION, TAX_BASE
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import INFLATION, TAX_BASE, interval_frame, with_groups
+from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, collapsed, note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -13,8 +14,6 @@ from pmbudget.vocabulary import REGION_PAYERS
 
 CURRENT = ("state", "regions_together", "all")
 """Whose amounts are told in current prices; what the state votes comes first."""
-WORST = 0.05
-"""The share of draws that the conditional value at risk is the mean of."""
 
 
 def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: float) -> Html:
@@ -31,18 +30,13 @@ def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: 
                 words.span_msek(interval_frame(values).iloc[0]),
                 words.probability(float((values > 0).mean())),
                 words.probability(float((values > cap_msek * 1e6).mean())),
-                words.msek(worst_mean(values.to_numpy())),
+                words.msek(cvar(values.to_numpy())),
             ]
         )
     cap = words.number(cap_msek)
     header = [words("payer"), *(words(f"risk_columns.{key}", cap=cap) for key in ("net", "more", "cap", "worst"))]
     caption = words("risk_caption", period=period, worst=words.percent(WORST))
     return table(caption, header, rows, strong=[payers.index(payer) for payer in TOTALS])
-
-
-def worst_mean(values: np.ndarray, share: float = WORST) -> float:
-    """Conditional value at risk: the mean of the dearest ``share`` of the draws, at least one."""
-    return float(np.sort(values)[-max(1, round(share * values.size)) :].mean())
 
 
 def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
