@@ -5,6 +5,7 @@ import pandas as pd
 from pmbudget.appraisal.scoring import WORST, cvar
 from pmbudget.inputs.norms import INFLATION, TAX_BASE
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.prices import neutral_price
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, collapsed, note, table
@@ -40,25 +41,20 @@ def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: 
 
 
 def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
-    """The price of a test at which introduction costs nothing net over the first five years, all payers together.
-
-    The net budget is linear in the cash price of a test: p* = p - E[net] / E[tests more than today], a ratio of means.
-    """
-    period, years = next(iter(scenario.periods.items()))
-    net = float(results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
-    tests = results.reach.patients.sel(fate=scenario.case.new, drop=True) + results.reach.outside
-    more = tests.sel(year=years).sum(["region", "year"]).mean("draw")
-    extra = float(more.sel(mix="new") - more.sel(mix="today"))
-    price = float(results.per_patient.test_cost.sel(strategy=scenario.case.new).mean())
-    if extra <= 0:
+    """The price of a test at which introduction costs nothing net over the first five years, all payers together."""
+    found = neutral_price(scenario, results)
+    if found.tests <= 0:
         return note(words("neutral_no_tests"))
-    neutral = price - net / extra
-    given = {"period": period, "price": words.number(price), "tests": words.number(extra)}
-    if net <= 0:
-        return note(words("neutral_saves", neutral=words.number(neutral), **given))
-    if neutral < 0:
-        return note(words("neutral_never", short=words.number(-neutral), **given))
-    return note(words("neutral_at", neutral=words.number(neutral), **given))
+    given = {
+        "period": next(iter(scenario.periods)),
+        "price": words.number(found.price),
+        "tests": words.number(found.tests),
+    }
+    if found.net <= 0:
+        return note(words("neutral_saves", neutral=words.number(found.neutral), **given))
+    if found.neutral < 0:
+        return note(words("neutral_never", short=words.number(-found.neutral), **given))
+    return note(words("neutral_at", neutral=words.number(found.neutral), **given))
 
 
 def forecast_table(scenario: Scenario, results: Results, words: Words) -> Html:

@@ -12,7 +12,7 @@ from pmbudget.appraisal.worth import Added
 from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.agreement import Negotiation
+from pmbudget.questions.agreements import Negotiation
 from pmbudget.reporting.frames import budget_frame, implementation_frame, ledger_frame, outcomes_frame
 from pmbudget.reporting.summary import key_figures, paired_draws
 from pmbudget.road import Results
