@@ -18,7 +18,7 @@ from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.clauses import Grant, Match, NationalSplit, Needs, PerformancePot, StopLoss, Taper
 from pmbudget.inputs.parameters import Text
-from pmbudget.reporting.agreement import programme_at
+from pmbudget.questions.agreements import programme_at
 from pmbudget.road import evaluate_draws
 
 DRAWS, DESIGNS = 2_000, 1_000

@@ -20,7 +20,7 @@ from pmbudget.financing.measures import measures_of
 from pmbudget.financing.settlement import Settlement
 from pmbudget.inputs.clauses import Clause, Instalments, Shared
 from pmbudget.programme.reach import Reach, access, served
-from pmbudget.vocabulary import REGION_PAYERS
+from pmbudget.vocabulary import REGION_PAYERS, TERM
 
 MARGIN_DRAWS = 10
 """Draws behind the marginal share of a test: it is an expectation of rates, and every design would pay for more."""
@@ -84,7 +84,7 @@ def programme_of(
     start: int,
     new: str,
     standing: Sequence[Clause] = (),
-    years: int = 5,
+    years: int = TERM,
 ) -> Programme:
     """An evaluated scenario as something to negotiate on.
 

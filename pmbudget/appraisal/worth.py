@@ -1,12 +1,14 @@
 """What a programme is worth: everybody who becomes eligible in a period, followed over the case's horizon, in one mix against another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from pmbudget.appraisal.cea import ratio
 from pmbudget.inputs.capacity import WAITING
+from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import PerPatient
 from pmbudget.programme.reach import Reach
@@ -25,7 +27,7 @@ class Worth:
 
 def worth(scenario: Scenario, per_patient: PerPatient, reach: Reach, spending: Spending) -> Worth:
     """What the programme comes to in each of the scenario's periods."""
-    rates = {name: scenario.parameters.fixed(f"discount_{name}") for name in ("rate_cost", "rate_qaly")}
+    rates = discount_rates(scenario)
     new, comparator = scenario.case.new, scenario.case.comparator
     parts = [
         programme_totals(per_patient, reach, spending, new=new, comparator=comparator, years=years, **rates)
@@ -135,6 +137,32 @@ def programme_worth(totals: xr.Dataset, *, reference: str, wtp: Sequence[float])
     thresholds = xr.DataArray(np.array(wtp, float), dims="wtp", coords={"wtp": list(wtp)})
     added["inmb"] = (thresholds * added["qaly"] - added["cost"]).transpose("draw", "wtp")
     return added
+
+
+Added = Mapping[tuple[str, str], xr.Dataset]
+"""What the programme adds, by reference and period."""
+
+
+def added_worth(scenario: Scenario, worth: Worth) -> Added:
+    """What the programme adds by reference and period, at the norms' thresholds; see :func:`programme_worth`."""
+    wtp = list(thresholds(scenario).values())
+    return {
+        (reference, period): programme_worth(worth.totals.sel(period=period, drop=True), reference=reference, wtp=wtp)
+        for period in scenario.periods
+        for reference in scenario.references
+    }
+
+
+def beside_courses(scenario: Scenario, worth: Worth, mix: str) -> xr.DataArray:
+    """What falls beside the patients' courses in a mix over all years shown, less the residual value (draw,), SEK present value."""
+    totals = worth.totals.sel(period=scenario.whole_period, mix=mix, drop=True)
+    return totals["beside"] - totals["residual"]
+
+
+def cost_per(cost: xr.DataArray, gain: xr.DataArray) -> float:
+    """Mean cost over a mean gain, by the sign rules of the ICER: missing unless both are more."""
+    verdict, value = ratio(float(cost.mean()), float(gain.mean()), size=(1e8, 1e2))
+    return value if verdict == "icer" else np.nan
 
 
 def care_benefit(

@@ -16,10 +16,10 @@ from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
 from pmbudget.inputs.dated import Dated
 from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
 from pmbudget.inputs.funding import read_funding
+from pmbudget.inputs.norms import NORMS, TAX_BASE
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
-from pmbudget.reporting.frames import NORMS, TAX_BASE
 from pmbudget.road import evaluate_draws
 
 

@@ -7,6 +7,7 @@ import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws
+from pmbudget.patient.per_patient import increment
 
 
 def measures_of(
@@ -93,9 +94,7 @@ def facts_of(
     """
     unmatched = [name for name in case.managements if name in (case.reference, case.mismatched)]
     acted_on = 1 - outcomes["treated"].sel(strategy=case.new, management=unmatched, drop=True).sum("management")
-    gained, dearer = (
-        one.sel(strategy=case.new, drop=True) - one.sel(strategy=case.comparator, drop=True) for one in (qaly, cost)
-    )
+    gained, dearer = increment(qaly, case), increment(cost, case)
     whole = xr.ones_like(gained)
     since = xr.DataArray(np.array(years) - price_year, dims="year", coords={"year": years})
     facts = {

@@ -6,6 +6,8 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import linprog
 
+from pmbudget.inputs.funding import Funding
+
 
 def covered_by_phase(
     cost: xr.DataArray,
@@ -68,6 +70,45 @@ def covered_by_phase(
     coords = {"phase": phases, "fund": names, "year": cost["year"].to_numpy()}
     used = xr.DataArray(covered, dims=("phase", "fund", "year"), coords=coords)
     return xr.Dataset({"covered": used, "gap": cost - used.sum("fund"), "unused": funds - used.sum("phase")})
+
+
+def project_cover(left: np.ndarray, funding: Funding, years: list[int], *, provider_may_receive: bool) -> xr.Dataset:
+    """What project money covers of the field's early phases, and of what is left to the regions in care development.
+
+    Parameters
+    ----------
+    left : ndarray
+        (year,): what care development leaves to the regions, MSEK; below 0 counts as nothing.
+    funding : Funding
+    years : list of int
+        Years of the programme.
+    provider_may_receive : bool
+        Whether a care provider may receive project money.
+
+    Returns
+    -------
+    Dataset
+        As from :func:`covered_by_phase`, MSEK, phases ``early`` and ``care_development``.
+    """
+    rows = []
+    for fund in funding.funds.values():
+        lost = funding.administration_project if fund.project else funding.administration_grant
+        amounts = np.zeros(len(years))
+        amounts[: len(fund.amounts)] = fund.amounts[: len(years)]
+        rows.append(amounts * (1 - lost))
+    funds = xr.DataArray(np.array(rows), dims=("fund", "year"), coords={"fund": list(funding.funds), "year": years})
+    early = np.resize(list(funding.early), len(years))
+    cost = xr.DataArray(
+        np.array([early, left.clip(min=0)]),
+        dims=("phase", "year"),
+        coords={"phase": ["early", "care_development"], "year": years},
+    )
+    allowed = {
+        name: [one for one in fund.phases if provider_may_receive or not (fund.project and one == "care_development")]
+        for name, fund in funding.funds.items()
+    }
+    first = ("care_development", "early") if provider_may_receive else ("early", "care_development")
+    return covered_by_phase(cost, funds, allowed, priority=first)
 
 
 def lost_to_administration(money: float, *, project: float, grant: float) -> tuple[float, float, float]:

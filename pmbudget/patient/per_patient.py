@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from pmbudget.inputs.cases import Case
@@ -65,10 +66,23 @@ def increment[Values: (xr.DataArray, xr.Dataset)](by_strategy: Values, case: Cas
     return by_strategy.sel(strategy=case.new, drop=True) - by_strategy.sel(strategy=case.comparator, drop=True)
 
 
+def increments(per_patient: PerPatient, case: Case) -> tuple[xr.DataArray, xr.DataArray]:
+    """Incremental cost (SEK) and QALYs of the new strategy against the comparator (draw,)."""
+    return increment(per_patient.cost, case), increment(per_patient.qaly, case)
+
+
 def laboratory_cost(outcomes: xr.Dataset) -> xr.DataArray:
     """Cash that the diagnostic unit spends on a patient's tests (draw, strategy, resource), SEK."""
     own = (outcomes["unit"] == "diagnostic_unit") & outcomes["in_budget"]
     return outcomes["cost_once"].isel(resource=own.to_numpy())
+
+
+def staff_share(cost_once: xr.DataArray, case: Case) -> xr.DataArray:
+    """Share of the cost of diagnostics that is staff (the dims of ``cost_once`` but resource): computed, never assumed."""
+    diagnostic = {item.resource for item in case.diagnostic_items()}
+    chosen = cost_once.isel(resource=np.isin(cost_once["resource"].to_numpy(), list(diagnostic)))
+    staff = chosen.isel(resource=chosen["kind"].to_numpy() == "staff")
+    return staff.sum("resource") / chosen.sum("resource")
 
 
 def present_values(outcomes: xr.Dataset, draws: Draws) -> tuple[xr.DataArray, xr.DataArray]:

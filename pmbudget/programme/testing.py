@@ -6,6 +6,7 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import resource_coordinates
+from pmbudget.patient.per_patient import increment
 from pmbudget.programme.budget import budget_impact, full_time_posts
 from pmbudget.programme.elsewhere import borne_elsewhere
 from pmbudget.vocabulary import NATIONAL
@@ -15,8 +16,7 @@ def extra_posts(outcomes: xr.Dataset, draws: Draws, case: Case) -> xr.DataArray:
     """Full-time posts in the laboratory for one patient a year under the new strategy, less those under the comparator (draw,)."""
     own = (outcomes["unit"] == "diagnostic_unit") & (outcomes["kind"] == "staff")
     minutes = outcomes["activity_once"].isel(resource=own.to_numpy()).sum("resource")
-    more = minutes.sel(strategy=case.new, drop=True) - minutes.sel(strategy=case.comparator, drop=True)
-    return full_time_posts(more, draws[case.productive_hours])
+    return full_time_posts(increment(minutes, case), draws[case.productive_hours])
 
 
 def testing_cost(

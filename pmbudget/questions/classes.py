@@ -88,6 +88,16 @@ class Breakdown:
         """Incremental net monetary benefit per patient of each true class (draw, subgroup), SEK."""
         return increment(net_monetary_benefit(self.cost.sum("resource"), self.qaly, wtp), case)
 
+    def benefit_untreated(self, case: Case, wtp: float) -> xr.DataArray:
+        """Net benefit per patient if nobody of a class were treated for its answer (draw, subgroup), SEK: its tests are still paid for.
+
+        What the class adds but for its tests is taken off: share x (wtp x QALYs gained - cost of care), with the same draws.
+        """
+        tests = {item.resource for item in case.diagnostic_items()}
+        care = self.cost.isel(resource=[name not in tests for name in self.cost["resource"].to_numpy()]).sum("resource")
+        whole = (self.benefit(case, wtp) * self.share).sum("subgroup")
+        return whole - self.share * (wtp * increment(self.qaly, case) - increment(care, case))
+
     def shortfall(self, comparator: str) -> xr.Dataset:
         """What the disease takes under today's care: ``absolute`` (QALYs) and ``proportional`` (share of them), each (draw)."""
         lost = self.population_health - self.health.sel(strategy=comparator, drop=True)

@@ -6,15 +6,16 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal.equity import distributional_nmb, gini, health_lost_to_waiting, theil
-from pmbudget.appraisal.worth import care_benefit
+from pmbudget.appraisal.worth import beside_courses, care_benefit
 from pmbudget.inputs.capacity import Organisation
+from pmbudget.inputs.norms import discount_rates
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increments
 from pmbudget.programme.hubs import break_even_volume, laboratories
 from pmbudget.programme.reach import never_served, served, share_reached
 from pmbudget.programme.supply import service
-from pmbudget.reporting.frames import increments, interval_frame
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.value import beside_value, rates
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import BLOCK
@@ -89,7 +90,7 @@ def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Datas
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
     people, left_out = results.reach.eligible.sum("year"), never_served(results.reach, scenario.case.new)
-    _, gain = increments(scenario, results)
+    _, gain = increments(results.per_patient, scenario.case)
     lost = left_out.sel(mix="new", drop=True) * gain
     rows = []
     for code, name in scenario.regions["region"].items():
@@ -128,7 +129,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
         comparator=scenario.case.comparator,
         wtp=wtp,
         years=scenario.years,
-        **rates(scenario),
+        **discount_rates(scenario),
     )
     care = benefit - benefit.sel(mix="today", drop=True)
     rows = []
@@ -140,7 +141,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
         row += [words.span(interval_frame(measure(one, people)).iloc[0], digits=3) for measure in (gini, theil)]
         row.append(words.span(interval_frame(_lost_to_waiting(scenario, results, mix)).iloc[0], digits=1))
         of_care = care.sel(mix=mix, drop=True)
-        beside = beside_value(results, scenario, mix) - beside_value(results, scenario, "today")
+        beside = beside_courses(scenario, results.worth, mix) - beside_courses(scenario, results.worth, "today")
         weighted = distributional_nmb(of_care, level, people.mean("draw"), aversion=aversion)
         whole = of_care.sum("region")
         row += [words.span_msek(interval_frame(each).iloc[0]) for each in (whole, -beside, whole - beside, weighted)]

@@ -10,171 +10,32 @@ The page answers five questions.
 * What next? The least outlay for a target that does not come by itself, the bargain, and which money may pay for which phase.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-
-import numpy as np
 import pandas as pd
 
-from pmbudget.appraisal.negotiation import programme_of, scaled_to
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
-from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR, PARTICIPATION, by_draw, leaders, pareto, score_agreement
-from pmbudget.appraisal.settled import Outcome, Programme, outcome
-from pmbudget.inputs.agreements import Agreement, load_agreements
-from pmbudget.inputs.clauses import Clause
+from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.agreements import LITTLE, Negotiation, best_for, comparable
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import TAX_BASE
 from pmbudget.reporting.markup import Html, lead, note, table
-from pmbudget.reporting.value import value_sentences, worth_of
+from pmbudget.reporting.value import value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
-AIMS = (
-    ("participation", "p_all", True),
-    ("worst", "worst", False),
-    ("equality", "inequality", False),
-    ("incentive", "marginal", True),
-    ("after", "year_after", False),
-)
-"""Aim, the column of the scores that measures it, and whether more is better."""
 NOTHING = Html("")
 """What stands where there is no agreement: the headline has said so."""
 FEW = 3
 """As many designs as a sentence can name."""
-LITTLE = 0.05e6
-"""SEK over the agreement's years that one decimal of a million does not show."""
 
 
-@dataclass(frozen=True)
-class Negotiation:
-    """The designs laid on the table: clauses, where they come from, by how much they were scaled, and their scores.
-
-    ``own`` is the scenario's; a design that only precedents' sums could pay for is scaled to the same expected outlay as it.
-    ``tolerance`` is what a region is assumed to put up with, SEK per inhabitant and year.
-    """
-
-    own: str
-    programme: Programme
-    agreements: Mapping[str, Agreement]
-    designs: Mapping[str, Sequence[Clause]]
-    factors: Mapping[str, float]
-    scores: pd.DataFrame
-    tolerance: float
-
-    @property
-    def years(self) -> list[int]:
-        """The agreement's years, which the parties count."""
-        return [int(year) for year in self.programme.terms.years[self.programme.shown]]
-
-    @property
-    def period(self) -> str:
-        """The agreement's years in words."""
-        return f"{self.years[0]}–{self.years[-1]}"
-
-    @property
-    def epsilon(self) -> float:
-        """What a region puts up with over the agreement's years, SEK per inhabitant."""
-        return self.tolerance * len(self.years)
-
-    def limit(self, words: Words) -> str:
-        """What a region puts up with, SEK per inhabitant and year, in figures."""
-        return words.number(self.tolerance, 0 if self.tolerance == round(self.tolerance) else 1)
-
-    @cached_property
-    def outcomes(self) -> Mapping[str, Outcome]:
-        """Every design settled, once for all tables and pictures."""
-        return {name: outcome(self.programme, clauses) for name, clauses in self.designs.items()}
-
-    @property
-    def sharing(self) -> pd.Series:
-        """Which designs share what this introduction costs between state and regions: nobody else pays, nothing moves for today's use."""
-        return (self.scores["others"].abs() <= LITTLE) & (self.scores["of_today"].abs() <= LITTLE)
-
-    @cached_property
-    def front(self) -> pd.Series:
-        """Which of these designs are Pareto-efficient: as printed, no other costs the state less without a region being worse off."""
-        pool = self.scores.loc[self.sharing, ["state", "worst"]]
-        printed = pd.DataFrame(
-            {"state": (pool["state"] / 1e6).round(1), "worst": self.per_year(pool["worst"]).round(1)}
-        )
-        return pareto(printed, least=("state", "worst")).reindex(self.scores.index, fill_value=False)
-
-    def per_year(self, values: pd.Series) -> pd.Series:
-        """What is of all the agreement's years, a year."""
-        return values / len(self.years)
-
-
-def negotiation(scenario: Scenario, results: Results) -> Negotiation | None:
-    """Every agreement of the folder settled on the scenario's programme; None without an agreement."""
-    if scenario.agreement is None or scenario.definition.agreement is None:
-        return None
-    programme = programme_at(scenario, results)
-    agreements = load_agreements(scenario.folder)
-    own = scenario.definition.agreement
-    empty = float(outcome(programme, ()).by_state.mean())
-    outlay = float(outcome(programme, scenario.agreement.clauses).by_state.mean()) - empty
-    designs: dict[str, Sequence[Clause]] = {}
-    factors = {}
-    for name in (own, *(other for other in agreements if other != own)):
-        designs[name] = agreements[name].clauses
-        if agreements[name].precedent_sums and outlay > 0:
-            designs[name], factors[name] = scaled_to(programme, designs[name], outlay)
-    tolerance, fungibility, persistence, displacement = (
-        scenario.parameters[name].distribution.mean  # type: ignore[union-attr]
-        for name in (PARTICIPATION, *GRANT_BEHAVIOUR)
-    )
-    scores = score_agreement(
-        programme,
-        designs,
-        epsilon=tolerance * (programme.shown.stop - programme.shown.start),
-        fungibility=fungibility,
-        persistence=persistence,
-        displacement=displacement,
-        wtp=scenario.parameters.fixed("wtp_very_high"),
-    )
-    return Negotiation(own, programme, agreements, designs, factors, scores, tolerance)
-
-
-def programme_at(scenario: Scenario, results: Results) -> Programme:
-    """A scenario's programme as something to negotiate on."""
-    base = scenario.parameters[TAX_BASE].distribution
-    assert base is not None
-    return programme_of(
-        results.reach,
-        results.settlement,
-        regions=scenario.regions.assign(tax_base=scenario.regions["tax_capacity"] * base.mean),
-        start=scenario.agreement_start,
-        new=scenario.case.new,
-        standing=scenario.standing.clauses,
-    )
+def limit_words(found: Negotiation, words: Words) -> str:
+    """What a region puts up with, SEK per inhabitant and year, in figures."""
+    return words.number(found.tolerance, 0 if found.tolerance == round(found.tolerance) else 1)
 
 
 def design_label(found: Negotiation, name: str, words: Words) -> str:
     """A design's name as people read it."""
     return words.label(found.agreements[name].label)
-
-
-def comparable(found: Negotiation) -> list[str]:
-    """The designs compared by aims, the scenario's own among them: they cost the state no more than it and only share what is new."""
-    dearer = found.scores["state"] > found.scores["state"][found.own] + LITTLE
-    return [str(name) for name in found.scores.index[(found.sharing & ~dearer) | (found.scores.index == found.own)]]
-
-
-def best_for(found: Negotiation) -> dict[str, list[str]]:
-    """By aim, the comparable design that serves it best and those that cannot be told apart from it; nothing where it is not known."""
-    pool = comparable(found)
-    draws = {name: by_draw(found.programme, found.designs[name], found.epsilon) for name in pool}
-    served = {}
-    for aim, column, largest in AIMS:
-        if column == "marginal":
-            values = {name: np.array([round(found.scores.loc[name, column], 2)]) for name in pool}
-        else:
-            values = {name: draws[name][column] for name in pool}
-        if not any(np.isnan(value).any() for value in values.values()):
-            served[aim] = leaders(values, largest=largest, order=column != "p_all")
-    return served
 
 
 def agreement_headline(scenario: Scenario, found: Negotiation | None, words: Words) -> Html:
@@ -199,7 +60,7 @@ def agreement_headline(scenario: Scenario, found: Negotiation | None, words: Wor
             head=words.number(own["per_inhabitant"], 1),
             oere=words.number(own["tax_oere"], 2),
             p_all=words.probability(own["p_all"]),
-            tolerance=found.limit(words),
+            tolerance=limit_words(found, words),
         ),
         _worst(scenario, found, words),
         _aims(found, words),
@@ -249,7 +110,7 @@ def _aims(found: Negotiation, words: Words) -> str:
 
 def value(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
     """What the programme itself is worth, in the sentences of chapter 05: no design of an agreement moves it at a given pace."""
-    return note(*value_sentences(scenario, worth_of(scenario, results), words)) if found else NOTHING
+    return note(*value_sentences(scenario, added_worth(scenario, results.worth), words)) if found else NOTHING
 
 
 def money_table(found: Negotiation | None, words: Words) -> Html:
@@ -311,7 +172,7 @@ def property_table(scenario: Scenario, found: Negotiation | None, words: Words) 
         )
     keys = ("design", "p_all", "worst", "inequality", "marginal", "early", "cliff", "after", "front")
     header = [words(f"property_columns.{key}") for key in keys]
-    caption = words("property_caption", tolerance=found.limit(words))
+    caption = words("property_caption", tolerance=limit_words(found, words))
     return Html(table(caption, header, rows, strong=[_place(found, words, rows)]) + note(words("property_note")))
 
 
@@ -379,7 +240,7 @@ def losers_chart(scenario: Scenario, found: Negotiation | None, words: Words) ->
     )
     axis.tick_params(axis="both", labelsize=9)
     axis.set_xlabel("")
-    title = words("losers_title", tolerance=found.limit(words))
+    title = words("losers_title", tolerance=limit_words(found, words))
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("losers_alt"))

@@ -1,60 +1,12 @@
 """Chapter 06, what it would take: agreements solved for over paces, and where there is none."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 from pmbudget.appraisal.negotiation import Solution, least_state_outlay, nash_agreement, participation_map
-from pmbudget.appraisal.settled import Programme
-from pmbudget.inputs.clauses import Clause, Match, NationalSplit
-from pmbudget.inputs.parameters import Text
-from pmbudget.inputs.scenarios import Scenario, load_scenario
-from pmbudget.reporting.agreement import NOTHING, Negotiation, programme_at
+from pmbudget.questions.agreements import Negotiation, Paces, share_of_what_is_new
+from pmbudget.reporting.agreement import NOTHING, limit_words
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.words import Words
-from pmbudget.road import evaluate
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-
-
-@dataclass(frozen=True)
-class Paces:
-    """The scenario at several paces on the same draws: programmes and what the paces are called, by the scenarios' names."""
-
-    programmes: Mapping[str, Programme]
-    labels: Mapping[str, Text]
-
-
-def programmes_at(
-    scenario: Scenario, found: Negotiation | None, paces: Sequence[str], *, draws: int, seed: int
-) -> Paces | None:
-    """The scenario, with all that was set in it, at its own pace and at those of other scenarios; None without an agreement."""
-    if found is None:
-        return None
-    programmes, labels = {scenario.name: found.programme}, {scenario.name: scenario.definition.label}
-    for name in paces:
-        if name != scenario.name:
-            other = scenario.at_pace(load_scenario(name, scenario.folder, case=scenario.definition.case))
-            programmes[name] = programme_at(other, evaluate(other, draws=draws, seed=seed))
-            labels[name] = other.definition.label
-    return Paces(programmes, labels)
-
-
-def share_of_what_is_new(share: float) -> list[Clause]:
-    """The family in which agreements are solved for: the state takes a share of all cost above today's use, for five years."""
-    label = Text(sv="Statens andel av det nya", en="The state's share of what is new")
-    return [
-        Match(
-            clause="match",
-            name="state_share",
-            label=label,
-            covers="all",
-            share=share,
-            additional=True,
-            to="region",
-            ends=5,
-        ),
-        NationalSplit(clause="national_split", name="national_split", label=label, by="population"),
-    ]
 
 
 def solutions(found: Negotiation | None, paces: Paces | None, words: Words, *, target: float, kappa: float) -> Html:
@@ -82,7 +34,7 @@ def _told(key: str, solution: Solution, found: Negotiation, paces: Paces, words:
         p_all=words.probability(solution.p_all),
         coverage=words.percent(solution.coverage),
         unplanned=words.percent(found.programme.coverage_unplanned),
-        tolerance=found.limit(words),
+        tolerance=limit_words(found, words),
         year=str(found.years[-1]),
         **given,
     )
@@ -113,4 +65,4 @@ def map_table(found: Negotiation | None, paces: Paces | None, words: Words) -> H
         words("map_columns.coverage", year=found.years[-1]),
         *(words.percent(share) for share in SHARES),
     ]
-    return table(words("map_caption", tolerance=found.limit(words)), header, rows)
+    return table(words("map_caption", tolerance=limit_words(found, words)), header, rows)

@@ -12,25 +12,22 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.ranking import simulation_error
+from pmbudget.appraisal.worth import Added
 from pmbudget.inputs.clauses import dated_amounts
 from pmbudget.inputs.files import references as references_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import (
-    interval_frame,
-    region_frame,
-    with_groups,
-)
+from pmbudget.reporting.frames import interval_frame, region_frame, with_groups
 from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
-from pmbudget.reporting.value import Worth, value_sentences
+from pmbudget.reporting.value import value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import TAILS
 
 
 def budget_headline(
-    scenario: Scenario, results: Results, without: Results, worths: Worth, shares: Mapping[str, float], words: Words
+    scenario: Scenario, results: Results, without: Results, worths: Added, shares: Mapping[str, float], words: Words
 ) -> Html:
     """What introduction costs in cash, what of it is the agreement's, who pays, what it buys, how sure, and what that rests on."""
     period, years = next(iter(scenario.periods.items()))
@@ -88,7 +85,7 @@ def assumed_groups(scenario: Scenario) -> list[str]:
     return [group for group, names in groups.items() if any(parameters[name].is_assumed for name in names)]
 
 
-def _simulation_error(scenario: Scenario, results: Results, worths: Worth, words: Words) -> str:
+def _simulation_error(scenario: Scenario, results: Results, worths: Added, words: Words) -> str:
     """Two Monte Carlo standard errors of the headline figures."""
     period, years = next(iter(scenario.periods.items()))
     net = results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"])

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_best
+from pmbudget.inputs.norms import THRESHOLDS
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import THRESHOLDS
 from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
 from pmbudget.reporting.verdict import ratio_words

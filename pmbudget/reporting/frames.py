@@ -1,27 +1,13 @@
 """Results as tidy frames: what is kept beside a run for anyone to read, and what tables and figures are made from."""
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac, icer_table
-from pmbudget.inputs.cases import Case
+from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES, REGION_PAYERS, TAILS
-
-THRESHOLDS = ("wtp_moderate", "wtp_very_high")
-"""The norms' thresholds, in norms.yaml."""
-TAX_BASE, INFLATION = "tax_base_per_inhabitant", "inflation"
-"""What turns SEK into öre of local tax and constant prices into current ones; read here alone."""
-
-NORMS = (*THRESHOLDS, "wtp_rare", "wtp_observed_not_severe", "wtp_observed_severe")
-"""Every threshold that norms.yaml holds: what the authority is said to accept, and what its decisions have shown."""
-
-
-def thresholds(scenario: Scenario) -> dict[str, float]:
-    """The thresholds of the norms, SEK per QALY."""
-    return {name: scenario.parameters.fixed(name) for name in THRESHOLDS}
 
 
 def interval_frame(values: xr.DataArray) -> pd.DataFrame:
@@ -83,16 +69,6 @@ def outcomes_frame(results: Results) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def increments(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.DataArray]:
-    """Incremental cost (SEK) and QALYs of the new strategy against the comparator (draw,)."""
-    case = scenario.case
-    cost, qaly = (
-        values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
-        for values in (results.per_patient.cost, results.per_patient.qaly)
-    )
-    return cost, qaly
-
-
 def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
     """By region over the whole period: coverage, net budget per inhabitant with intervals, probability of paying more. SEK."""
     own = [payer for payer in results.settlement.budget["payer"].to_numpy() if payer in REGION_PAYERS]
@@ -111,14 +87,6 @@ def region_frame(scenario: Scenario, results: Results) -> pd.DataFrame:
         frame[[f"{reference}_mean", f"{reference}_lower", f"{reference}_upper"]] = part[["mean", "lower", "upper"]]
         frame[f"p_loses_{reference}"] = (net > 0).mean("draw").to_series()
     return frame
-
-
-def staff_share_of(case: Case, cost_once: xr.DataArray) -> xr.DataArray:
-    """Share of the cost of diagnostics that is staff (the dims of ``cost_once`` but resource): computed, never assumed."""
-    diagnostic = {item.resource for item in case.diagnostic_items()}
-    chosen = cost_once.isel(resource=np.isin(cost_once["resource"].to_numpy(), list(diagnostic)))
-    staff = chosen.isel(resource=chosen["kind"].to_numpy() == "staff")
-    return staff.sum("resource") / chosen.sum("resource")
 
 
 def incremental_table(scenario: Scenario, results: Results) -> pd.DataFrame:

@@ -10,11 +10,11 @@ import pandas as pd
 
 from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.voi import evpi
+from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions import best_on_average, contenders, proposals, worth_knowing
 from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import thresholds
 from pmbudget.reporting.information_headline import (
     WIDTH,
     around,

@@ -15,10 +15,10 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy
-from pmbudget.patient.per_patient import present_values
+from pmbudget.patient.per_patient import increment, present_values, staff_share
 from pmbudget.reporting.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import interval_frame, staff_share_of
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.verdict import error_words, known_digits, known_span
 from pmbudget.reporting.words import Words
@@ -48,8 +48,8 @@ def treated_share(case: Case, outcomes: xr.Dataset, *, first_line: bool = False)
 
 def staff_share_row(case: Case, cost_once: xr.DataArray) -> pd.Series:
     """Staff's share of the cost of diagnostics (draw): mean cost of staff over mean cost, with the 95 % interval of the draws' shares."""
-    row = interval_frame(staff_share_of(case, cost_once)).iloc[0]
-    row["mean"] = float(staff_share_of(case, cost_once.mean("draw")))
+    row = interval_frame(staff_share(cost_once, case)).iloc[0]
+    row["mean"] = float(staff_share(cost_once.mean("draw"), case))
     return row
 
 
@@ -85,7 +85,7 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
 def gained_sentence(case: Case, outcomes: xr.Dataset, words: Words) -> str:
     """How many more or fewer of all patients get what an answer leads to, and how much of that in the first line where some is later."""
     shares = {name: treated_share(case, outcomes, first_line=name == "first") for name in ("all", "first")}
-    gained = {name: one.sel(strategy=case.new) - one.sel(strategy=case.comparator) for name, one in shares.items()}
+    gained = {name: increment(one, case) for name, one in shares.items()}
     row = interval_frame(gained["all"]).iloc[0]
     digits = known_digits(simulation_error(100 * gained["all"]), 1)
     mean = round(100 * row["mean"], digits)
@@ -346,12 +346,7 @@ def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Htm
 def resource_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """Difference in mean cost per patient by resource, unit and year since start, SEK, with the 95 % interval of the total."""
     case = scenario.case
-    running = outcomes["cost"].sel(strategy=case.new, drop=True) - outcomes["cost"].sel(
-        strategy=case.comparator, drop=True
-    )
-    once = outcomes["cost_once"].sel(strategy=case.new, drop=True) - outcomes["cost_once"].sel(
-        strategy=case.comparator, drop=True
-    )
+    running, once = (increment(outcomes[name], case) for name in ("cost", "cost_once"))
     by_year = running + once * (running["year_since_start"] == 0)
     last = by_year.sizes["year_since_start"]
     periods = [(0, 1), (1, 2), (2, 5), (5, last)]
@@ -386,12 +381,7 @@ def cost_chart(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Pictur
     """Difference in mean cost per patient by year since start and performing unit, thousand SEK."""
     plt, sns = plot()
     case = scenario.case
-    difference = {
-        name: outcomes[name].sel(strategy=case.new) - outcomes[name].sel(strategy=case.comparator)
-        for name in ("cost", "cost_once")
-    }
-    flows = difference["cost"].mean("draw").groupby("unit").sum()
-    once = difference["cost_once"].mean("draw").groupby("unit").sum()
+    flows, once = (increment(outcomes[name], case).mean("draw").groupby("unit").sum() for name in ("cost", "cost_once"))
     by_unit = flows.isel(year_since_start=slice(0, 8)).transpose("unit", "year_since_start") / 1e3
     by_unit = by_unit + (once / 1e3) * (by_unit["year_since_start"] == 0)
     figure, axis = plt.subplots(figsize=(11, 4.4))
@@ -425,12 +415,8 @@ def pathway_frame(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, w
     """For whom, on what it rests, the Monte Carlo standard errors of the headline figures, and what comes next."""
     case = scenario.case
     question, patients, rests, following = frame_sentences(scenario, words, "03_cost_effectiveness")
-    cost, qaly = (
-        values.sel(strategy=case.new) - values.sel(strategy=case.comparator)
-        for values in present_values(outcomes, draws)
-    )
-    gained = treated_share(case, outcomes)
-    gained = gained.sel(strategy=case.new) - gained.sel(strategy=case.comparator)
+    cost, qaly = (increment(values, case) for values in present_values(outcomes, draws))
+    gained = increment(treated_share(case, outcomes), case)
     simulation = words(
         "simulation_pathway",
         draws=words.number(outcomes.sizes["draw"]),

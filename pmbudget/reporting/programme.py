@@ -6,11 +6,13 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.inputs.files import references
+from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increments
 from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
 from pmbudget.programme.reach import never_served, served
-from pmbudget.reporting.frames import increments, interval_frame, thresholds
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, collapsed, note, prices_note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -109,7 +111,7 @@ def known_note(scenario: Scenario, results: Results, words: Words) -> Html:
     plan = scenario.definition.pace
     if results.reach.known is None or plan is None or plan.gate is None:
         return Html("")
-    cost, qaly = increments(scenario, results)
+    cost, qaly = increments(results.per_patient, scenario.case)
     worth = scenario.parameters.fixed(plan.gate.wtp) * qaly - cost > 0
     opened = (results.reach.known >= plan.gate.probability).any("year")
     return note(
@@ -224,7 +226,7 @@ def _kinds(change: xr.DataArray) -> list[str]:
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses."""
-    cost, qaly = increments(scenario, results)
+    cost, qaly = increments(results.per_patient, scenario.case)
     wtp = thresholds(scenario)["wtp_very_high"]
     untested = never_served(results.reach, scenario.case.new).sel(mix="new", drop=True)
     outside = results.reach.outside.sel(mix="new", drop=True).sum("year")

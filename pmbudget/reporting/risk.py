@@ -1,11 +1,13 @@
 """Chapter 05, how wrong it may be: caps, worst outcomes, forecasts as they usually fare, prices; and money by region and year."""
 
-import numpy as np
 import pandas as pd
 
+from pmbudget.appraisal.scoring import WORST, cvar
+from pmbudget.inputs.norms import INFLATION, TAX_BASE
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.prices import neutral_price
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import INFLATION, TAX_BASE, interval_frame, with_groups
+from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.markup import PAYER_ROWS, TOTALS, Html, collapsed, note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -13,8 +15,6 @@ from pmbudget.vocabulary import REGION_PAYERS
 
 CURRENT = ("state", "regions_together", "all")
 """Whose amounts are told in current prices; what the state votes comes first."""
-WORST = 0.05
-"""The share of draws that the conditional value at risk is the mean of."""
 
 
 def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: float) -> Html:
@@ -31,7 +31,7 @@ def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: 
                 words.span_msek(interval_frame(values).iloc[0]),
                 words.probability(float((values > 0).mean())),
                 words.probability(float((values > cap_msek * 1e6).mean())),
-                words.msek(worst_mean(values.to_numpy())),
+                words.msek(cvar(values.to_numpy())),
             ]
         )
     cap = words.number(cap_msek)
@@ -40,31 +40,21 @@ def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: 
     return table(caption, header, rows, strong=[payers.index(payer) for payer in TOTALS])
 
 
-def worst_mean(values: np.ndarray, share: float = WORST) -> float:
-    """Conditional value at risk: the mean of the dearest ``share`` of the draws, at least one."""
-    return float(np.sort(values)[-max(1, round(share * values.size)) :].mean())
-
-
 def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
-    """The price of a test at which introduction costs nothing net over the first five years, all payers together.
-
-    The net budget is linear in the cash price of a test: p* = p - E[net] / E[tests more than today], a ratio of means.
-    """
-    period, years = next(iter(scenario.periods.items()))
-    net = float(results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
-    tests = results.reach.patients.sel(fate=scenario.case.new, drop=True) + results.reach.outside
-    more = tests.sel(year=years).sum(["region", "year"]).mean("draw")
-    extra = float(more.sel(mix="new") - more.sel(mix="today"))
-    price = float(results.per_patient.test_cost.sel(strategy=scenario.case.new).mean())
-    if extra <= 0:
+    """The price of a test at which introduction costs nothing net over the first five years, all payers together."""
+    found = neutral_price(scenario, results)
+    if found.tests <= 0:
         return note(words("neutral_no_tests"))
-    neutral = price - net / extra
-    given = {"period": period, "price": words.number(price), "tests": words.number(extra)}
-    if net <= 0:
-        return note(words("neutral_saves", neutral=words.number(neutral), **given))
-    if neutral < 0:
-        return note(words("neutral_never", short=words.number(-neutral), **given))
-    return note(words("neutral_at", neutral=words.number(neutral), **given))
+    given = {
+        "period": next(iter(scenario.periods)),
+        "price": words.number(found.price),
+        "tests": words.number(found.tests),
+    }
+    if found.net <= 0:
+        return note(words("neutral_saves", neutral=words.number(found.neutral), **given))
+    if found.neutral < 0:
+        return note(words("neutral_never", short=words.number(-found.neutral), **given))
+    return note(words("neutral_at", neutral=words.number(found.neutral), **given))
 
 
 def forecast_table(scenario: Scenario, results: Results, words: Words) -> Html:

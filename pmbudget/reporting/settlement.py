@@ -5,17 +5,16 @@ import xarray as xr
 
 from pmbudget.appraisal.settled import outcome
 from pmbudget.financing import silo_gap
-from pmbudget.financing.incentive import margin_of, share_not_borne
-from pmbudget.financing.ledger import books_of
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.agreements import LITTLE, Negotiation, best_for, incentives
 from pmbudget.reporting import budget
-from pmbudget.reporting.agreement import LITTLE, NOTHING, Negotiation, best_for, design_label
+from pmbudget.reporting.agreement import NOTHING, design_label, limit_words
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, prices_note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
-from pmbudget.vocabulary import REGION_PAYERS, TAILS
+from pmbudget.vocabulary import TAILS
 
 
 def silo_table(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
@@ -100,7 +99,7 @@ def region_money(scenario: Scenario, results: Results, found: Negotiation | None
         "region_money_caption",
         design=design_label(found, found.own, words),
         period=found.period,
-        tolerance=found.limit(words),
+        tolerance=limit_words(found, words),
     )
     return table(f"{caption} {words('interval_note')} {prices_note(scenario, words)}", header, rows)
 
@@ -109,23 +108,7 @@ def incentive_table(found: Negotiation | None, results: Results, scenario: Scena
     """The share of one test more that the region and its clinic do not bear, first year, by design."""
     if found is None:
         return NOTHING
-    books = books_of(
-        results.settlement.accounts.sel(year=slice(None, found.years[-1] + 1)), "new", found.programme.terms
-    )
-    margin = margin_of(books, draws=10)
-    weight = found.programme.people / found.programme.people.sum()
-    shares = {
-        name: [
-            float(
-                np.nansum(
-                    share_not_borne(margin, clauses, payers)[found.programme.places, found.programme.shown.start]
-                    * weight
-                )
-            )
-            for payers in (REGION_PAYERS, ("clinic",))
-        ]
-        for name, clauses in found.designs.items()
-    }
+    shares = incentives(results, found)
     rows = [
         [design_label(found, name, words), *(words.percent(share) for share in shares[name])]
         for name in sorted(shares, key=lambda name: shares[name], reverse=True)

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
+from pmbudget.appraisal.worth import Added
 from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.agreement import Negotiation
+from pmbudget.questions.agreements import Negotiation
 from pmbudget.reporting.frames import budget_frame, implementation_frame, ledger_frame, outcomes_frame
 from pmbudget.reporting.summary import key_figures, paired_draws
-from pmbudget.reporting.value import Worth
 from pmbudget.road import Results
 
 
 def store_budget(
-    output_dir: str, scenario: Scenario, results: Results, worths: Worth, shares: Mapping[str, float]
+    output_dir: str, scenario: Scenario, results: Results, worths: Added, shares: Mapping[str, float]
 ) -> None:
     """Budget, ledger, key figures with the draws to rank them by, and the resolved scenario; nothing where ``output_dir`` is empty."""
     if not output_dir:

@@ -6,11 +6,15 @@ from typing import Any
 import pandas as pd
 
 from pmbudget.appraisal import ceac, net_monetary_benefit
+from pmbudget.appraisal.increment import Increment
+from pmbudget.appraisal.worth import Added
+from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increments
 from pmbudget.programme.reach import share_reached
-from pmbudget.reporting.frames import increments, interval_frame, thresholds, with_groups
-from pmbudget.reporting.value import Worth, value_figures
-from pmbudget.reporting.verdict import increment, leading_threshold, leading_thresholds
+from pmbudget.reporting.frames import interval_frame, with_groups
+from pmbudget.reporting.value import value_figures
+from pmbudget.reporting.verdict import leading_threshold, leading_thresholds
 from pmbudget.reporting.worth_headline import verdict_key
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES
@@ -18,7 +22,7 @@ from pmbudget.vocabulary import REFERENCES
 COLUMNS = ["measure", "reference", "period", "payer", "threshold", "unit", "mean", "lower", "upper"]
 
 
-def key_figures(scenario: Scenario, results: Results, worths: Worth, shares: Mapping[str, float]) -> pd.DataFrame:
+def key_figures(scenario: Scenario, results: Results, worths: Added, shares: Mapping[str, float]) -> pd.DataFrame:
     """The figures that a comparison shows: measure, reference, period, payer, threshold, unit, mean, lower, upper.
 
     ``net_budget`` (SEK, cash) and ``net_budget_per_inhabitant`` by reference, period and payer; ``freed`` (SEK), capacity set free
@@ -52,7 +56,7 @@ def key_figures(scenario: Scenario, results: Results, worths: Worth, shares: Map
     return pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS)
 
 
-def paired_draws(scenario: Scenario, results: Results, worths: Worth) -> pd.DataFrame:
+def paired_draws(scenario: Scenario, results: Results, worths: Added) -> pd.DataFrame:
     """What scenarios are ranked by, draw by draw: measure, reference, period, draw, value (SEK).
 
     ``net_budget`` of all payers, and ``programme_inmb`` at the threshold that leads. Runs of the same seed and number of
@@ -76,12 +80,12 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
     The verdict (``reference`` of measure ``icer``) is ``icer``, ``dominant``, ``dominated`` or ``southwest`` (cheaper and less health);
     its mean is a ratio of means, or missing.
     """
-    cost, qaly = increments(scenario, results)
+    cost, qaly = increments(results.per_patient, scenario.case)
     rows: list[dict[str, Any]] = [
         {"measure": "incremental_cost", "unit": "SEK", **interval_frame(cost).iloc[0].to_dict()},
         {"measure": "incremental_qaly", "unit": "QALY", **interval_frame(qaly).iloc[0].to_dict()},
     ]
-    found = increment(cost, qaly)
+    found = Increment.of(cost, qaly)
     rows.append({"measure": "icer", "reference": found.kind, "unit": "SEK/QALY", "mean": found.ratio})
     rows.append({"measure": "icer_error", "unit": "SEK/QALY", "mean": found.ratio_error})
     rows.append({"measure": "verdict", "reference": verdict_key(found)})

@@ -7,12 +7,12 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.ranking import surely_best
+from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.value import worth_of
 from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results, evaluated
@@ -45,7 +45,7 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
     for key, (one, found) in pairs.items():
         if key == "as_is" and found is limited.results:
             continue
-        worth = worth_of(one, found)["today", one.whole_period]
+        worth = added_worth(one, found.worth)["today", one.whole_period]
         share = share_reached(found.reach, one.case.new, ("region",)).sel(mix="new", year=one.years[-1])
         moved = found.reach.supply["moved"].sel(mix="new").sum(["region", "year"])  # type: ignore[index]
         row = [words(f"limits_rows.{key}"), words.span(interval_frame(share).iloc[0], per=0.01, digits=0)]

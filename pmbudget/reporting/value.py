@@ -1,57 +1,23 @@
 """What a programme is worth: the same table and sentences in chapters 05 and 06, and the figures that 08 and the index compare."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal import ratio
 from pmbudget.appraisal.ranking import simulation_error
-from pmbudget.appraisal.worth import programme_worth
+from pmbudget.appraisal.worth import Added, cost_per
+from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import share_reached
-from pmbudget.reporting.frames import interval_frame, thresholds
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
 
-def rates(scenario: Scenario) -> dict[str, float]:
-    """The norms' discount rates, as the programme's worth takes them."""
-    return {name: scenario.parameters.fixed(f"discount_{name}") for name in ("rate_cost", "rate_qaly")}
-
-
-Worth = Mapping[tuple[str, str], xr.Dataset]
-"""What the programme adds, by reference and period."""
-
-
-def worth_of(scenario: Scenario, results: Results) -> Worth:
-    """What the programme adds, by reference and period, at the norms' thresholds; see :func:`pmbudget.appraisal.worth.programme_worth`."""
-    found = {}
-    for period in scenario.periods:
-        totals = results.worth.totals.sel(period=period, drop=True)
-        for reference in scenario.references:
-            wtp = list(thresholds(scenario).values())
-            found[reference, period] = programme_worth(totals, reference=reference, wtp=wtp)
-    return found
-
-
-def beside_value(results: Results, scenario: Scenario, mix: str) -> xr.DataArray:
-    """What falls beside the patients' courses in a mix over all years shown, less the residual value (draw,), SEK present value."""
-    totals = results.worth.totals.sel(period=scenario.whole_period, mix=mix, drop=True)
-    return totals["beside"] - totals["residual"]
-
-
-def ratio_of(cost: xr.DataArray, per: xr.DataArray) -> float:
-    """Mean cost over a mean gain, by the sign rules of the ICER: missing unless both are more."""
-    verdict, value = ratio(float(cost.mean()), float(per.mean()), size=(1e8, 1e2))
-    return value if verdict == "icer" else np.nan
-
-
-def value_figures(scenario: Scenario, worths: Worth) -> pd.DataFrame:
+def value_figures(scenario: Scenario, worths: Added) -> pd.DataFrame:
     """Long form: measure, reference, period, threshold, unit, mean, lower, upper.
 
     ``tests``, ``lost`` and ``waiting`` (persons), ``programme_cost`` (SEK), ``programme_qaly``, ``programme_inmb`` (SEK) and
@@ -74,12 +40,12 @@ def value_figures(scenario: Scenario, worths: Worth) -> pd.DataFrame:
             rows.append({**at, "measure": "programme_inmb", "unit": "SEK", **interval_frame(inmb).iloc[0]})
             better = {"measure": "p_programme_better", "unit": "probability", "mean": float((inmb > 0).mean())}
             rows.append({**at, **better})
-        dear = {"measure": "cost_per_extra_test", "unit": "SEK/test", "mean": ratio_of(worth["cost"], worth["tests"])}
+        dear = {"measure": "cost_per_extra_test", "unit": "SEK/test", "mean": cost_per(worth["cost"], worth["tests"])}
         rows.append({**place, **dear})
     return pd.DataFrame(rows)
 
 
-def value_table(scenario: Scenario, results: Results, worths: Worth, words: Words) -> Html:
+def value_table(scenario: Scenario, results: Results, worths: Added, words: Words) -> Html:
     """What the programme buys and costs against each reference, ten years first and five beside; and how it is counted."""
     order = [(reference, period) for reference in scenario.references for period in list(scenario.periods)[::-1]]
     share = share_reached(results.reach, scenario.case.new, ("region",))
@@ -87,7 +53,7 @@ def value_table(scenario: Scenario, results: Results, worths: Worth, words: Word
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     header = [words("value_columns.what")]
     header += [f"{words(f'value_columns.{reference}')}, {period}" for reference, period in order]
-    rate = words.percent(rates(scenario)["rate_cost"])
+    rate = words.percent(discount_rates(scenario)["rate_cost"])
     caption = words("value_caption", year=scenario.parameters.price_year)
     method = words("value_method", rate=rate, horizon=scenario.case.horizon_years)
     return Html(table(f"{caption}. {words('interval_note')}", header, rows) + note(method))
@@ -118,12 +84,12 @@ def _column(
         column[words("value_rows.inmb", wtp=words.number(wtp))] = words.span_msek(interval_frame(inmb).iloc[0])
         better = words.probability(float((inmb > 0).mean()))
         column[words("value_rows.better", wtp=words.number(wtp))] = better
-    column[words("value_rows.per_test")] = words.number(ratio_of(worth["cost"], worth["tests"]), -3)
-    column[words("value_rows.per_qaly")] = words.number(ratio_of(worth["cost"], worth["qaly"]), -5)
+    column[words("value_rows.per_test")] = words.number(cost_per(worth["cost"], worth["tests"]), -3)
+    column[words("value_rows.per_qaly")] = words.number(cost_per(worth["cost"], worth["qaly"]), -5)
     return column
 
 
-def value_sentences(scenario: Scenario, worths: Worth, words: Words) -> list[str]:
+def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str]:
     """What the scenario buys against each reference over all years shown, and whether it is worth it at the threshold that leads."""
     period, said = scenario.whole_period, []
     wtp = leading_threshold(scenario)

@@ -1,70 +1,19 @@
 """What an increment may be called, with how many digits, and at which threshold it is told: no more than draws and norms allow."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pmbudget.appraisal import ratio
-from pmbudget.appraisal.ranking import ERRORS, P_ORDER, simulation_error
+from pmbudget.appraisal.increment import Increment
+from pmbudget.appraisal.ranking import ERRORS, simulation_error
+from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.reporting.frames import increments, interval_frame, thresholds
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.words import Words
-from pmbudget.road import Results
 
 LEVELS = {"moderate": "wtp_moderate", "very_high": "wtp_very_high"}
 """The norms' threshold for each level of severity; for a high one they state none."""
-
-
-@dataclass(frozen=True)
-class Increment:
-    """What one strategy adds to another in each draw: ``cost`` (draw,), SEK, and ``qaly`` (draw,)."""
-
-    cost: np.ndarray
-    qaly: np.ndarray
-
-    @property
-    def kind(self) -> str:
-        """The verdict of :func:`pmbudget.appraisal.ratio` on the means."""
-        return ratio(float(self.cost.mean()), float(self.qaly.mean()))[0]
-
-    @property
-    def ratio(self) -> float:
-        """Mean cost over mean QALYs, SEK per QALY; missing where none is meant."""
-        return ratio(float(self.cost.mean()), float(self.qaly.mean()))[1]
-
-    @property
-    def ratio_error(self) -> float:
-        """Monte Carlo standard error of the ratio: that of the mean of cost - ratio x qaly, over the mean of qaly (delta method)."""
-        return simulation_error(self.cost - self.ratio * self.qaly) / abs(float(self.qaly.mean()))
-
-    @property
-    def ratio_is_known(self) -> bool:
-        """Whether the mean difference in health exceeds two simulation errors, so that a ratio to it means something."""
-        return abs(float(self.qaly.mean())) > ERRORS * simulation_error(self.qaly)
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether both signs of the means are those of at least 70 draws of 100."""
-        return all(
-            max((values * np.sign(values.mean()) > 0).mean(), float(not values.any())) >= P_ORDER
-            for values in (self.cost, self.qaly)
-        )
-
-    def benefit(self, wtp: float) -> np.ndarray:
-        """Net monetary benefit (draw,), SEK."""
-        return wtp * self.qaly - self.cost
-
-
-def increment(cost: Any, qaly: Any) -> Increment:
-    """An increment from what has draws."""
-    return Increment(np.asarray(cost, float).ravel(), np.asarray(qaly, float).ravel())
-
-
-def increment_of(scenario: Scenario, results: Results) -> Increment:
-    """What the new strategy adds to the comparator, per patient."""
-    return increment(*increments(scenario, results))
 
 
 def known_digits(error: float, most: int) -> int:
@@ -108,7 +57,7 @@ def ratio_words(value: float, words: Words, error: float = 0.0) -> str:
 
 def verdict_words(cost: Any, qaly: Any, words: Words) -> str:
     """What an increment (draws) amounts to, for a cell: a ratio of means, or a word; never a negative ratio, nor one to next to nothing."""
-    found = increment(cost, qaly)
+    found = Increment.of(cost, qaly)
     if found.kind in ("dominant", "dominated", "equal"):
         return words(found.kind)
     if not found.ratio_is_known:

@@ -8,25 +8,20 @@ the class whose treatment turns it, the method. What next: the budget, and what 
 from typing import Any
 
 import pandas as pd
-import xarray as xr
 
 from pmbudget.appraisal import ceac, ceaf, expected_loss, net_monetary_benefit
+from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.cases import Case
+from pmbudget.inputs.norms import NORMS, thresholds
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increments, staff_share
 from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.evidence import frame_sentences, grade_counts
-from pmbudget.reporting.frames import (
-    NORMS,
-    incremental_table,
-    increments,
-    interval_frame,
-    staff_share_of,
-    thresholds,
-)
+from pmbudget.reporting.frames import incremental_table, interval_frame
 from pmbudget.reporting.markup import Html, note, rate, table
 from pmbudget.reporting.pathway import has_later_lines, treated_share
-from pmbudget.reporting.verdict import increment, known, known_digits, verdict_words
+from pmbudget.reporting.verdict import known, known_digits, verdict_words
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -37,12 +32,6 @@ WIDTH = 5.8
 def strategy_labels(scenario: Scenario, words: Words) -> dict[str, str]:
     """The label of each strategy."""
     return {name: words.label(one.label) for name, one in scenario.case.strategies.items()}
-
-
-def difference(scenario: Scenario, values: xr.DataArray) -> xr.DataArray:
-    """The new strategy less the comparator."""
-    case = scenario.case
-    return values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
 
 
 def worth_frame(scenario: Scenario, words: Words) -> Html:
@@ -89,7 +78,7 @@ def _added(results: Results, frame: pd.DataFrame, name: str, words: Words) -> li
     before = before[frame.loc[before, "status"].isin(["reference", "undominated"]).to_numpy()]
     if frame.loc[name, "status"] != "undominated" or not len(before):
         return [words("not_applicable")] * 3
-    found = increment(
+    found = Increment.of(
         *(
             values.sel(strategy=name) - values.sel(strategy=before[-1])
             for values in (results.per_patient.cost, results.per_patient.qaly)
@@ -108,7 +97,7 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
     norms = sorted(
         ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters), key=lambda x: x[1]
     )
-    cost, qaly = increments(scenario, results)
+    cost, qaly = increments(results.per_patient, scenario.case)
     gains = {name: net_monetary_benefit(cost, qaly, wtp) / 1e3 for name, wtp in norms}
     digits = min(known_digits(simulation_error(gain), 1) for gain in gains.values())
     rows = []
@@ -173,7 +162,7 @@ def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
         "matched_row": (treated_share(case, outcomes), 1),
         "first_line_row": (treated_share(case, outcomes, first_line=True), 1),
         "mismatched_row": (outcomes["mismatched"], 1),
-        "staff_row": (staff_share_of(case, outcomes["cost_once"]), 0),
+        "staff_row": (staff_share(outcomes["cost_once"], case), 0),
     }
     rows = [
         [words(key), *(words.percent(float(values.sel(strategy=name)), digits) for name in names)]

@@ -4,14 +4,17 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal import ceac, ceaf, credible_ellipse, net_monetary_benefit, price_threshold
+from pmbudget.appraisal.increment import Increment
+from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot
-from pmbudget.reporting.frames import increments, interval_frame, thresholds
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, table
-from pmbudget.reporting.verdict import Increment, increment, known, known_span, leading_threshold, ratio_words
+from pmbudget.reporting.verdict import known, known_span, leading_threshold, ratio_words
 from pmbudget.reporting.words import Words
-from pmbudget.reporting.worth import WIDTH, difference, strategy_labels
+from pmbudget.reporting.worth import WIDTH, strategy_labels
 from pmbudget.road import Results
 from pmbudget.vocabulary import CREDIBLE_INTERVAL
 
@@ -22,7 +25,7 @@ CERTAINTY = (0.5, 0.9)
 def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     """The cost-effectiveness plane: draws, their mean, the ellipse that holds 95 per cent, the thresholds' lines."""
     plt, _ = plot()
-    cost, qaly = increments(scenario, results)
+    cost, qaly = increments(results.per_patient, scenario.case)
     figure, axis = plt.subplots(figsize=(WIDTH, 5.8), layout="constrained")
     axis.plot(qaly, cost / 1e3, "o", markersize=2.5, alpha=0.22, color=COLOURS["new"], markeredgewidth=0)
     around = credible_ellipse(cost, qaly)
@@ -51,7 +54,7 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     numbered(axis.yaxis, words)
     axis.locator_params(axis="x", nbins=6)
     numbered(axis.xaxis, words)
-    headed(figure, plane_title(increment(cost, qaly), strategy_labels(scenario, words)[scenario.case.new], words))
+    headed(figure, plane_title(Increment.of(cost, qaly), strategy_labels(scenario, words)[scenario.case.new], words))
     inside = ((qaly >= left) & (qaly <= right) & (cost / 1e3 >= low) & (cost / 1e3 <= high)).mean()
     gaps = {"draws": words.number(cost.size), "level": words.percent(CREDIBLE_INTERVAL)}
     alt = words("plane_alt", **gaps, outside=words.percent(1 - float(inside), 1))
@@ -119,7 +122,7 @@ def frontier_title(grid: np.ndarray, best: np.ndarray, new: str, words: Words) -
 
 def _prices(scenario: Scenario, parts: Breakdown, wtp: np.ndarray | list[float]) -> tuple[xr.DataArray, xr.DataArray]:
     """What all testing costs per patient with the new strategy (draw), and the most it may (probability, wtp), SEK."""
-    cost, qaly = (difference(scenario, values) for values in parts.value())
+    cost, qaly = (increment(values, scenario.case) for values in parts.value())
     now = parts.tests.sum("resource").sel(strategy=scenario.case.new, drop=True)
     return now, price_threshold(net_monetary_benefit(cost, qaly, wtp), now, 1.0, list(CERTAINTY))
 

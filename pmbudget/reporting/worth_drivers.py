@@ -7,14 +7,16 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.ranking import simulation_error
+from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.classes import ATTRIBUTIONS, Breakdown
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
-from pmbudget.reporting.frames import increments, interval_frame, thresholds
+from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.verdict import known, known_digits, known_span, verdict_words
 from pmbudget.reporting.words import Words
-from pmbudget.reporting.worth import WIDTH, difference, strategy_labels
+from pmbudget.reporting.worth import WIDTH, strategy_labels
 from pmbudget.reporting.worth_headline import classes_sentence, stands_out
 from pmbudget.road import Results
 
@@ -31,7 +33,7 @@ def subgroup_frame(scenario: Scenario, parts: Breakdown, wtp: float) -> pd.DataF
 
 def subgroup_table(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> Html:
     """What the new strategy does for a patient of each true class, and what the class adds to the whole."""
-    cost, qaly = difference(scenario, parts.cost).sum("resource"), difference(scenario, parts.qaly)
+    cost, qaly = increment(parts.cost, scenario.case).sum("resource"), increment(parts.qaly, scenario.case)
     benefit = parts.benefit(scenario.case, wtp)
     decimals = min(known_digits(simulation_error(qaly.sel(subgroup=name)), 3) for name in scenario.case.classes)
     rows = []
@@ -89,7 +91,7 @@ def _views_table(
     limits = thresholds(scenario)
     rows = []
     for label, value in views.items():
-        cost, qaly = (difference(scenario, values) for values in value)
+        cost, qaly = (increment(values, scenario.case) for values in value)
         rows.append(
             [
                 label,
@@ -149,7 +151,7 @@ def tornado_chart(
             axis.barh(place, row[end] / 1e3 - base, left=base, color=colour, height=0.7)
     axis.axvline(shown["base"].iloc[0] / 1e3, color="black", linewidth=0.9)
     axis.axvline(0, color="#b00020", linewidth=1.2, linestyle="--")
-    cost, qaly = increments(scenario, results)
+    cost, qaly = increments(results.per_patient, scenario.case)
     axis.axvline(float((wtp * qaly - cost).mean()) / 1e3, color="black", linewidth=1.2, linestyle=":")
     axis.set_yticks(range(len(shown)), _parameter_labels(scenario, shown, words), fontsize=9.5)
     axis.set_xlabel(wrapped(words("tornado_x", wtp=words.number(wtp)), 40) + f"\n(* {words('tornado_assumption')})")

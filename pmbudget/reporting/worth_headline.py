@@ -5,16 +5,16 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal import ceac, ratio
+from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increments
 from pmbudget.questions import best_on_average, contenders
 from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
 from pmbudget.reporting.verdict import (
-    Increment,
     error_words,
-    increment_of,
     known,
     known_digits,
     leading_threshold,
@@ -35,7 +35,7 @@ def worth_headline(
 ) -> Html:
     """The answers: cost and health, how sure, worth it or not, for whom, what turns it, what it hangs on; each with its condition."""
     case = scenario.case
-    found = increment_of(scenario, results)
+    found = Increment.of(*increments(results.per_patient, scenario.case))
     new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
     wtp = leading_threshold(scenario)
     return lead(
@@ -148,29 +148,13 @@ def classes_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp:
     return " ".join(told)
 
 
-def untreated_benefit(scenario: Scenario, parts: Breakdown, wtp: float) -> xr.DataArray:
-    """Net benefit per patient if nobody of a class were treated for its answer (draw, subgroup), SEK: its tests are still paid for.
-
-    What the class adds but for its tests is taken off: share x (wtp x QALYs gained - cost of care), with the same draws.
-    """
-    case = scenario.case
-    tests = {item.resource for item in case.diagnostic_items()}
-    care = parts.cost.isel(resource=[name not in tests for name in parts.cost["resource"].to_numpy()]).sum("resource")
-    gained = {
-        name: values.sel(strategy=case.new, drop=True) - values.sel(strategy=case.comparator, drop=True)
-        for name, values in (("care", care), ("qaly", parts.qaly))
-    }
-    whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
-    return whole - parts.share * (wtp * gained["qaly"] - gained["care"])
-
-
 def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
     """The classes without whose treatment the expected net benefit has the other sign, with both figures, and whether that sign is sure;
     nothing where no paired difference surely turns it, nor where only one class is treated.
     """
     case = scenario.case
     whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
-    without = untreated_benefit(scenario, parts, wtp)
+    without = parts.benefit_untreated(scenario.case, wtp)
     treated = {name: one.matched for name, one in case.classes.items() if one.matched}
     told = []
     for name, management in treated.items() if len(treated) > 1 else ():
@@ -223,7 +207,7 @@ def influence_sentence(scenario: Scenario, influence: pd.DataFrame, words: Words
 
 def simulation_note(scenario: Scenario, results: Results, words: Words) -> Html:
     """The Monte Carlo standard errors of the chapter's headline figures."""
-    found, wtp = increment_of(scenario, results), leading_threshold(scenario)
+    found, wtp = Increment.of(*increments(results.per_patient, scenario.case)), leading_threshold(scenario)
     benefit = found.benefit(wtp)
     ratio = words("simulation_ratio", error=two_digits(found.ratio_error, words)) if found.ratio_is_known else ""
     return note(

@@ -12,7 +12,7 @@ from pmbudget.financing.agreement import transfers
 from pmbudget.financing.books import expected_of
 from pmbudget.inputs import clauses as kinds
 from pmbudget.inputs.agreements import Agreement
-from pmbudget.reporting.agreement import programme_at
+from pmbudget.questions.agreements import programme_at
 from pmbudget.road import evaluate_draws
 
 GIVEN = {

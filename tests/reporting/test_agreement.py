@@ -8,8 +8,10 @@ import pytest
 
 from pmbudget.appraisal.negotiation import Solution
 from pmbudget.inputs import load_scenario
+from pmbudget.questions import agreements
+from pmbudget.questions.agreements import LITTLE
 from pmbudget.reporting import agreement, bargain, phases, settlement
-from pmbudget.reporting.agreement import LITTLE
+from pmbudget.reporting.agreement import limit_words
 from pmbudget.reporting.figures import Picture
 from pmbudget.reporting.page import without_empty_sections
 from pmbudget.reporting.words import Words
@@ -20,12 +22,12 @@ EN = Words("en")
 
 @pytest.fixture(scope="module")
 def found(scenario, results):
-    return agreement.negotiation(scenario, results)
+    return agreements.negotiation(scenario, results)
 
 
 @pytest.fixture(scope="module")
 def paces(scenario, found):
-    return bargain.Paces({scenario.name: found.programme}, {scenario.name: scenario.definition.label})
+    return agreements.Paces({scenario.name: found.programme}, {scenario.name: scenario.definition.label})
 
 
 def parts(scenario, results, found, paces, words):
@@ -69,9 +71,9 @@ def test_the_chapter_is_written_in_both_languages(scenario, results, found, pace
 
 
 def test_without_an_agreement_the_page_says_so_once(unplanned, results):
-    found = agreement.negotiation(unplanned, results)
+    found = agreements.negotiation(unplanned, results)
     assert found is None
-    paces = bargain.programmes_at(unplanned, found, ["agreement_slow"], draws=20, seed=1)
+    paces = agreements.programmes_at(unplanned, found, ["agreement_slow"], draws=20, seed=1)
     shown = [str(part) for part in parts(unplanned, results, found, paces, EN)]
     assert "no agreement" in shown[0]
     assert set(shown[1:]) == {""}
@@ -97,12 +99,12 @@ def test_designs_of_whole_fields_are_laid_down_at_the_same_outlay(found):
 
 
 def test_the_best_designs_for_an_aim_are_comparable_and_hold_the_best(found):
-    pool = found.scores.loc[agreement.comparable(found)]
+    pool = found.scores.loc[agreements.comparable(found)]
     assert found.own in pool.index
     assert pool["state"].max() <= found.scores["state"][found.own] + LITTLE
     assert pool.drop(found.own)["others"].abs().max() <= LITTLE
     assert pool.drop(found.own)["of_today"].abs().max() <= LITTLE
-    best = agreement.best_for(found)
+    best = agreements.best_for(found)
     assert pool.loc[best["participation"][0], "p_all"] == pool["p_all"].max()
     assert pool.loc[best["worst"][0], "worst"] == pool["worst"].min()
     assert pool.loc[best["equality"][0], "inequality"] == pytest.approx(pool["inequality"].min())
@@ -117,7 +119,7 @@ def test_one_design_is_named_best_only_where_no_other_is_as_good(found):
         designs={**found.designs, "twin": found.designs[found.own]},
         scores=found.scores.loc[[found.own, found.own]].set_axis([found.own, "twin"]),
     )
-    assert all(set(names) == {found.own, "twin"} for names in agreement.best_for(twin).values())
+    assert all(set(names) == {found.own, "twin"} for names in agreements.best_for(twin).values())
     assert "cannot be told apart" in agreement._aims(twin, EN)
     alone = replace(found, scores=found.scores.loc[[found.own]])
     assert agreement._aims(alone, EN) == EN("agreement_alone")
@@ -127,7 +129,7 @@ def test_both_conditions_of_the_comparison_are_said(scenario, found):
     text = str(agreement.agreement_headline(scenario, found, EN))
     assert "no more than the scenario" in text
     assert "let nobody but the state and the regions pay" in text
-    assert f"{len(agreement.comparable(found))} designs" in text
+    assert f"{len(agreements.comparable(found))} designs" in text
 
 
 def test_the_headline_holds_the_scored_figures_and_one_simulation_error(scenario, found):
@@ -243,15 +245,15 @@ def test_at_other_paces_everything_else_of_the_scenario_is_kept(shipped, name, c
 
 def test_other_paces_are_evaluated_with_all_that_was_set_and_on_as_many_draws(monkeypatch, shipped, crude_draws):
     scenario = load_scenario("fh_cascade/cohort_effect", shipped)
-    found = agreement.negotiation(scenario, evaluate_draws(scenario, crude_draws(scenario, 20)))
+    found = agreements.negotiation(scenario, evaluate_draws(scenario, crude_draws(scenario, 20)))
     seen = []
 
     def evaluated(one, draws, seed):
         seen.append((one.parameters["ratio_untreated"].distribution, draws))
         return evaluate_draws(one, crude_draws(one, draws))
 
-    monkeypatch.setattr(bargain, "evaluate", evaluated)
-    paces = bargain.programmes_at(scenario, found, ["agreement_slow", scenario.name], draws=20, seed=1)
+    monkeypatch.setattr(agreements, "evaluate", evaluated)
+    paces = agreements.programmes_at(scenario, found, ["agreement_slow", scenario.name], draws=20, seed=1)
     assert seen == [(scenario.parameters["ratio_untreated"].distribution, 20)]
     assert list(paces.programmes) == [scenario.name, "agreement_slow"]
     assert paces.programmes["agreement_slow"].coverage < paces.programmes[scenario.name].coverage
@@ -299,7 +301,7 @@ def _filled(solution, found, paces, words):
         "p_all": words.probability(solution.p_all),
         "coverage": words.percent(solution.coverage),
         "unplanned": words.percent(found.programme.coverage_unplanned),
-        "tolerance": found.limit(words),
+        "tolerance": limit_words(found, words),
         "year": str(found.years[-1]),
         "target": "75 %",
     }

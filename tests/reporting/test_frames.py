@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from pmbudget.reporting import frames, store, summary, value
+from pmbudget.appraisal.worth import added_worth
+from pmbudget.patient.per_patient import staff_share
+from pmbudget.reporting import frames, store, summary
 from pmbudget.vocabulary import REGION_PAYERS
 
 SHARES = {"cost": 0.9, "cost_patient": 0.5, "variance_today": 0.8, "variance_unplanned": 0.7, "variance_inmb": 0.6}
@@ -11,7 +13,7 @@ SHARES = {"cost": 0.9, "cost_patient": 0.5, "variance_today": 0.8, "variance_unp
 
 @pytest.fixture(scope="module")
 def worths(scenario, results):
-    return value.worth_of(scenario, results)
+    return added_worth(scenario, results.worth)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results)
         ]
     )
     staff = once.sel(resource=[name for name in once["resource"].to_numpy() if name.startswith("staff")])
-    assert float(frames.staff_share_of(scenario.case, once)) == pytest.approx(float(staff.sum() / laboratory.sum()))
+    assert float(staff_share(once, scenario.case)) == pytest.approx(float(staff.sum() / laboratory.sum()))
 
 
 def test_a_run_is_stored_and_read_again(tmp_path, scenario, results, worths, figures):

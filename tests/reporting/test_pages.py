@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from pmbudget.appraisal.worth import added_worth
 from pmbudget.reporting import budget, comparison, evidence, markup, page, programme, risk, store, value
 from pmbudget.reporting.words import Words
 
@@ -20,7 +21,7 @@ SHARES = {
 
 @pytest.fixture(scope="module")
 def worths(scenario, results):
-    return value.worth_of(scenario, results)
+    return added_worth(scenario, results.worth)
 
 
 @pytest.fixture(scope="module")

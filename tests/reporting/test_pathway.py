@@ -6,8 +6,8 @@ import xarray as xr
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.patient.per_patient import staff_share
 from pmbudget.reporting import pathway
-from pmbudget.reporting.frames import staff_share_of
 from pmbudget.reporting.words import Words
 
 
@@ -164,4 +164,4 @@ def test_a15_staff_have_one_share_of_diagnostics_in_both_chapters(outcomes, scen
     means = outcomes.mean("draw")
     for name in (case.comparator, case.new):
         row = pathway.staff_share_row(case, outcomes["cost_once"].sel(strategy=name))
-        assert row["mean"] == pytest.approx(float(staff_share_of(case, means["cost_once"].sel(strategy=name))))
+        assert row["mean"] == pytest.approx(float(staff_share(means["cost_once"].sel(strategy=name), case)))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs import load_scenario
 from pmbudget.reporting import access, budget, comparison, implementation, programme, risk, summary, value
 from pmbudget.reporting.store import RunSummary
@@ -48,7 +49,7 @@ def run(request, crude_draws):
     case, name = request.param
     scenario = load_scenario(name, case=case)
     results = evaluate_draws(scenario, crude_draws(scenario, 60))
-    worths = value.worth_of(scenario, results)
+    worths = added_worth(scenario, results.worth)
     figures = summary.key_figures(scenario, results, worths, SHARES)
     draws = summary.paired_draws(scenario, results, worths)
     kept = RunSummary(

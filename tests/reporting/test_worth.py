@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pmbudget.patient.per_patient import increment
 from pmbudget.questions import drivers
 from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.figures import _decimals
@@ -94,7 +95,7 @@ def test_a_price_that_is_never_worth_paying_is_told_so(scenario, parts):
 
 def test_at_the_even_price_the_new_strategy_is_worth_it_in_half_of_the_draws(scenario, parts):
     price = float(worth_certainty.price_at(scenario, parts, WTP))
-    cost, qaly = (worth.difference(scenario, values) for values in parts.value())
+    cost, qaly = (increment(values, scenario.case) for values in parts.value())
     now = parts.tests.sum("resource").sel(strategy="panel")
     share = float((WTP * qaly - (cost - now + price) >= 0).mean())
     assert share == pytest.approx(0.5, abs=1e-9)

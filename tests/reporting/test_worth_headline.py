@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from pmbudget.appraisal.increment import Increment
 from pmbudget.inputs import load_scenario
 from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.words import Words
@@ -22,7 +23,7 @@ def draws(mean, spread, n=400):
 
 
 def added(cost, qaly, spread_cost=1.0, spread_qaly=1e-5):
-    return verdict.increment(draws(cost, spread_cost), draws(qaly, spread_qaly)[::-1])
+    return Increment.of(draws(cost, spread_cost), draws(qaly, spread_qaly)[::-1])
 
 
 @LANGUAGES
@@ -88,7 +89,7 @@ def test_no_figure_is_printed_finer_than_two_simulation_errors():
     wide = xr.DataArray(draws(14_218, 13_000), dims="draw")
     assert verdict.known(wide, words, -2) == "14,000"
     assert verdict.known(xr.DataArray(draws(14_218, 500), dims="draw"), words, -2) == "14,200"
-    ratio = verdict.increment(draws(14_200, 14_000), draws(0.012, 0.0))
+    ratio = Increment.of(draws(14_200, 14_000), draws(0.012, 0.0))
     assert verdict.ratio_words(ratio.ratio, words) == "1,180,000"
     assert verdict.ratio_words(ratio.ratio, words, ratio.ratio_error) == "1,200,000"
 
@@ -214,9 +215,9 @@ def test_a7_tests_are_still_paid_for_where_nobody_is_treated(scenario, parts):
     free = planted(parts, scenario)
     test = next(iter(scenario.case.diagnostic_items())).resource
     free.cost.loc[{"strategy": scenario.case.new, "resource": test}] = 900.0
-    without = worth_headline.untreated_benefit(scenario, free, WTP)
+    without = free.benefit_untreated(scenario.case, WTP)
     np.testing.assert_allclose(without.transpose("draw", ...), -900.0)
-    assert worth_headline.untreated_benefit(scenario, parts, WTP).sizes["draw"] == whole.size
+    assert parts.benefit_untreated(scenario.case, WTP).sizes["draw"] == whole.size
 
 
 @LANGUAGES

@@ -1,0 +1,210 @@
+"""Which design of an agreement serves which aim, and at which paces it could be made: designs side by side on the same draws."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from pmbudget.appraisal.negotiation import programme_of, scaled_to
+from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR, PARTICIPATION, by_draw, leaders, pareto, score_agreement
+from pmbudget.appraisal.settled import MARGIN_DRAWS, Outcome, Programme, outcome
+from pmbudget.financing.incentive import margin_of, share_not_borne
+from pmbudget.financing.ledger import books_of
+from pmbudget.inputs.agreements import Agreement, load_agreements
+from pmbudget.inputs.clauses import Clause, Match, NationalSplit
+from pmbudget.inputs.norms import TAX_BASE
+from pmbudget.inputs.parameters import Text
+from pmbudget.inputs.scenarios import Scenario, load_scenario
+from pmbudget.road import Results, evaluate
+from pmbudget.vocabulary import REGION_PAYERS, TERM
+
+AIMS = (
+    ("participation", "p_all", True),
+    ("worst", "worst", False),
+    ("equality", "inequality", False),
+    ("incentive", "marginal", True),
+    ("after", "year_after", False),
+)
+"""Aim, the column of the scores that measures it, and whether more is better."""
+LITTLE = 0.05e6
+"""SEK over the agreement's years that one decimal of a million does not show."""
+
+
+@dataclass(frozen=True)
+class Negotiation:
+    """The designs laid on the table: clauses, where they come from, by how much they were scaled, and their scores.
+
+    ``own`` is the scenario's; a design that only precedents' sums could pay for is scaled to the same expected outlay as it.
+    ``tolerance`` is what a region is assumed to put up with, SEK per inhabitant and year.
+    """
+
+    own: str
+    programme: Programme
+    agreements: Mapping[str, Agreement]
+    designs: Mapping[str, Sequence[Clause]]
+    factors: Mapping[str, float]
+    scores: pd.DataFrame
+    tolerance: float
+
+    @property
+    def years(self) -> list[int]:
+        """The agreement's years, which the parties count."""
+        return [int(year) for year in self.programme.terms.years[self.programme.shown]]
+
+    @property
+    def period(self) -> str:
+        """The agreement's years in words."""
+        return f"{self.years[0]}–{self.years[-1]}"
+
+    @property
+    def epsilon(self) -> float:
+        """What a region puts up with over the agreement's years, SEK per inhabitant."""
+        return self.tolerance * len(self.years)
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """Every design settled, once for all tables and pictures."""
+        return {name: outcome(self.programme, clauses) for name, clauses in self.designs.items()}
+
+    @property
+    def sharing(self) -> pd.Series:
+        """Which designs share what this introduction costs between state and regions: nobody else pays, nothing moves for today's use."""
+        return (self.scores["others"].abs() <= LITTLE) & (self.scores["of_today"].abs() <= LITTLE)
+
+    @cached_property
+    def front(self) -> pd.Series:
+        """Which of these designs are Pareto-efficient: as printed, no other costs the state less without a region being worse off."""
+        pool = self.scores.loc[self.sharing, ["state", "worst"]]
+        printed = pd.DataFrame(
+            {"state": (pool["state"] / 1e6).round(1), "worst": self.per_year(pool["worst"]).round(1)}
+        )
+        return pareto(printed, least=("state", "worst")).reindex(self.scores.index, fill_value=False)
+
+    def per_year(self, values: pd.Series) -> pd.Series:
+        """What is of all the agreement's years, a year."""
+        return values / len(self.years)
+
+
+def negotiation(scenario: Scenario, results: Results) -> Negotiation | None:
+    """Every agreement of the folder settled on the scenario's programme; None without an agreement."""
+    if scenario.agreement is None or scenario.definition.agreement is None:
+        return None
+    programme = programme_at(scenario, results)
+    agreements = load_agreements(scenario.folder)
+    own = scenario.definition.agreement
+    empty = float(outcome(programme, ()).by_state.mean())
+    outlay = float(outcome(programme, scenario.agreement.clauses).by_state.mean()) - empty
+    designs: dict[str, Sequence[Clause]] = {}
+    factors = {}
+    for name in (own, *(other for other in agreements if other != own)):
+        designs[name] = agreements[name].clauses
+        if agreements[name].precedent_sums and outlay > 0:
+            designs[name], factors[name] = scaled_to(programme, designs[name], outlay)
+    tolerance, fungibility, persistence, displacement = (
+        scenario.parameters[name].distribution.mean  # type: ignore[union-attr]
+        for name in (PARTICIPATION, *GRANT_BEHAVIOUR)
+    )
+    scores = score_agreement(
+        programme,
+        designs,
+        epsilon=tolerance * (programme.shown.stop - programme.shown.start),
+        fungibility=fungibility,
+        persistence=persistence,
+        displacement=displacement,
+        wtp=scenario.parameters.fixed("wtp_very_high"),
+    )
+    return Negotiation(own, programme, agreements, designs, factors, scores, tolerance)
+
+
+def programme_at(scenario: Scenario, results: Results) -> Programme:
+    """A scenario's programme as something to negotiate on."""
+    base = scenario.parameters[TAX_BASE].distribution
+    assert base is not None
+    return programme_of(
+        results.reach,
+        results.settlement,
+        regions=scenario.regions.assign(tax_base=scenario.regions["tax_capacity"] * base.mean),
+        start=scenario.agreement_start,
+        new=scenario.case.new,
+        standing=scenario.standing.clauses,
+    )
+
+
+def comparable(found: Negotiation) -> list[str]:
+    """The designs compared by aims, the scenario's own among them: they cost the state no more than it and only share what is new."""
+    dearer = found.scores["state"] > found.scores["state"][found.own] + LITTLE
+    return [str(name) for name in found.scores.index[(found.sharing & ~dearer) | (found.scores.index == found.own)]]
+
+
+def best_for(found: Negotiation) -> dict[str, list[str]]:
+    """By aim, the comparable design that serves it best and those that cannot be told apart from it; nothing where it is not known."""
+    pool = comparable(found)
+    draws = {name: by_draw(found.programme, found.designs[name], found.epsilon) for name in pool}
+    served = {}
+    for aim, column, largest in AIMS:
+        if column == "marginal":
+            values = {name: np.array([round(found.scores.loc[name, column], 2)]) for name in pool}
+        else:
+            values = {name: draws[name][column] for name in pool}
+        if not any(np.isnan(value).any() for value in values.values()):
+            served[aim] = leaders(values, largest=largest, order=column != "p_all")
+    return served
+
+
+def incentives(results: Results, found: Negotiation) -> dict[str, tuple[float, float]]:
+    """By design, the share of one test more in the first year that an inhabitant's region does not bear, and that its clinic does not."""
+    programme = found.programme
+    until = results.settlement.accounts.sel(year=slice(None, found.years[-1] + 1))
+    margin = margin_of(books_of(until, "new", programme.terms), draws=MARGIN_DRAWS)
+    weight = programme.people / programme.people.sum()
+
+    def share(clauses: Sequence[Clause], payers: Sequence[str]) -> float:
+        by_region = share_not_borne(margin, clauses, payers)[programme.places, programme.shown.start]
+        return float(np.nansum(by_region * weight))
+
+    return {
+        name: (share(clauses, REGION_PAYERS), share(clauses, ("clinic",))) for name, clauses in found.designs.items()
+    }
+
+
+@dataclass(frozen=True)
+class Paces:
+    """The scenario at several paces on the same draws: programmes and what the paces are called, by the scenarios' names."""
+
+    programmes: Mapping[str, Programme]
+    labels: Mapping[str, Text]
+
+
+def programmes_at(
+    scenario: Scenario, found: Negotiation | None, paces: Sequence[str], *, draws: int, seed: int
+) -> Paces | None:
+    """The scenario, with all that was set in it, at its own pace and at those of other scenarios; None without an agreement."""
+    if found is None:
+        return None
+    programmes, labels = {scenario.name: found.programme}, {scenario.name: scenario.definition.label}
+    for name in paces:
+        if name != scenario.name:
+            other = scenario.at_pace(load_scenario(name, scenario.folder, case=scenario.definition.case))
+            programmes[name] = programme_at(other, evaluate(other, draws=draws, seed=seed))
+            labels[name] = other.definition.label
+    return Paces(programmes, labels)
+
+
+def share_of_what_is_new(share: float) -> list[Clause]:
+    """The family in which agreements are solved for: the state takes a share of all cost above today's use, for an agreement's term."""
+    label = Text(sv="Statens andel av det nya", en="The state's share of what is new")
+    return [
+        Match(
+            clause="match",
+            name="state_share",
+            label=label,
+            covers="all",
+            share=share,
+            additional=True,
+            to="region",
+            ends=TERM,
+        ),
+        NationalSplit(clause="national_split", name="national_split", label=label, by="population"),
+    ]

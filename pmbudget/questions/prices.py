@@ -1,0 +1,34 @@
+"""At which price of a test an introduction costs nothing net."""
+
+from dataclasses import dataclass
+
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import served
+from pmbudget.road import Results
+
+
+@dataclass(frozen=True)
+class NeutralPrice:
+    """``price`` of a test now and ``net`` budget of all payers (SEK, expected), ``tests`` more than today (expected)."""
+
+    price: float
+    net: float
+    tests: float
+
+    @property
+    def neutral(self) -> float:
+        """The price at which the net budget is nothing, SEK: it is linear in the cash price, so p - E[net] / E[tests], a ratio of means."""
+        return self.price - self.net / self.tests
+
+
+def neutral_price(scenario: Scenario, results: Results) -> NeutralPrice:
+    """The price of a test at which introduction costs nothing net over the first years, all payers together, against today's use."""
+    period, new = {"year": scenario.first_years}, scenario.case.new
+    net = results.settlement.net_budget("today").sel(period).sum(["region", "year", "payer"])
+    tests = served(results.reach, new) + results.reach.outside
+    more = tests.sel(period).sum(["region", "year"]).mean("draw")
+    return NeutralPrice(
+        price=float(results.per_patient.test_cost.sel(strategy=new).mean()),
+        net=float(net.mean()),
+        tests=float(more.sel(mix="new") - more.sel(mix="today")),
+    )
