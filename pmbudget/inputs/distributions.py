@@ -6,6 +6,7 @@ kept exactly and the spread is chosen so that the 95 % interval is as wide as th
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -303,7 +304,9 @@ def _from_mean_sd(family: str, mean: float, sd: float) -> Distribution:
     return _checked(family, *FAMILIES[family].from_moments(mean, sd))
 
 
+@cache
 def _from_mean_interval(family: str, mean: float, interval: Interval) -> Distribution:
+    # Solved once: every scenario reads the same figures.
     low, high = interval
     if not low < mean < high:
         raise ValueError(f"the interval {low:g} to {high:g} does not hold the mean {mean:g}; correct one of them")
