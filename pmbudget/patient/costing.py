@@ -3,6 +3,7 @@
 An hour of staff costs wage x 12 x (1 + employer add-on) / productive hours a year.
 
 Inside this room quantities are ``xr.Variable``: named dims without labels, so that a block of draws costs arithmetic and not alignment.
+What is followed cycle by cycle is a bare array with draws last (cycle, draw), so that each step is one long row.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,6 +38,11 @@ class Draws(Protocol):
 def product(draws: Draws, names: Iterable[str]) -> xr.Variable:
     """The product of the named parameters; 1 where none is named."""
     return prod((draws[name].variable for name in names), start=xr.Variable((), 1.0))
+
+
+def by_draw(draws: Draws, names: Iterable[str]) -> np.ndarray:
+    """The product of the named parameters, one value for each draw (draw,)."""
+    return np.broadcast_to(product(draws, names).to_numpy(), draws.sizes["draw"])
 
 
 def stacked(parts: list[xr.Variable], dim: str) -> xr.Variable:
