@@ -19,20 +19,20 @@ from pmbudget.patient.moves import along_moves
 class Course:
     """What happens under one management, by year since start.
 
-    ``values`` (true_class, event, measure, year_since_start, draw): how much, and that times its mean position within the year (0 at its
-    beginning, 1 at its end); one true class stands for all where they do not differ. An event in ``events`` is a state and the month until
+    ``values``, for each true class (event, measure, year_since_start, draw): how much, and that times its mean position within the year
+    (0 at its beginning, 1 at its end); one true class stands for all where they do not differ. An event in ``events`` is a state and the month until
     which years in it are counted, or None; a state and a time before death; or the name of what happens (``on_death``,
     ``on_progression``, ``on_`` and a state). ``crossings`` is the share of curve points where progression-free survival was lowered.
     """
 
     events: list[Any]
-    values: np.ndarray
+    values: list[np.ndarray]
     crossings: float
 
     def __getitem__(self, event: Any) -> xr.Variable:
         """How much of an event there is (true_class, year_since_start, draw)."""
         dims = ("true_class", "year_since_start", "draw")
-        return xr.Variable(dims, self.values[:, self.events.index(event), 0])
+        return xr.Variable(dims, [each[self.events.index(event), 0] for each in self.values])
 
 
 def alike(case: Case, management: str) -> str:
@@ -66,16 +66,17 @@ def course(draws: Draws, case: Case, management: str, shared: Baseline | None, h
         by_event = _by_event(case, cohort, horizon, ends)
         found.append(np.stack(list(by_event.values())))
         crossings.append(cohort.crossings)
-    return Course(list(by_event), np.stack(found), float(np.mean(crossings)))
+    return Course(list(by_event), found, float(np.mean(crossings)))
 
 
-def occupancy(draws: Draws, case: Case, management: str, shared: Baseline | None, horizon: int) -> np.ndarray:
-    """Share of patients in each state (true_class, state, point, draw) at cycles 0 … horizon x cycles a year; one class where all are alike."""
+def occupancy(draws: Draws, case: Case, management: str, shared: Baseline | None, horizon: int) -> list[np.ndarray]:
+    """Share of each true class, or of all alike, in each state (state, point, draw) at points 0 … horizon x cycles a year."""
     found = []
     for cohort in _cohorts(draws, case, management, shared, horizon):
-        living = list(cohort.occupied.values())
-        found.append([*living, 1 - sum(living)])
-    return np.array(found)
+        dead = np.zeros_like(next(iter(cohort.occupied.values())))
+        np.cumsum(sum(cohort.died.values()), axis=0, out=dead[1:])
+        found.append(np.stack([*cohort.occupied.values(), dead]))
+    return found
 
 
 def _cohorts(draws: Draws, case: Case, management: str, shared: Baseline | None, years: int) -> Iterator[Cohort]:

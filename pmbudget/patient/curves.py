@@ -73,7 +73,7 @@ def _cohort(case: Case, free: np.ndarray, alive: np.ndarray) -> Cohort:
     return Cohort(
         occupied={first: free, second: alive - free},
         entered={"on_progression": free[:-1] - free[1:], "on_death": died},
-        died={first: np.zeros_like(died), second: died},
+        died={second: died},
         crossings=crossings,
     )
 

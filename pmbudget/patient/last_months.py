@@ -31,7 +31,8 @@ def last_months(case: Case, cohort: Cohort, horizon: int) -> Iterator[tuple[str,
     """
     cycles, states = case.cycles_per_year, list(case.states)[:-1]
     alive = np.stack([cohort.occupied[state][: horizon * cycles + 1] for state in states])
-    died = np.stack([cohort.died[state] for state in states]).cumsum(axis=1)
+    nobody = np.zeros_like(next(iter(cohort.died.values())))
+    died = np.stack([cohort.died.get(state, nobody) for state in states]).cumsum(axis=1)
     died = np.pad(died, ((0, 0), (1, 0), (0, 0)))
     before = np.zeros_like(alive)
     for window in case.before_death:

@@ -1,6 +1,6 @@
 """Cost, activity and QALY per patient, per strategy, per year since start: one model, read by budget and cost-effectiveness alike."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -229,19 +229,21 @@ def _managements(
         yield plan, patients.total(weights), by_event, courses[first].crossings
 
 
-def _over_classes(values: np.ndarray, weights: np.ndarray, *, apart: bool) -> np.ndarray:
-    """Values (true_class or 1, *kind, year, draw) times those in each class (strategy, true_class, draw).
+def _over_classes(values: Sequence[np.ndarray], weights: np.ndarray, *, apart: bool) -> np.ndarray:
+    """Values of each true class, or one for all, (…, year, draw) times those in each class (strategy, true_class, draw).
 
-    Returns (*kind, strategy[, true_class], year, draw), summed over classes unless these are kept apart.
+    Returns (…, strategy[, true_class], year, draw), summed over classes unless these are kept apart.
     """
-    kinds = np.moveaxis(values, 0, -3)[..., np.newaxis, :, :, :]
-    if apart:
-        return kinds * weights[..., np.newaxis, :]
-    if len(values) == 1:
-        return kinds[..., 0, :, :] * weights.sum(axis=1)[:, np.newaxis]
-    found = np.zeros((*kinds.shape[:-4], len(weights), *kinds.shape[-2:]))
-    for place in range(len(values)):
-        found += kinds[..., place, :, :] * weights[:, place, np.newaxis]
+    if len(values) == 1 and not apart:
+        weights = weights.sum(axis=1, keepdims=True)
+    kind, by_year = values[0].shape[:-2], values[0].shape[-2:]
+    found = np.zeros((*kind, *(weights.shape[:2] if apart else weights.shape[:1]), *by_year))
+    for place in range(weights.shape[1]):
+        of_class = values[place if len(values) > 1 else 0][..., np.newaxis, :, :] * weights[:, place, np.newaxis]
+        if apart:
+            found[..., place, :, :] = of_class
+        else:
+            found += of_class
     return found
 
 

@@ -114,7 +114,7 @@ def survivors(hazard: np.ndarray) -> np.ndarray:
     total = np.zeros((len(hazard) + 1, *hazard.shape[1:]))
     # Row by row: np.cumsum over the first axis takes several times as long.
     for cycle, more in enumerate(hazard):
-        np.add(total[cycle], more, out=total[cycle + 1])
+        np.add(total[cycle], more, out=total[cycle + 1, ...])
     return np.exp(np.negative(total, out=total), out=total)
 
 
@@ -241,7 +241,19 @@ def reference_curve(mixture: Any, shares: Any, ratios: Any) -> xr.DataArray:
 
 
 def unmixed(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """The curve of :func:`reference_curve`: ``seen`` is (…), ``share`` and ``ratio`` of each class lie on a first axis before these."""
+    """The curve of :func:`reference_curve` where ``seen`` is (point, …); ``share`` and ``ratio`` (true_class, …) hold at all points."""
+    found = np.empty_like(seen)
+    # A few points at a time stay in the processor's cache.
+    for begin in range(0, len(seen), POINTS):
+        part = slice(begin, begin + POINTS)
+        found[part] = _solved(seen[part], share, ratio)
+    return found
+
+
+POINTS = 8
+
+
+def _solved(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     target = -np.log(np.maximum(seen, 1e-300))
     # The mean ratio gives too little cumulative hazard (Jensen). The logarithm of the mixture is concave and nearly straight, so that
     # Newton's steps from there never overshoot and are few.
@@ -254,6 +266,7 @@ def unmixed(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarra
             slope += times * part
         step = (target + np.log(mixed)) * mixed / slope
         cumulative += step
-        if (np.abs(step) < 1e-13 * (1 + cumulative)).all():
+        # The next step is of the order of this one squared.
+        if (np.abs(step) < 1e-8 * (1 + cumulative)).all():
             break
     return np.where(seen > 0, np.exp(-cumulative), 0.0)
