@@ -45,6 +45,11 @@ def by_draw(draws: Draws, names: Iterable[str]) -> np.ndarray:
     return np.broadcast_to(product(draws, names).to_numpy(), draws.sizes["draw"])
 
 
+def full(quantity: xr.Variable, **sizes: int) -> np.ndarray:
+    """A quantity as an array with all of these dims, in this order."""
+    return quantity.set_dims(sizes).transpose(*sizes).to_numpy()
+
+
 def stacked(parts: list[xr.Variable], dim: str) -> xr.Variable:
     """Quantities side by side on a new first dimension."""
     sizes: dict[Any, int] = {}

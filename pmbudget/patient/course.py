@@ -20,8 +20,8 @@ class Course:
     """What happens under one management, by year since start.
 
     ``values``, for each true class (event, measure, year_since_start, draw): how much, and that times its mean position within the year
-    (0 at its beginning, 1 at its end); one true class stands for all where they do not differ. An event in ``events`` is a state and the month until
-    which years in it are counted, or None; a state and a time before death; or the name of what happens (``on_death``,
+    (0 at its beginning, 1 at its end); one stands for all classes where they do not differ. An event in ``events`` is a state with the
+    month until which years in it are counted or None, a state with a time before death, or what happens (``on_death``,
     ``on_progression``, ``on_`` and a state). ``crossings`` is the share of curve points where progression-free survival was lowered.
     """
 

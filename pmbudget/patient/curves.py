@@ -8,9 +8,9 @@ import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Curve
-from pmbudget.patient.costing import Draws, by_draw
+from pmbudget.patient.costing import Draws, by_draw, full
 from pmbudget.patient.exposure import MONTHS, Cohort
-from pmbudget.patient.survival import FAMILIES, hazards, survivors, through_point, unmixed
+from pmbudget.patient.survival import hazards, share_alive, survivors, through_point, unmixed
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def baseline(draws: Draws, case: Case, shares: xr.Variable, years: int) -> Basel
         return None
     growth, rate = (by_draw(draws, [name]) for name in (case.mortality.growth, case.mortality.rate))
     time = np.arange(years * MONTHS + 1)[:, np.newaxis] / MONTHS
-    population = hazards(FAMILIES["gompertz"][1](time, shape=growth, rate=rate))
+    population = hazards(share_alive("gompertz", time, shape=growth, rate=rate))
     progression_free, overall = (
         _reference(draws, case, which, shares, population) for which in ("progression_free", "overall")
     )
@@ -38,8 +38,7 @@ def baseline(draws: Draws, case: Case, shares: xr.Variable, years: int) -> Basel
 
 
 def between_curves(draws: Draws, case: Case, management: str, shared: Baseline) -> Iterator[Cohort]:
-    """Those under a management between its two curves: each true class with its prognosis on the reference's curves, or all patients alike on
-    curves of its own.
+    """Those under a management between its two curves: each true class with its prognosis on the reference's, or all alike on its own.
 
     Nobody dies more slowly than the general population, and progression-free survival is held below overall survival. Those who die have
     progressed first.
@@ -83,9 +82,10 @@ def _reference(draws: Draws, case: Case, which: str, shares: xr.Variable, popula
     curve: Curve = getattr(case.managements[case.reference], which)
     seen = _seen(draws, curve, population)
     if curve.describes:
-        classes = list(case.classes)
-        share = np.stack([np.broadcast_to(shares[classes.index(name)], seen.shape[1:]) for name in curve.describes])
-        ratio = np.stack([by_draw(draws, getattr(case.classes[name], f"prognosis_{which}")) for name in curve.describes])
+        places = [list(case.classes).index(name) for name in curve.describes]
+        share = full(shares, true_class=len(case.classes), draw=draws.sizes["draw"])[places]
+        prognoses = [getattr(case.classes[name], f"prognosis_{which}") for name in curve.describes]
+        ratio = np.stack([by_draw(draws, names) for names in prognoses])
         seen = unmixed(seen, share / share.sum(axis=0), ratio)
     return hazards(seen)
 
@@ -114,9 +114,8 @@ def _through_its_point(draws: Draws, curve: Curve, months: np.ndarray) -> np.nda
     for number, (family, shape) in enumerate(curve.families.items()):
         own = np.flatnonzero(place == number)
         bend = by_draw(draws, [shape])[own] if shape else None
-        found[:, own] = FAMILIES[family][1](
-            months[:, np.newaxis], **through_point(family, alive[own], time[own], bend)
-        )
+        parameters = through_point(family, alive[own], time[own], bend)
+        found[:, own] = share_alive(family, months[:, np.newaxis], **parameters)
     return found
 
 

@@ -86,7 +86,8 @@ def _probabilities(
     death = by_draw(draws, [case.mortality.rate]) * np.exp(by_draw(draws, [case.mortality.growth]) * middle)
     for state in living:
         rates[state, dead] = rates[state, dead] + death * by_draw(draws, case.states[state].mortality_ratios)
-    leave, stay = {}, {}
+    leave: dict[Pair, np.ndarray] = {}
+    stay: dict[str, np.ndarray] = {}
     for state in living:
         own = {pair: rate for pair, rate in rates.items() if pair[0] == state}
         total = sum(own.values())

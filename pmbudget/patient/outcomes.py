@@ -1,6 +1,6 @@
 """Cost, activity and QALY per patient, per strategy, per year since start: one model, read by budget and cost-effectiveness alike."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Management
 from pmbudget.inputs.items import CareItem, Item
-from pmbudget.patient.costing import Draws, by_draw, item_use
+from pmbudget.patient.costing import Draws, by_draw, full, item_use
 from pmbudget.patient.course import Course, alike, course, occupancy
 from pmbudget.patient.curves import baseline
 from pmbudget.patient.exposure import position
@@ -69,7 +69,9 @@ def simulate(
     mixture = class_shares(draws, case)
     paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
     paths |= {name: untested(draws, case, management) for name, management in (beside or {}).items()}
-    patients = _patients(draws, case, paths, xr.ones_like(mixture) if by_class else mixture, apart=by_class)
+    shares = xr.ones_like(mixture) if by_class else mixture
+    sizes = {"true_class": len(case.classes), "draw": draws.sizes["draw"]}
+    patients = _Patients(paths, full(shares, **sizes), by_class)
     care = _care(draws, case, patients, mixture, horizon)
     care.qaly[..., 0, :] += care.qaly_once + _incidental_qaly(draws, case, patients)
     once = [*care.once.items(), *_diagnostics(case, patients)]
@@ -85,7 +87,7 @@ def simulate(
         "cost_once": (by_resource, at_start[1]),
         "qaly": (by_year, care.qaly),
         "life_years": (by_year, care.life_years),
-        "treated": (("strategy", "management", *dims[1:], "draw"), patients.total(patients.treated)),
+        "treated": (("strategy", "management", *dims[1:], "draw"), patients.total(patients.treated())),
         **{name: ((*dims, "draw"), numbers) for name, numbers in _answers(case, patients).items()},
     }
     order = ("draw", "strategy", "subgroup", "management", "year_since_start", "resource")
@@ -109,7 +111,8 @@ def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataA
     """
     shares = class_shares(draws, case)
     paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
-    followed = _followed(case, _patients(draws, case, paths, shares, apart=False))
+    sizes = {"true_class": len(case.classes), "draw": draws.sizes["draw"]}
+    followed = _followed(case, _Patients(paths, full(shares, **sizes), apart=False))
     followed = followed / followed.sum(axis=(1, 2), keepdims=True)
     shared = baseline(draws, case, shares, horizon)
     total = sum(
@@ -125,49 +128,39 @@ def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataA
 class _Patients:
     """Whom the outcomes are of: all patients together, or those of each true class apart.
 
-    ``shares`` (true_class, draw) of the patients meant, 1 where classes are apart; ``treated`` (strategy, management, true_class, draw)
-    is the share of them under each management.
+    ``shares`` (true_class, draw) of the patients meant, 1 where classes are apart.
     """
 
     paths: dict[str, Pathway]
     shares: np.ndarray
     apart: bool
-    treated: np.ndarray
 
     def total(self, numbers: np.ndarray) -> np.ndarray:
         """Numbers (…, true_class, draw) over all patients, or of each class."""
         return numbers if self.apart else numbers.sum(axis=-2)
 
-    def by_class(self, number: Callable[[Pathway], xr.Variable]) -> np.ndarray:
-        """A number that the pathway leads to, times the share of patients (strategy, true_class, draw)."""
-        return np.stack([_values(number(path), self.shares.shape) for path in self.paths.values()]) * self.shares
+    def by_class(self, numbers: Iterable[xr.Variable]) -> np.ndarray:
+        """What each pathway leads to, times the share of patients (strategy, true_class, draw)."""
+        classes, draws = self.shares.shape
+        return np.stack([full(number, true_class=classes, draw=draws) for number in numbers]) * self.shares
 
-    def per_patient(self, number: Callable[[Pathway], xr.Variable]) -> np.ndarray:
-        """A number that the pathway leads to, per patient (strategy[, true_class], draw)."""
-        return self.total(self.by_class(number))
+    def per_patient(self, numbers: Iterable[xr.Variable]) -> np.ndarray:
+        """What each pathway leads to per patient (strategy[, true_class], draw)."""
+        return self.total(self.by_class(numbers))
 
-
-def _patients(draws: Draws, case: Case, paths: dict[str, Pathway], shares: xr.Variable, *, apart: bool) -> _Patients:
-    size = (len(case.classes), draws.sizes["draw"])
-    full = _values(shares, size)
-    under = np.stack([_values(path.managements, (len(case.managements), *size)) for path in paths.values()])
-    return _Patients(paths, full, apart, under * full)
-
-
-def _values(number: xr.Variable, shape: tuple[int, ...]) -> np.ndarray:
-    """A quantity of the pathway as an array ([management, ]true_class, draw)."""
-    sizes = dict(zip(("management", "true_class", "draw")[-len(shape) :], shape, strict=True))
-    return number.set_dims(sizes).transpose(*sizes).to_numpy()
+    def treated(self) -> np.ndarray:
+        """Share of patients under each management (strategy, management, true_class, draw)."""
+        by_strategy = [path.managements.transpose("management", ...) for path in self.paths.values()]
+        return np.stack([self.by_class(one) for one in by_strategy])
 
 
 def _followed(case: Case, patients: _Patients) -> np.ndarray:
-    """Numbers under each management (strategy, management, true_class, draw), the carriers among relatives, acted on and not, included."""
-    cascade, names = case.relatives, list(case.managements)
-    if cascade is None or cascade.found is None:
-        return patients.treated
-    followed = patients.treated.copy()
-    followed[:, names.index(cascade.found)] += patients.by_class(lambda path: path.relatives_acted_on)
-    followed[:, names.index(str(cascade.unfound))] += patients.by_class(lambda path: path.relatives_left)
+    """Numbers under each management (strategy, management, true_class, draw), with the carriers among relatives, acted on and not."""
+    cascade, names, paths = case.relatives, list(case.managements), patients.paths.values()
+    followed = patients.treated()
+    if cascade is not None and cascade.found is not None:
+        followed[:, names.index(cascade.found)] += patients.by_class(path.relatives_acted_on for path in paths)
+        followed[:, names.index(str(cascade.unfound))] += patients.by_class(path.relatives_left for path in paths)
     return followed
 
 
@@ -192,8 +185,8 @@ def _care(draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, h
     """Items used and years lived under all managements, the same item of several of them together."""
     flows: dict[CareItem, np.ndarray] = {}
     once: dict[CareItem, np.ndarray] = {}
-    worth = _worth(draws, case)
-    qaly, life_years, qaly_once, crossings = 0.0, 0.0, 0.0, []
+    worth, crossings = _worth(draws, case), []
+    qaly, life_years, qaly_once = np.zeros(1), np.zeros(1), np.zeros(1)
     for plan, started, met, lowered in _managements(draws, case, patients, mixture, horizon):
         for item in (*plan.items, *case.items_for_all):
             if item.when == "start":
@@ -201,14 +194,17 @@ def _care(draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, h
             else:
                 event = (item.when, item.until_month) if item.runs else item.when
                 flows[item] = flows.get(item, 0.0) + met[event]
-        for (state, counted), value in worth.items():
-            lived = met[state, counted][0]
-            qaly = qaly + lived * value
-            life_years = life_years + (lived if counted is None else 0.0)
-        gained = sum(by_draw(draws, names) for names in plan.qaly_gain)
-        qaly_once = qaly_once + started * (gained - sum(by_draw(draws, names) for names in plan.qaly_loss))
+        for event, value in worth.items():
+            qaly = qaly + met[event][0] * value
+        life_years = life_years + sum(met[state, None][0] for state in list(case.states)[:-1])
+        qaly_once = qaly_once + started * (_sum_of(draws, plan.qaly_gain) - _sum_of(draws, plan.qaly_loss))
         crossings.append(lowered)
     return _Care(flows, once, qaly, qaly_once, life_years, float(np.mean(crossings)))
+
+
+def _sum_of(draws: Draws, products: Iterable[tuple[str, ...]]) -> np.ndarray:
+    """The sum of products of parameters (draw,)."""
+    return sum((by_draw(draws, names) for names in products), start=np.zeros(draws.sizes["draw"]))
 
 
 def _managements(
@@ -248,7 +244,7 @@ def _over_classes(values: Sequence[np.ndarray], weights: np.ndarray, *, apart: b
 
 
 def _worth(draws: Draws, case: Case) -> dict[Any, np.ndarray]:
-    """What a year is worth (draw,): in each state, and in each time before death more than in the state alone."""
+    """What a year is worth (draw,): in each state, and in each time before death beside the state's."""
     found: dict[Any, np.ndarray] = {}
     for state, one in case.states.items():
         if one.utility is not None:
@@ -259,54 +255,56 @@ def _worth(draws: Draws, case: Case) -> dict[Any, np.ndarray]:
 
 
 def _diagnostics(case: Case, patients: _Patients) -> Iterator[tuple[Item, np.ndarray]]:
-    """Every item of the diagnostic pathway with the number of times it is used per patient (strategy[, true_class], draw)."""
-    groups: list[tuple[tuple[Item, ...], Callable[[Pathway], xr.Variable]]] = []
+    """Every item of the diagnostic pathway with the number of times it is used per patient (1, strategy[, true_class], draw)."""
+    paths = list(patients.paths.values())
+    groups: list[tuple[tuple[Item, ...], list[xr.Variable]]] = []
     for name, test in case.tests.items():
-        groups.append((test.items, lambda path, name=name: path.performed.get(name, NOBODY)))
+        groups.append((test.items, [path.performed.get(name, NOBODY) for path in paths]))
         if test.uncertain:
-            groups.append((test.uncertain.items, lambda path, name=name: path.uncertain.get(name, NOBODY)))
+            groups.append((test.uncertain.items, [path.uncertain.get(name, NOBODY) for path in paths]))
         if test.incidental:
-            groups.append((test.incidental.items, lambda path, name=name: path.incidental.get(name, NOBODY)))
+            groups.append((test.incidental.items, [path.incidental.get(name, NOBODY) for path in paths]))
     if case.pathway.repeat:
-        groups.append((case.pathway.repeat.items, lambda path: path.repeats))
-    groups.append((case.pathway.positive_items, lambda path: path.positives))
+        groups.append((case.pathway.repeat.items, [path.repeats for path in paths]))
+    groups.append((case.pathway.positive_items, [path.positives for path in paths]))
     if case.relatives:
-        groups.append((case.relatives.test_items, lambda path: path.relatives_tested))
-    for items, number in groups:
-        if items:
-            made = patients.per_patient(number)
-            yield from ((item, made[np.newaxis]) for item in items)
+        groups.append((case.relatives.test_items, [path.relatives_tested for path in paths]))
+    for items, numbers in groups:
+        number = patients.per_patient(numbers)[np.newaxis]
+        yield from ((item, number) for item in items)
 
 
-def _incidental_qaly(draws: Draws, case: Case, patients: _Patients) -> np.ndarray | float:
+def _incidental_qaly(draws: Draws, case: Case, patients: _Patients) -> np.ndarray:
     """What findings outside the question gain or cost per patient (strategy[, true_class], draw)."""
-    found: np.ndarray | float = 0.0
+    found = np.zeros(1)
     for name, test in case.tests.items():
-        if test.incidental and test.incidental.qaly:
-            number = patients.per_patient(lambda path, name=name: path.incidental.get(name, NOBODY))
-            found = found + number * sum(by_draw(draws, names) for names in test.incidental.qaly)
+        if test.incidental:
+            number = patients.per_patient(path.incidental.get(name, NOBODY) for path in patients.paths.values())
+            found = found + number * _sum_of(draws, test.incidental.qaly)
     return found
 
 
 def _answers(case: Case, patients: _Patients) -> dict[str, np.ndarray]:
-    """What the pathway finds, right and wrong (strategy[, true_class], draw)."""
+    """What the pathway finds, rightly and wrongly (strategy[, true_class], draw)."""
+    paths = list(patients.paths.values())
     sought = np.array([one.matched is not None for one in case.classes.values()])[:, np.newaxis]
     carriers = patients.total(patients.shares * sought)
-
-    def of_carriers(number: Callable[[Pathway], xr.Variable]) -> np.ndarray:
-        seen = patients.total(patients.by_class(number) * sought)
-        return np.divide(seen, carriers, out=np.full_like(seen, np.nan), where=carriers > 0)
-
+    found, in_time, mismatched = (
+        patients.total(patients.by_class(numbers) * sought)
+        for numbers in zip(*((path.found, path.in_time, path.mismatched) for path in paths), strict=True)
+    )
+    with np.errstate(invalid="ignore"):
+        found, in_time = found / carriers, in_time / carriers
     return {
-        "found": of_carriers(lambda path: path.found),
-        "in_time": of_carriers(lambda path: path.in_time),
-        "carriers": np.broadcast_to(carriers, (len(patients.paths), *carriers.shape)),
-        "mismatched": patients.per_patient(lambda path: path.mismatched),
-        "mismatched_carriers": patients.total(patients.by_class(lambda path: path.mismatched) * sought),
-        "uncertain": patients.per_patient(lambda path: sum(path.uncertain.values(), start=NOBODY)),
-        "incidental": patients.per_patient(lambda path: sum(path.incidental.values(), start=NOBODY)),
-        "relatives_tested": patients.per_patient(lambda path: path.relatives_tested),
-        "relatives_found": patients.per_patient(lambda path: path.relatives_found),
+        "found": found,
+        "in_time": in_time,
+        "carriers": np.broadcast_to(carriers, found.shape),
+        "mismatched": patients.per_patient(path.mismatched for path in paths),
+        "mismatched_carriers": mismatched,
+        "uncertain": patients.per_patient(sum(path.uncertain.values(), start=NOBODY) for path in paths),
+        "incidental": patients.per_patient(sum(path.incidental.values(), start=NOBODY) for path in paths),
+        "relatives_tested": patients.per_patient(path.relatives_tested for path in paths),
+        "relatives_found": patients.per_patient(path.relatives_found for path in paths),
     }
 
 

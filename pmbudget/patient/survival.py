@@ -29,6 +29,11 @@ FAMILIES: Mapping[str, tuple[tuple[str, ...], Callable]] = {
 }
 
 
+def share_alive(family: str, time: np.ndarray, **parameters: Any) -> np.ndarray:
+    """The share alive at each time; all are arrays that broadcast."""
+    return FAMILIES[family][1](time, **parameters)
+
+
 def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     """The share alive (or free of the event) at each time.
 
@@ -59,7 +64,7 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     """
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; use one of {', '.join(FAMILIES)}")
-    names, curve = FAMILIES[family]
+    names, _ = FAMILIES[family]
     if set(parameters) != set(names):
         raise ValueError(f"{family} takes {', '.join(names)}, not {', '.join(sorted(parameters))}")
     grid = np.asarray(times, float)
@@ -69,7 +74,7 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     own = {name: xr.DataArray(value) if np.ndim(value) == 0 else value for name, value in parameters.items()}
     arrays = xr.broadcast(*matched(**own), time)
     broad = dict(zip(own, arrays[:-1], strict=True))
-    values = xr.apply_ufunc(lambda t, *p: curve(t, *p), arrays[-1], *(broad[name] for name in names))
+    values = xr.apply_ufunc(FAMILIES[family][1], arrays[-1], *(broad[name] for name in names))
     return values.transpose(..., "cycle")
 
 
@@ -119,10 +124,10 @@ def survivors(hazard: np.ndarray) -> np.ndarray:
 
 
 def _by_cycle(function: Callable[[np.ndarray], np.ndarray], curve: xr.DataArray) -> xr.DataArray:
-    """A function of arrays whose first axis is the cycle, on a labelled array; labels of cycles are dropped."""
-    bare = curve.drop_vars("cycle", errors="ignore").transpose("cycle", ...)
-    found = xr.DataArray(function(bare.to_numpy()), bare.drop_vars("cycle", errors="ignore").coords, bare.dims)
-    return found.transpose(..., "cycle")
+    """A function of arrays with cycles on the first axis, on a labelled array; what lies along cycles loses its labels."""
+    along = [name for name, labels in curve.coords.items() if "cycle" in labels.dims]
+    bare = curve.drop_vars(along).transpose("cycle", ...)
+    return xr.DataArray(function(bare.to_numpy()), bare.coords, bare.dims).transpose(..., "cycle")
 
 
 def through_point(family: str, alive: Any, time: Any, shape: Any = None) -> dict[str, Any]:
@@ -187,7 +192,7 @@ def with_hazard_ratios(curve: Any, ratios: Any) -> xr.DataArray:
     Examples
     --------
     >>> halves = xr.DataArray([1, 0.5, 0.25], dims="cycle")
-    >>> with_hazard_ratios(halves, xr.DataArray([1, 2], dims="cycle")).values.tolist()
+    >>> with_hazard_ratios(halves, xr.DataArray([1, 2], dims="cycle")).values.round(6).tolist()
     [1.0, 0.5, 0.125]
     """
     if "cycle" not in getattr(ratios, "dims", ()):
@@ -234,28 +239,25 @@ def reference_curve(mixture: Any, shares: Any, ratios: Any) -> xr.DataArray:
     [1.0, 0.5]
     """
     mixture, shares, ratios = matched(mixture=mixture, shares=shares, ratios=ratios)
-    seen, share, ratio = xr.broadcast(mixture, shares, ratios)
-    order = ("true_class", *mixture.dims)
-    seen, share, ratio = (one.transpose(*order).to_numpy() for one in (seen, share, ratio))
-    return mixture.copy(data=unmixed(seen[0], share, ratio)).transpose(..., "cycle")
+    seen = mixture.transpose("cycle", ...)
+    _, *classes = xr.broadcast(seen.isel(cycle=0, drop=True), shares, ratios)
+    share, ratio = (one.transpose("true_class", *seen.dims[1:]).to_numpy() for one in classes)
+    return seen.copy(data=unmixed(seen.to_numpy(), share, ratio)).transpose(..., "cycle")
+
+
+POINTS = 8
+"""Points of a curve solved for at a time: few enough for the processor's cache."""
 
 
 def unmixed(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     """The curve of :func:`reference_curve` where ``seen`` is (point, …); ``share`` and ``ratio`` (true_class, …) hold at all points."""
-    found = np.empty_like(seen)
-    # A few points at a time stay in the processor's cache.
-    for begin in range(0, len(seen), POINTS):
-        part = slice(begin, begin + POINTS)
-        found[part] = _solved(seen[part], share, ratio)
-    return found
-
-
-POINTS = 8
+    parts = [_solved(seen[begin : begin + POINTS], share, ratio) for begin in range(0, len(seen), POINTS)]
+    return np.concatenate(parts)
 
 
 def _solved(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     target = -np.log(np.maximum(seen, 1e-300))
-    # The mean ratio gives too little cumulative hazard (Jensen). The logarithm of the mixture is concave and nearly straight, so that
+    # The mean ratio gives too little cumulative hazard (Jensen). The logarithm of the mixture is convex and nearly straight, so that
     # Newton's steps from there never overshoot and are few.
     cumulative = target / (share * ratio).sum(axis=0)
     for _ in range(100):
@@ -266,7 +268,7 @@ def _solved(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarra
             slope += times * part
         step = (target + np.log(mixed)) * mixed / slope
         cumulative += step
-        # The next step is of the order of this one squared.
+        # The next step would be of the order of this one squared.
         if (np.abs(step) < 1e-8 * (1 + cumulative)).all():
             break
     return np.where(seen > 0, np.exp(-cumulative), 0.0)
