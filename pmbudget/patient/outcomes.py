@@ -150,8 +150,10 @@ class _Patients:
 
     def treated(self) -> np.ndarray:
         """Share of patients under each management (strategy, management, true_class, draw)."""
-        by_strategy = [path.managements.transpose("management", ...) for path in self.paths.values()]
-        return np.stack([self.by_class(one) for one in by_strategy])
+        classes, draws = self.shares.shape
+        paths = [path.managements for path in self.paths.values()]
+        sizes = {"management": paths[0].sizes["management"], "true_class": classes, "draw": draws}
+        return np.stack([full(managements, **sizes) for managements in paths]) * self.shares
 
 
 def _followed(case: Case, patients: _Patients) -> np.ndarray:
