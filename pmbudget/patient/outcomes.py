@@ -232,16 +232,15 @@ def _over_classes(values: Sequence[np.ndarray], weights: np.ndarray, *, apart: b
 
     Returns (…, strategy[, true_class], year, draw), summed over classes unless these are kept apart.
     """
-    if len(values) == 1 and not apart:
-        weights = weights.sum(axis=1, keepdims=True)
-    kind, by_year = values[0].shape[:-2], values[0].shape[-2:]
-    found = np.zeros((*kind, *(weights.shape[:2] if apart else weights.shape[:1]), *by_year))
-    for place in range(weights.shape[1]):
-        of_class = values[place if len(values) > 1 else 0][..., np.newaxis, :, :] * weights[:, place, np.newaxis]
-        if apart:
-            found[..., place, :, :] = of_class
-        else:
-            found += of_class
+    if len(values) == 1:
+        values = [*values] * weights.shape[1] if apart else values
+        weights = weights if apart else weights.sum(axis=1, keepdims=True)
+    parts = (one[..., np.newaxis, :, :] * weights[:, place, np.newaxis] for place, one in enumerate(values))
+    if apart:
+        return np.stack(list(parts), axis=-3)
+    found = next(parts)
+    for part in parts:
+        found += part
     return found
 
 
