@@ -67,38 +67,35 @@ def simulate(
         A probability of the pathway outside 0-1: strategy, node and draw are named.
     """
     mixture = class_shares(draws, case)
-    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
-    paths |= {name: untested(draws, case, management) for name, management in (beside or {}).items()}
-    shares = xr.ones_like(mixture) if by_class else mixture
-    sizes = {"true_class": len(case.classes), "draw": draws.sizes["draw"]}
-    patients = _Patients(paths, full(shares, **sizes), by_class)
+    patients = _patients(draws, case, xr.ones_like(mixture) if by_class else mixture, beside or {}, apart=by_class)
     care = _care(draws, case, patients, mixture, horizon)
     care.qaly[..., 0, :] += care.qaly_once + _incidental_qaly(draws, case, patients)
     once = [*care.once.items(), *_diagnostics(case, patients)]
     running = _by_resource(draws, case, care.flows.items(), (3, *care.qaly.shape))
     at_start = _by_resource(draws, case, once, (2, *care.qaly_once.shape))
-    dims = ("strategy", *(["subgroup"] if by_class else []))
-    by_year, by_resource = (*dims, "year_since_start", "draw"), ("resource", *dims, "draw")
+    subgroup = {"subgroup": list(case.classes)} if by_class else {}
+    dims = ("strategy", *subgroup, "draw")
+    by_year = (*dims[:-1], "year_since_start", "draw")
     variables = {
         "activity": (("resource", *by_year), running[0]),
         "cost": (("resource", *by_year), running[1]),
         "position": (("resource", *by_year), position(running[1], running[2])),
-        "activity_once": (by_resource, at_start[0]),
-        "cost_once": (by_resource, at_start[1]),
+        "activity_once": (("resource", *dims), at_start[0]),
+        "cost_once": (("resource", *dims), at_start[1]),
         "qaly": (by_year, care.qaly),
         "life_years": (by_year, care.life_years),
-        "treated": (("strategy", "management", *dims[1:], "draw"), patients.total(patients.treated())),
-        **{name: ((*dims, "draw"), numbers) for name, numbers in _answers(case, patients).items()},
+        "treated": (("strategy", "management", *dims[1:]), patients.total(patients.treated())),
+        **{name: (dims, numbers) for name, numbers in _answers(case, patients).items()},
     }
     order = ("draw", "strategy", "subgroup", "management", "year_since_start", "resource")
     return xr.Dataset(
         variables,
         coords={
-            "strategy": list(paths),
+            "strategy": list(patients.paths),
             "management": list(case.managements),
             "year_since_start": np.arange(horizon),
             **resource_coordinates(case, _resources(case)),
-            **({"subgroup": list(case.classes)} if by_class else {}),
+            **subgroup,
         },
         attrs={"crossings": care.crossings},
     ).transpose(*order, missing_dims="ignore")
@@ -110,9 +107,7 @@ def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataA
     It is of patients, and of the carriers among relatives where the case follows them.
     """
     shares = class_shares(draws, case)
-    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
-    sizes = {"true_class": len(case.classes), "draw": draws.sizes["draw"]}
-    followed = _followed(case, _Patients(paths, full(shares, **sizes), apart=False))
+    followed = _followed(case, _patients(draws, case, shares, {}, apart=False))
     followed = followed / followed.sum(axis=(1, 2), keepdims=True)
     shared = baseline(draws, case, shares, horizon)
     total = sum(
@@ -154,6 +149,13 @@ class _Patients:
         paths = [path.managements for path in self.paths.values()]
         sizes = {"management": paths[0].sizes["management"], "true_class": classes, "draw": draws}
         return np.stack([full(managements, **sizes) for managements in paths]) * self.shares
+
+
+def _patients(draws: Draws, case: Case, shares: xr.Variable, beside: Mapping[str, str], *, apart: bool) -> _Patients:
+    """Those whose ``shares`` (true_class, …) these are, along the pathway of each strategy and of those beside."""
+    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
+    paths |= {name: untested(draws, case, management) for name, management in beside.items()}
+    return _Patients(paths, full(shares, true_class=len(case.classes), draw=draws.sizes["draw"]), apart)
 
 
 def _followed(case: Case, patients: _Patients) -> np.ndarray:

@@ -568,3 +568,12 @@ def test_life_years_and_costs_are_as_without_a_utility_before_death():
     for name in ("life_years", "cost", "activity", "position"):
         xr.testing.assert_identical(plain[name], other[name])
     assert (other["qaly"] < plain["qaly"]).all()
+
+
+def test_each_class_has_its_own_cost_where_no_care_is_counted():
+    managements = {name: {"label": NAME, "items": []} for name in ("usual", "protected")}
+    managements["usual"]["moves"] = [{"from": "well", "to": "ill", "rate": ["rate_event"]}]
+    found = simulate(table(), small_case(managements=managements), horizon=2, by_class=True)
+    assert (
+        found["cost"].dims == found["position"].dims == ("draw", "strategy", "subgroup", "year_since_start", "resource")
+    )
