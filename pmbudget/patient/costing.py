@@ -35,6 +35,23 @@ class Draws(Protocol):
         """One parameter, a DataArray."""
 
 
+class Read:
+    """A table of draws in which each parameter is looked up once: in a large Dataset that takes longer than arithmetic on what is found."""
+
+    def __init__(self, draws: Draws):
+        self.attrs, self.sizes = draws.attrs, draws.sizes
+        self._draws, self._found = draws, dict[str, Any]()
+
+    def assign(self, moved: Any, /) -> "Read":
+        """The table with other values of some parameters."""
+        return Read(self._draws.assign(moved))
+
+    def __getitem__(self, name: str, /) -> Any:
+        if name not in self._found:
+            self._found[name] = self._draws[name]
+        return self._found[name]
+
+
 def product(draws: Draws, names: Iterable[str]) -> xr.Variable:
     """The product of the named parameters; 1 where none is named."""
     return prod((draws[name].variable for name in names), start=xr.Variable((), 1.0))

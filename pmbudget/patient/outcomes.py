@@ -10,7 +10,7 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Management
 from pmbudget.inputs.items import CareItem, Item
-from pmbudget.patient.costing import Draws, by_draw, full, item_use
+from pmbudget.patient.costing import Draws, Read, by_draw, full, item_use
 from pmbudget.patient.course import Course, alike, course, occupancy
 from pmbudget.patient.curves import baseline
 from pmbudget.patient.exposure import position
@@ -66,6 +66,7 @@ def simulate(
     ValueError
         A probability of the pathway outside 0-1: strategy, node and draw are named.
     """
+    draws = Read(draws)
     mixture = class_shares(draws, case)
     patients = _patients(draws, case, xr.ones_like(mixture) if by_class else mixture, beside or {}, apart=by_class)
     care = _care(draws, case, patients, mixture, horizon)
