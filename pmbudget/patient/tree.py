@@ -100,16 +100,6 @@ class _Test:
     acted_on: xr.Variable
 
 
-@dataclass(frozen=True)
-class _Relatives:
-    """Relatives tested, and of the carriers not known before: found, acted on, and left as they were; per patient by true class."""
-
-    tested: xr.Variable
-    found: xr.Variable
-    acted_on: xr.Variable
-    left: xr.Variable
-
-
 IMPOSSIBLE = 0.01
 """Share of draws in which the classes may add up to more than all patients before the prevalences are refused."""
 
@@ -189,7 +179,6 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
         (chance(draws, [name], strategy, node) for node, name in case.pathway.after_result.items()), start=EVERYBODY
     )
     mismatched = answers.wrong_in_time * followed
-    relatives = _relatives(draws, case, strategy, answers.right)
     return Pathway(
         managements=_managements(case, in_time * followed, mismatched),
         performed=tested.performed,
@@ -200,10 +189,7 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
         found=answers.right,
         in_time=in_time,
         mismatched=mismatched,
-        relatives_tested=relatives.tested,
-        relatives_found=relatives.found,
-        relatives_acted_on=relatives.acted_on,
-        relatives_left=relatives.left,
+        **_relatives(draws, case, strategy, answers.right),
     )
 
 
@@ -254,21 +240,13 @@ def _searched(test: _Test, made: xr.Variable, target: xr.Variable) -> tuple[_Ans
 def untested(draws: Draws, case: Case, management: str) -> Pathway:
     """The pathway of those who reach a management without any test; relatives stay as they were."""
     nobody = xr.Variable("true_class", np.zeros(len(case.classes)))
-    relatives = _relatives(draws, case, management, nobody)
     return Pathway(
         managements=stacked([nobody + float(name == management) for name in case.managements], "management"),
         performed={},
         uncertain={},
         incidental={},
-        repeats=nobody,
-        positives=nobody,
-        found=nobody,
-        in_time=nobody,
-        mismatched=nobody,
-        relatives_tested=relatives.tested,
-        relatives_found=relatives.found,
-        relatives_acted_on=relatives.acted_on,
-        relatives_left=relatives.left,
+        **dict.fromkeys(("repeats", "positives", "found", "in_time", "mismatched"), nobody),
+        **_relatives(draws, case, management, nobody),
     )
 
 
@@ -334,15 +312,18 @@ def _managements(case: Case, matched: xr.Variable, mismatched: xr.Variable) -> x
     return stacked(list(parts.values()), "management")
 
 
-def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> _Relatives:
-    """From each carrier found in a generation, known before or not, the next is reached.
+RELATIVES = ("relatives_tested", "relatives_found", "relatives_acted_on", "relatives_left")
+
+
+def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> dict[str, xr.Variable]:
+    """The numbers of relatives in a :class:`Pathway`: from each carrier found in a generation, known before or not, the next is reached.
 
     tested = found before x relatives x contacted x accepts, found = tested x carriers.
     """
     nobody = 0.0 * found
     cascade = case.relatives
     if cascade is None:
-        return _Relatives(nobody, nobody, nobody, nobody)
+        return dict.fromkeys(RELATIVES, nobody)
     concerned = xr.Variable("true_class", [float(name in cascade.of) for name in case.classes])
     origin, existing = found * concerned, concerned
     tested, carriers, all_carriers = nobody, nobody, nobody
@@ -360,4 +341,5 @@ def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> _
     )
     carriers, all_carriers = carriers * (1 - known), all_carriers * (1 - known)
     acted_on = chance(draws, [cascade.acted_on] if cascade.acted_on else [], strategy, "relatives found, acted on")
-    return _Relatives(tested, carriers, carriers * acted_on, all_carriers - carriers * acted_on)
+    numbers = (tested, carriers, carriers * acted_on, all_carriers - carriers * acted_on)
+    return dict(zip(RELATIVES, numbers, strict=True))
