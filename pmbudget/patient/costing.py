@@ -3,6 +3,7 @@
 An hour of staff costs wage x 12 x (1 + employer add-on) / productive hours a year.
 
 Inside this room quantities are ``xr.Variable``: named dims without labels, so that a block of draws costs arithmetic and not alignment.
+What is followed cycle by cycle is a bare array with draws last (cycle, draw), so that each step is one long row.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,9 +35,36 @@ class Draws(Protocol):
         """One parameter, a DataArray."""
 
 
+class Read:
+    """A table of draws in which each parameter is looked up once: in a large Dataset that takes longer than arithmetic on what is found."""
+
+    def __init__(self, draws: Draws):
+        self.attrs, self.sizes = draws.attrs, draws.sizes
+        self._draws, self._found = draws, dict[str, Any]()
+
+    def assign(self, moved: Any, /) -> "Read":
+        """The table with other values of some parameters."""
+        return Read(self._draws.assign(moved))
+
+    def __getitem__(self, name: str, /) -> Any:
+        if name not in self._found:
+            self._found[name] = self._draws[name]
+        return self._found[name]
+
+
 def product(draws: Draws, names: Iterable[str]) -> xr.Variable:
     """The product of the named parameters; 1 where none is named."""
     return prod((draws[name].variable for name in names), start=xr.Variable((), 1.0))
+
+
+def by_draw(draws: Draws, names: Iterable[str]) -> np.ndarray:
+    """The product of the named parameters, one value for each draw (draw,)."""
+    return np.broadcast_to(product(draws, names).to_numpy(), draws.sizes["draw"])
+
+
+def full(quantity: xr.Variable, **sizes: int) -> np.ndarray:
+    """A quantity as an array with all of these dims, in this order."""
+    return quantity.set_dims(sizes).transpose(*sizes).to_numpy()
 
 
 def stacked(parts: list[xr.Variable], dim: str) -> xr.Variable:

@@ -1,12 +1,49 @@
 """The course of the disease under a management, by survival curves or by moves, whichever the case has."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws
-from pmbudget.patient.curves import Baseline, between_curves, course_of_curves
-from pmbudget.patient.exposure import Course
-from pmbudget.patient.moves import course_of_moves, traces
+from pmbudget.patient.curves import Baseline, between_curves
+from pmbudget.patient.exposure import Cohort, in_years, middle
+from pmbudget.patient.last_months import last_months, years_beyond
+from pmbudget.patient.moves import along_moves
+
+
+@dataclass(frozen=True)
+class Course:
+    """What happens under one management, by year since start.
+
+    ``values``, for each true class (event, measure, year_since_start, draw): how much, and that times its mean position within the year
+    (0 at its beginning, 1 at its end); one stands for all classes where they do not differ. An event in ``events`` is a state with the
+    month until which years in it are counted or None, a state with a time before death, or what happens (``on_death``,
+    ``on_progression``, ``on_`` and a state). ``crossings`` is the share of curve points where progression-free survival was lowered.
+    """
+
+    events: list[Any]
+    values: list[np.ndarray]
+    crossings: float
+
+    def __getitem__(self, event: Any) -> xr.Variable:
+        """How much of an event there is (true_class, year_since_start, draw)."""
+        dims = ("true_class", "year_since_start", "draw")
+        return xr.Variable(dims, [each[self.events.index(event), 0] for each in self.values])
+
+
+def alike(case: Case, management: str) -> str:
+    """The first management with the same course, which may be itself."""
+
+    def course_as_written(name: str) -> list[Any]:
+        plan, reference = case.managements[name], case.managements[case.reference]
+        own = [None, None, ()] if plan is reference else [plan.progression_free, plan.overall, plan.moves]
+        return [*own, plan.starts_in, plan.hazard_ratios]
+
+    return next(name for name in case.managements if course_as_written(name) == course_as_written(management))
 
 
 def course(draws: Draws, case: Case, management: str, shared: Baseline | None, horizon: int) -> Course:
@@ -19,22 +56,46 @@ def course(draws: Draws, case: Case, management: str, shared: Baseline | None, h
     case : Case
     management : str
     shared : Baseline, optional
-        As from :func:`baseline`; none for a case of moves.
+        As from :func:`baseline`, :func:`years_beyond` years longer than the horizon; none for a case of moves.
     horizon : int
-        Years followed; in each cycle what accrues evenly is counted by the trapezoid rule.
+        Years counted; in each cycle what accrues evenly is counted by the trapezoid rule.
     """
-    ends = {item.until_month for item in (*case.managements[management].items, *case.items_for_all) if item.runs}
-    if shared is not None:
-        return course_of_curves(draws, case, management, shared, ends)
-    return course_of_moves(draws, case, management, horizon, ends)
+    ends = list(dict.fromkeys((item.when, item.until_month) for item in case.care_items() if item.runs))
+    found, crossings = [], []
+    for cohort in _cohorts(draws, case, management, shared, horizon + years_beyond(case)):
+        by_event = _by_event(case, cohort, horizon, ends)
+        found.append(np.stack(list(by_event.values())))
+        crossings.append(cohort.crossings)
+    return Course(list(by_event), found, float(np.mean(crossings)))
 
 
-def occupancy(draws: Draws, case: Case, management: str, shared: Baseline | None, horizon: int) -> xr.Variable:
-    """Share of patients in each state (…[, true_class], cycle, state) at cycles 0 … horizon x cycles a year."""
+def occupancy(draws: Draws, case: Case, management: str, shared: Baseline | None, horizon: int) -> list[np.ndarray]:
+    """Share of each true class, or of all alike, in each state (state, point, draw) at points 0 … horizon x cycles a year."""
+    found = []
+    for cohort in _cohorts(draws, case, management, shared, horizon):
+        dead = np.zeros_like(next(iter(cohort.occupied.values())))
+        np.cumsum(sum(cohort.died.values()), axis=0, out=dead[1:])
+        found.append(np.stack([*cohort.occupied.values(), dead]))
+    return found
+
+
+def _cohorts(draws: Draws, case: Case, management: str, shared: Baseline | None, years: int) -> Iterator[Cohort]:
     if shared is not None:
-        return between_curves(draws, case, management, shared).variable
-    stretches = [
-        trace.sum("time_in_state").isel(cycle=slice(int(first > 0), None))
-        for first, trace, _ in traces(draws, case, management, horizon)
-    ]
-    return xr.concat(stretches, dim="cycle").variable
+        return between_curves(draws, case, management, shared)
+    return along_moves(draws, case, management, years)
+
+
+def _by_event(case: Case, cohort: Cohort, horizon: int, ends: list[tuple[str, int | None]]) -> dict[Any, np.ndarray]:
+    """What happens to a cohort by year (measure, year, draw)."""
+    cycles = case.cycles_per_year
+    found: dict[Any, np.ndarray] = {}
+    for state, trace in cohort.occupied.items():
+        years = middle(trace[: horizon * cycles + 1])
+        years /= cycles
+        for end in dict.fromkeys([None, *(end for name, end in ends if name == state)]):
+            found[state, end] = in_years(years, cycles, end)
+    for name, entered in cohort.entered.items():
+        found[name] = in_years(entered[: horizon * cycles], cycles)
+    for state, window, lived in last_months(case, cohort, horizon) if case.before_death else ():
+        found[state, window] = lived
+    return found

@@ -1,143 +1,129 @@
-"""The course of the disease between two survival curves, by month."""
+"""The course of the disease between two survival curves, by month; arrays have draws last (month, draw)."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Curve
-from pmbudget.patient.cohort import partitioned_survival
-from pmbudget.patient.costing import Draws, product, stacked
-from pmbudget.patient.exposure import MONTHS, Course, course_of, in_years, middle
-from pmbudget.patient.survival import (
-    bounded_by_population,
-    reference_curve,
-    survival_curve,
-    through_point,
-    with_cure,
-    with_hazard_ratios,
-)
+from pmbudget.patient.costing import Draws, by_draw, full
+from pmbudget.patient.exposure import MONTHS, Cohort
+from pmbudget.patient.survival import hazards, share_alive, survivors, through_point, unmixed
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the survival curves of all managements share, by month (…, cycle): the general population's survival and the reference's curves,
-    those of hazard ratio 1.
+    """What the survival curves of all managements share, as hazards in each month (month, draw): the general population's, and those of the
+    reference's curves at hazard ratio 1.
     """
 
-    population: xr.DataArray
-    progression_free: xr.DataArray
-    overall: xr.DataArray
+    population: np.ndarray
+    progression_free: np.ndarray
+    overall: np.ndarray
 
 
-def baseline(draws: Draws, case: Case, shares: xr.Variable, horizon: int) -> Baseline | None:
+def baseline(draws: Draws, case: Case, shares: xr.Variable, years: int) -> Baseline | None:
     """The baseline of a case of survival curves, None for moves; ``shares`` (true_class, …) are those of patients in general."""
     if not case.has_curves:
         return None
-    years = np.arange(horizon * MONTHS + 1) / MONTHS
-    rate, growth = (xr.DataArray(product(draws, [name])) for name in (case.mortality.rate, case.mortality.growth))
-    population = survival_curve("gompertz", years, shape=growth, rate=rate)
-    reference = {}
-    for which in ("progression_free", "overall"):
-        curve: Curve = getattr(case.managements[case.reference], which)
-        seen = _seen(draws, curve, population)
-        if curve.describes:
-            places = [list(case.classes).index(name) for name in curve.describes]
-            described = shares.isel(true_class=places)
-            prognoses = [product(draws, getattr(case.classes[name], f"prognosis_{which}")) for name in curve.describes]
-            seen = reference_curve(
-                seen,
-                xr.DataArray(described / described.sum("true_class")),
-                xr.DataArray(stacked(prognoses, "true_class")),
-            )
-        reference[which] = seen
-    return Baseline(population, **reference)
+    growth, rate = (by_draw(draws, [name]) for name in (case.mortality.growth, case.mortality.rate))
+    time = np.arange(years * MONTHS + 1)[:, np.newaxis] / MONTHS
+    population = hazards(share_alive("gompertz", time, shape=growth, rate=rate))
+    progression_free, overall = (
+        _reference(draws, case, which, shares, population) for which in ("progression_free", "overall")
+    )
+    return Baseline(population, progression_free, overall)
 
 
-def between_curves(draws: Draws, case: Case, management: str, shared: Baseline) -> xr.DataArray:
-    """Occupancy between a management's two curves (…[, true_class], cycle, state)."""
-    overall = _curve(draws, case, management, "overall", shared)
-    if case.managements[management].starts_in is not None:
-        return partitioned_survival(xr.zeros_like(overall), overall)
-    return partitioned_survival(_curve(draws, case, management, "progression_free", shared), overall)
+def between_curves(draws: Draws, case: Case, management: str, shared: Baseline) -> Iterator[Cohort]:
+    """Those under a management between its two curves: each true class with its prognosis on the reference's, or all alike on its own.
 
-
-def course_of_curves(draws: Draws, case: Case, management: str, shared: Baseline, ends: set[int | None]) -> Course:
-    """The course between two curves; ``ends`` are the months until which something is counted."""
-    states = between_curves(draws, case, management, shared)
-    crossings = states.attrs["crossings"] / (states.size / states.sizes["state"])
-    by_name = {str(name): states.sel(state=name).variable for name in states["state"].to_numpy()}
-    found: dict[Any, tuple[xr.Variable, xr.Variable]] = {
-        (name, end): in_years(middle(by_name[name]) / MONTHS, MONTHS, end)
-        for name in list(case.states)[:-1]
-        for end in {None, *ends}
-    }
-    free, _, dead = by_name.values()
-    found |= {
-        "on_progression": in_years(free.isel(cycle=slice(None, -1)) - free.isel(cycle=slice(1, None)), MONTHS),
-        "on_death": in_years(dead.isel(cycle=slice(1, None)) - dead.isel(cycle=slice(None, -1)), MONTHS),
-    }
-    return course_of(found, crossings)
-
-
-def _curve(draws: Draws, case: Case, management: str, which: str, shared: Baseline) -> xr.DataArray:
-    """A management's curve (…[, true_class], cycle): the reference curve carries each true class's prognosis, one of its own none.
-
-    Nobody dies more slowly than the general population; progression-free survival is held below overall survival elsewhere.
+    Nobody dies more slowly than the general population, and progression-free survival is held below overall survival. Those who die have
+    progressed first.
     """
-    plan, is_reference = case.managements[management], management == case.reference
-    own: Curve | None = None if is_reference else getattr(plan, which)
-    curve: Curve = own or getattr(case.managements[case.reference], which)
-    everyday = [case.real_world] if case.real_world and not curve.everyday else []
-    ratio = product(draws, [*curve.hazard_ratios, *plan.hazard_ratios, *everyday])
-    if own is None:
-        prognoses = [product(draws, getattr(one, f"prognosis_{which}")) for one in case.classes.values()]
-        ratio = stacked([ratio * prognosis for prognosis in prognoses], "true_class")
-    seen = getattr(shared, which) if own is None else _seen(draws, own, shared.population)
-    found = with_hazard_ratios(seen, _by_cycle(draws, curve, xr.DataArray(ratio), seen.sizes["cycle"] - 1))
-    return found if which == "progression_free" else bounded_by_population(found, shared.population)
+    plan, reference = case.managements[management], case.managements[case.reference]
+    inherits = plan is reference or plan.overall is None
+    source = reference if inherits else plan
+    seen = {
+        which: getattr(shared, which) if inherits else hazards(_seen(draws, getattr(source, which), shared.population))
+        for which in ("overall", "progression_free")
+        if which == "overall" or not plan.starts_in
+    }
+    for true_class in case.classes.values() if inherits else [None]:
+        hazard = {}
+        for which, before in seen.items():
+            curve = getattr(source, which)
+            everyday = [case.real_world] if case.real_world and not curve.everyday else []
+            prognosis = getattr(true_class, f"prognosis_{which}") if true_class else ()
+            ratios = (*curve.hazard_ratios, *plan.hazard_ratios, *everyday, *prognosis)
+            hazard[which] = before * _ratio_by_month(draws, curve, ratios, len(before))
+        alive = survivors(np.maximum(hazard["overall"], shared.population))
+        free = survivors(hazard["progression_free"]) if "progression_free" in hazard else np.zeros_like(alive)
+        yield _cohort(case, free, alive)
 
 
-def _seen(draws: Draws, curve: Curve, population: xr.DataArray) -> xr.DataArray:
-    """The curve as it was seen, before any hazard ratio."""
-    seen = _through_its_point(draws, curve, np.arange(population.sizes["cycle"]))
+def _cohort(case: Case, free: np.ndarray, alive: np.ndarray) -> Cohort:
+    first, second, _ = case.states
+    crossings = np.count_nonzero(free > alive) / free.size
+    np.minimum(free, alive, out=free)
+    died = alive[:-1] - alive[1:]
+    return Cohort(
+        occupied={first: free, second: alive - free},
+        entered={"on_progression": free[:-1] - free[1:], "on_death": died},
+        died={second: died},
+        crossings=crossings,
+    )
+
+
+def _reference(draws: Draws, case: Case, which: str, shares: xr.Variable, population: np.ndarray) -> np.ndarray:
+    """Hazards of the reference's curve at hazard ratio 1, solved for where the curve was seen in a mixture of classes."""
+    curve: Curve = getattr(case.managements[case.reference], which)
+    seen = _seen(draws, curve, population)
+    if curve.describes:
+        places = [list(case.classes).index(name) for name in curve.describes]
+        share = full(shares, true_class=len(case.classes), draw=draws.sizes["draw"])[places]
+        prognoses = [getattr(case.classes[name], f"prognosis_{which}") for name in curve.describes]
+        ratio = np.stack([by_draw(draws, names) for names in prognoses])
+        seen = unmixed(seen, share / share.sum(axis=0), ratio)
+    return hazards(seen)
+
+
+def _seen(draws: Draws, curve: Curve, population: np.ndarray) -> np.ndarray:
+    """The curve as it was seen, before any hazard ratio (point, draw)."""
+    seen = _through_its_point(draws, curve, np.arange(len(population) + 1))
     if curve.net:
-        seen = seen * population
-    return with_cure(seen, xr.DataArray(product(draws, [curve.cured])), population) if curve.cured else seen
+        seen = seen * survivors(population)
+    if curve.cured:
+        cured = by_draw(draws, [curve.cured])
+        seen = cured * survivors(population) + (1 - cured) * seen
+    return seen
 
 
-def _through_its_point(draws: Draws, curve: Curve, months: np.ndarray) -> xr.DataArray:
-    """The curve of the family that is true in each draw, through the reported point."""
-    alive = xr.DataArray(product(draws, [curve.alive])) if curve.alive else 0.5
-    time = curve.at_month or xr.DataArray(product(draws, [str(curve.median)]))
-    drawn = [
-        survival_curve(
-            family,
-            months,
-            **{
-                name: xr.DataArray(value)
-                for name, value in through_point(
-                    family, alive, time, xr.DataArray(product(draws, [shape])) if shape else None
-                ).items()
-            },
-        )
-        for family, shape in curve.families.items()
-    ]
-    if curve.choice is None:
-        return drawn[0]
-    place = xr.DataArray(product(draws, [curve.choice]))
-    if not bool(place.isin(range(len(drawn))).all()):
-        raise ValueError(f"{curve.choice} must be a place from 0 to {len(drawn) - 1} among {', '.join(curve.families)}")
-    return sum((one.where(place == number, 0.0) for number, one in enumerate(drawn)), start=xr.DataArray(0.0))
+def _through_its_point(draws: Draws, curve: Curve, months: np.ndarray) -> np.ndarray:
+    """The curve of the family that is true in each draw, through the reported point (point, draw)."""
+    drawn = draws.sizes["draw"]
+    alive = by_draw(draws, [curve.alive]) if curve.alive else np.full(drawn, 0.5)
+    time = by_draw(draws, [curve.median]) if curve.median else np.full(drawn, curve.at_month)
+    place = by_draw(draws, [curve.choice]) if curve.choice else np.zeros(drawn)
+    if not np.isin(place, range(len(curve.families))).all():
+        known = ", ".join(curve.families)
+        raise ValueError(f"{curve.choice} must be a place from 0 to {len(curve.families) - 1} among {known}")
+    found = np.empty((len(months), drawn))
+    for number, (family, shape) in enumerate(curve.families.items()):
+        own = np.flatnonzero(place == number)
+        bend = by_draw(draws, [shape])[own] if shape else None
+        parameters = through_point(family, alive[own], time[own], bend)
+        found[:, own] = share_alive(family, months[:, np.newaxis], **parameters)
+    return found
 
 
-def _by_cycle(draws: Draws, curve: Curve, ratio: xr.DataArray, cycles: int) -> xr.DataArray:
-    """The hazard ratio, by cycle where it changes on the way."""
+def _ratio_by_month(draws: Draws, curve: Curve, names: Sequence[str], months: int) -> np.ndarray:
+    """The hazard ratio (draw,), or by month (month, draw) where it changes on the way."""
+    ratio = by_draw(draws, names)
     if not curve.later:
         return ratio
     starts = [0, *(window.from_month for window in curve.later)]
-    ratios = [xr.DataArray(1.0), *(xr.DataArray(product(draws, window.hazard_ratios)) for window in curve.later)]
-    holds = np.searchsorted(starts, np.arange(cycles), side="right") - 1
-    return ratio * xr.concat(xr.broadcast(*ratios), dim="cycle").isel(cycle=holds)
+    ratios = np.stack([ratio, *(ratio * by_draw(draws, window.hazard_ratios) for window in curve.later)])
+    return ratios[np.searchsorted(starts, np.arange(months), side="right") - 1]

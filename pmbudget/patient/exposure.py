@@ -1,7 +1,6 @@
-"""What a course of the disease comes to by year: time in each state and entries into it."""
+"""What happens to a cohort cycle by cycle, and what that comes to by year."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,55 +9,40 @@ MONTHS = 12
 
 
 @dataclass(frozen=True)
-class Course:
-    """What happens under one management, by year since start (…[, true_class], year_since_start).
+class Cohort:
+    """Patients of one true class, or all alike, under one management, as shares of those who start.
 
-    ``years`` in each state, by (state, month until which it is counted or None); ``entries`` by the name of what happens (``on_death``,
-    ``on_progression``, ``on_`` and a state); ``late``, by the keys of both, each times its mean position within the year (0 at its
-    beginning, 1 at its end); ``crossings``, the share of curve points where progression-free survival was lowered.
+    ``occupied``, in each state but death at points 0 … n (point, draw). In each cycle (cycle, draw): ``entered``, to whom something happens
+    (``on_death``, ``on_progression``, ``on_`` and a state), and ``died``, by the state that they die from. ``crossings`` is the share of
+    curve points where progression-free survival was lowered.
     """
 
-    years: dict[tuple[str, int | None], xr.Variable]
-    entries: dict[str, xr.Variable]
-    late: dict[tuple[str, int | None] | str, xr.Variable]
+    occupied: dict[str, np.ndarray]
+    entered: dict[str, np.ndarray]
+    died: dict[str, np.ndarray]
     crossings: float
 
 
-def course_of(found: dict[Any, tuple[xr.Variable, xr.Variable]], crossings: float) -> Course:
-    """A course from what :func:`in_years` says of each time in a state and each entry."""
-    return Course(
-        {key: amount for key, (amount, _) in found.items() if isinstance(key, tuple)},
-        {key: amount for key, (amount, _) in found.items() if isinstance(key, str)},
-        {key: late for key, (_, late) in found.items()},
-        crossings,
-    )
+def middle(trace: np.ndarray) -> np.ndarray:
+    """The mean of the ends of each cycle (cycle, …)."""
+    found = trace[1:] + trace[:-1]
+    found /= 2
+    return found
 
 
-def middle(trace: xr.Variable) -> xr.Variable:
-    """The mean of the ends of each cycle."""
-    return (trace.isel(cycle=slice(1, None)) + trace.isel(cycle=slice(None, -1))) / 2
+def in_years(by_cycle: np.ndarray, cycles_per_year: int, until_month: int | None = None) -> np.ndarray:
+    """Of what falls in each cycle (cycle, draw) the sum by year, and the sum times the position within the year (2, year, draw).
 
-
-def in_years(
-    by_cycle: xr.Variable, cycles_per_year: int, until_month: int | None = None, first: int = 0
-) -> tuple[xr.Variable, xr.Variable]:
-    """Summed by year, and summed times the position within the year; cycles after ``until_month`` are left out.
-
-    What falls in a cycle falls evenly over the part of it that is counted. ``first`` is the number of the first cycle.
+    Cycles after ``until_month`` are left out. What falls in a cycle falls evenly over the part of it that is counted.
     """
-    values = by_cycle.transpose(..., "cycle").to_numpy()
-    numbers = first + np.arange(values.shape[-1])
+    numbers = np.arange(len(by_cycle))
     kept = np.ones(len(numbers))
     if until_month is not None:
         kept = (until_month * cycles_per_year / MONTHS - numbers).clip(0, 1)
     position = (numbers % cycles_per_year + kept / 2) / cycles_per_year
-    yearly = values.reshape(*values.shape[:-1], -1, cycles_per_year)
-    dims = (*(dim for dim in by_cycle.dims if dim != "cycle"), "year_since_start")
-    amount, late = (
-        xr.Variable(dims, np.einsum("...yc,yc->...y", yearly, weight.reshape(-1, cycles_per_year)))
-        for weight in (kept, kept * position)
-    )
-    return amount, late
+    weights = np.stack([kept, kept * position]).reshape(2, -1, cycles_per_year).swapaxes(0, 1)
+    yearly = by_cycle.reshape(-1, cycles_per_year, by_cycle.shape[-1])
+    return (weights @ yearly).swapaxes(0, 1)
 
 
 def yearly(flows: xr.DataArray, *, cycles_per_year: int, within: float = 0.0) -> xr.Dataset:
@@ -99,10 +83,10 @@ def yearly(flows: xr.DataArray, *, cycles_per_year: int, within: float = 0.0) ->
     by_year = whole.coarsen(cycle=cycles_per_year).construct(cycle=("year_since_start", "within_year"))
     place = xr.DataArray((np.arange(cycles_per_year) + within) / cycles_per_year, dims="within_year")
     cost, late = by_year.sum("within_year"), (by_year * place).sum("within_year")
-    found = xr.Dataset({"cost": cost, "position": position(cost, late)})
+    found = xr.Dataset({"cost": cost, "position": cost.copy(data=position(cost.to_numpy(), late.to_numpy()))})
     return found.assign_coords(year_since_start=np.arange(cost.sizes["year_since_start"]))
 
 
-def position[Values: (xr.Variable, xr.DataArray)](cost: Values, late: Values) -> Values:
+def position(cost: np.ndarray, late: np.ndarray) -> np.ndarray:
     """The mean position of a flow within its year; the middle where nothing flows."""
-    return (late / cost.where(cost != 0, 1.0)).where(cost != 0, 0.5)
+    return np.divide(late, cost, out=np.full_like(cost, 0.5), where=cost != 0)

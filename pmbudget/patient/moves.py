@@ -1,64 +1,64 @@
-"""The course of the disease as moves between states, cycle by cycle."""
+"""The course of the disease as moves between states, cycle by cycle; arrays have draws last."""
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Move
-from pmbudget.patient.costing import Draws, product
-from pmbudget.patient.exposure import Course, course_of, in_years, middle
-from pmbudget.patient.markov import markov_trace
-
-
-def course_of_moves(draws: Draws, case: Case, management: str, horizon: int, ends: set[int | None]) -> Course:
-    """The course along the moves of a management; ``ends`` are the months until which something is counted."""
-    living, cycles = list(case.states)[:-1], case.cycles_per_year
-    parts: dict[Any, list[tuple[xr.Variable, xr.Variable]]] = defaultdict(list)
-    for first, trace, moves in traces(draws, case, management, horizon):
-        within = middle(trace.sum("time_in_state").variable) / cycles
-        before = trace.isel(cycle=slice(None, -1)).rename(state="from")
-        for place, name in enumerate(case.states):
-            others = [other for other in range(len(case.states)) if other != place]
-            entered = xr.dot(
-                before.isel({"from": others}), moves.isel({"from": others, "to": place}), dim=["from", "time_in_state"]
-            )
-            parts[f"on_{name}"].append(in_years(entered.variable, cycles))
-            if name in living:
-                for end in {None, *ends}:
-                    parts[name, end].append(in_years(within.isel(state=place), cycles, end, first))
-    whole: dict[Any, tuple[xr.Variable, xr.Variable]] = {
-        key: (
-            xr.Variable.concat([amount for amount, _ in stretches], dim="year_since_start"),
-            xr.Variable.concat([late for _, late in stretches], dim="year_since_start"),
-        )
-        for key, stretches in parts.items()
-    }
-    return course_of(whole, 0.0)
-
+from pmbudget.patient.costing import Draws, by_draw
+from pmbudget.patient.exposure import Cohort
 
 STRETCH = 12
-"""Cycles followed at a time, or those of a year if it has more: few enough for memory, enough for long arrays."""
+"""Cycles whose probabilities are computed at a time: few enough for memory, enough for long arrays."""
+
+Pair = tuple[str, str]
 
 
-def traces(draws: Draws, case: Case, management: str, horizon: int) -> Iterator[tuple[int, xr.DataArray, xr.DataArray]]:
-    """Some years at a time: the number of the first cycle, the trace (…, time_in_state, cycle, state) and the moves that made it."""
-    states = list(case.states)
-    places = _places_in_state(case)
-    start = np.zeros((places, len(states)))
-    start[0, states.index(case.managements[management].starts_in or states[0])] = 1
-    now = xr.DataArray(start, dims=("time_in_state", "state"))
-    cycles = case.cycles_per_year
-    years = max(1, STRETCH // cycles)
-    for year in range(0, horizon, years):
-        numbers = np.arange(year * cycles, min(year + years, horizon) * cycles)
-        moves = _moves(draws, case, management, numbers, places)
-        trace = markov_trace(now, moves, len(numbers)).drop_vars(["cycle", "state"])
-        yield year * cycles, trace, moves
-        now = trace.isel(cycle=-1)
+def along_moves(draws: Draws, case: Case, management: str, years: int) -> Iterator[Cohort]:
+    """Those under a management along its moves: each true class in turn, or all patients alike if no move tells classes apart."""
+    moves = _moves(case, management)
+    for name in case.classes if any(move.classes for move in moves) else [None]:
+        own = [move for move in moves if name is None or not move.classes or name in move.classes]
+        yield _walk(draws, case, management, own, years)
+
+
+def _moves(case: Case, management: str) -> tuple[Move, ...]:
+    return case.managements[management].moves or case.managements[case.reference].moves
+
+
+def _walk(draws: Draws, case: Case, management: str, moves: list[Move], years: int) -> Cohort:
+    """Occupancy and moves of one cohort: who stays grows a cycle older in the state, who enters begins anew."""
+    *living, dead = case.states
+    cycles, drawn, places = years * case.cycles_per_year, draws.sizes["draw"], _places_in_state(case)
+    occupied = {state: np.zeros((cycles + 1, drawn)) for state in living}
+    moved: dict[Pair, np.ndarray] = defaultdict(lambda: np.zeros((cycles, drawn)))
+    now = {state: np.zeros((places, drawn)) for state in living}
+    now[case.managements[management].starts_in or living[0]][0] = 1
+    for cycle in range(cycles + 1):
+        for state, by_age in now.items():
+            occupied[state][cycle] = by_age.sum(axis=0)
+        if cycle == cycles:
+            break
+        step = cycle % STRETCH
+        if step == 0:
+            numbers = np.arange(cycle, min(cycle + STRETCH, cycles))
+            leave, stay = _probabilities(draws, case, management, moves, numbers, places)
+        before, now = now, {state: np.zeros((places, drawn)) for state in living}
+        for state, by_age in before.items():
+            kept = by_age * stay[state][step]
+            now[state][1:] = kept[:-1]
+            now[state][-1] += kept[-1]
+        for (origin, to), chance in leave.items():
+            flow = (before[origin] * chance[step]).sum(axis=0)
+            moved[origin, to][cycle] = flow
+            if to != dead:
+                now[to][0] += flow
+    entered = {f"on_{state}": np.zeros((cycles, drawn)) for state in case.states}
+    for (_, to), flow in moved.items():
+        entered[f"on_{to}"] += flow
+    return Cohort(occupied, entered, {state: moved[state, dead] for state in living}, crossings=0.0)
 
 
 def _places_in_state(case: Case) -> int:
@@ -68,50 +68,43 @@ def _places_in_state(case: Case) -> int:
     return 1 + round(max(years, default=0.0) * case.cycles_per_year)
 
 
-def _moves(draws: Draws, case: Case, management: str, numbers: np.ndarray, places: int) -> xr.DataArray:
-    """Transition probabilities (…[, true_class], cycle, time_in_state, from, to) of the cycles of these numbers.
+def _probabilities(
+    draws: Draws, case: Case, management: str, moves: list[Move], numbers: np.ndarray, places: int
+) -> tuple[dict[Pair, np.ndarray], dict[str, np.ndarray]]:
+    """The probability of each move, and that of staying in each state, in the cycles of these numbers (cycle, cycles in the state, draw).
 
     Rates of competing moves: p(leave) = 1 - exp(-sum of rates x cycle), shared out in proportion to the rates.
     """
-    plan = case.managements[management]
-    states, cycles = list(case.states), case.cycles_per_year
-    ratio = product(draws, plan.hazard_ratios)
-    rates: dict[tuple[str, str], xr.Variable] = {}
-    for move in plan.moves or case.managements[case.reference].moves:
-        rate = ratio * product(draws, move.rate) * _holds(draws, case, move, numbers, places)
-        pair = (move.origin, move.to)
-        rates[pair] = rates[pair] + rate if pair in rates else rate
-    middle = xr.Variable("cycle", (numbers + 0.5) / cycles)
-    death = product(draws, [case.mortality.rate]) * np.exp(product(draws, [case.mortality.growth]) * middle)
-    for name in states[:-1]:
-        pair = (name, states[-1])
-        own = death * product(draws, case.states[name].mortality_ratios)
-        rates[pair] = rates[pair] + own if pair in rates else own
-    sizes: dict = {}
-    for rate in rates.values():
-        sizes |= rate.sizes
-    sizes |= {"cycle": len(numbers), "time_in_state": places}
-    values = np.zeros((*sizes.values(), len(states), len(states)))
-    for (origin, to), rate in rates.items():
-        values[..., states.index(origin), states.index(to)] = rate.set_dims(sizes).to_numpy()
-    total = values.sum(axis=-1, keepdims=True)
-    leaving = -np.expm1(-total / cycles)
-    values *= leaving / np.where(total > 0, total, 1.0)
-    values[..., range(len(states)), range(len(states))] = 1 - leaving[..., 0]
-    return xr.DataArray(values, dims=(*sizes, "from", "to"))
-
-
-def _holds(draws: Draws, case: Case, move: Move, numbers: np.ndarray, places: int) -> xr.Variable:
-    """Where a move's rate holds, and how it has grown (…, true_class, cycle, time_in_state)."""
+    *living, dead = case.states
     cycles = case.cycles_per_year
-    begins = numbers / cycles
-    holds = xr.Variable("cycle", ((begins >= move.from_year) & (begins < (move.until_year or np.inf))).astype(float))
+    ratio = by_draw(draws, case.managements[management].hazard_ratios)
+    rates: dict[Pair, np.ndarray] = defaultdict(lambda: np.zeros((len(numbers), 1, 1)))
+    for move in moves:
+        rate = ratio * by_draw(draws, move.rate) * _holds(draws, move, numbers, cycles, places)
+        rates[move.origin, move.to] = rates[move.origin, move.to] + rate
+    middle = ((numbers + 0.5) / cycles)[:, np.newaxis, np.newaxis]
+    death = by_draw(draws, [case.mortality.rate]) * np.exp(by_draw(draws, [case.mortality.growth]) * middle)
+    for state in living:
+        rates[state, dead] = rates[state, dead] + death * by_draw(draws, case.states[state].mortality_ratios)
+    leave: dict[Pair, np.ndarray] = {}
+    stay: dict[str, np.ndarray] = {}
+    for state in living:
+        own = {pair: rate for pair, rate in rates.items() if pair[0] == state}
+        total = sum(own.values())
+        leaving = -np.expm1(-total / cycles)
+        share = leaving / np.where(total > 0, total, 1.0)
+        leave |= {pair: rate * share for pair, rate in own.items()}
+        stay[state] = 1 - leaving
+    return leave, stay
+
+
+def _holds(draws: Draws, move: Move, numbers: np.ndarray, cycles: int, places: int) -> np.ndarray:
+    """Where a move's rate holds, and how it has grown (cycle, cycles in the state or 1, draw or 1)."""
+    begins = (numbers / cycles)[:, np.newaxis, np.newaxis]
+    holds = ((begins >= move.from_year) & (begins < (move.until_year or np.inf))).astype(float)
     if move.growth:
-        holds = holds * np.exp(product(draws, [move.growth]) * xr.Variable("cycle", begins + 0.5 / cycles))
+        holds = holds * np.exp(by_draw(draws, [move.growth]) * (begins + 0.5 / cycles))
     if move.is_tunnel:
-        entered = np.arange(places) / cycles
-        inside = (entered >= move.in_state_from_year) & (entered < (move.in_state_until_year or np.inf))
-        holds = holds * xr.Variable("time_in_state", inside.astype(float))
-    if move.classes:
-        holds = holds * xr.Variable("true_class", [float(name in move.classes) for name in case.classes])
+        entered = np.arange(places)[:, np.newaxis] / cycles
+        holds = holds * ((entered >= move.in_state_from_year) & (entered < (move.in_state_until_year or np.inf)))
     return holds

@@ -1,19 +1,21 @@
 """Cost, activity and QALY per patient, per strategy, per year since start: one model, read by budget and cost-effectiveness alike."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from pmbudget.inputs.cases import Case
+from pmbudget.inputs.courses import Management
 from pmbudget.inputs.items import CareItem, Item
-from pmbudget.patient.costing import Draws, item_use, product, stacked
-from pmbudget.patient.course import course, occupancy
+from pmbudget.patient.costing import Draws, Read, by_draw, full, item_use
+from pmbudget.patient.course import Course, alike, course, occupancy
 from pmbudget.patient.curves import baseline
 from pmbudget.patient.exposure import position
-from pmbudget.patient.last_months import last_months, years_beyond
-from pmbudget.patient.tree import Pathway, class_shares, untested, walk_pathway
+from pmbudget.patient.last_months import years_beyond
+from pmbudget.patient.tree import NOBODY, Pathway, class_shares, untested, walk_pathway
 
 DAYS_IN_YEAR = 365.25
 
@@ -64,99 +66,40 @@ def simulate(
     ValueError
         A probability of the pathway outside 0-1: strategy, node and draw are named.
     """
+    draws = Read(draws)
     mixture = class_shares(draws, case)
-    shares = _each_class(case) if by_class else mixture
-    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
-    paths |= {name: untested(draws, case, management) for name, management in (beside or {}).items()}
-    patients = stacked([path.managements for path in paths.values()], "strategy") * shares
-    weights = _with_relatives(case, paths, patients, shares)
-    flows: dict[str, list[xr.Variable]] = defaultdict(list)
-    once: dict[str, list[xr.Variable]] = defaultdict(list)
-    qaly, life_years = xr.Variable((), 0.0), xr.Variable((), 0.0)
-    first_year = xr.Variable("year_since_start", (np.arange(horizon) == 0).astype(float))
-    utilities = {name: product(draws, one.utility) for name, one in case.states.items() if one.utility is not None}
-    shared, crossings = baseline(draws, case, mixture, horizon), []
-    longer = baseline(draws, case, mixture, horizon + years_beyond(case)) if case.before_death else None
-    for place, (management, plan) in enumerate(case.managements.items()):
-        treated = weights.isel(management=place)
-        followed = course(draws, case, management, shared, horizon)
-        crossings.append(followed.crossings)
-        years = {key: _over_classes(value, treated) for key, value in followed.years.items()}
-        entries = {name: _over_classes(value, treated) for name, value in followed.entries.items()}
-        late = {key: _over_classes(value, treated) for key, value in followed.late.items()}
-        started = treated.sum("true_class")
-        for state, utility in utilities.items():
-            life_years = life_years + years[state, None]
-            qaly = qaly + years[state, None] * utility
-        for names, near in last_months(draws, case, management, longer, horizon) if case.before_death else ():
-            for state, lived in near.items():
-                qaly = qaly + _over_classes(lived, treated) * (product(draws, names) - utilities[state])
-        for sign, once_qaly in ((1, plan.qaly_gain), (-1, plan.qaly_loss)):
-            for names in once_qaly:
-                qaly = qaly + sign * started * product(draws, names) * first_year
-        for item in (*plan.items, *case.items_for_all):
-            if item.when == "start":
-                once[item.resource].append(_used(draws, case, item, started))
-            elif item.runs:
-                key, often = (item.when, item.until_month), _times_a_year(item)
-                flows[item.resource].append(_used(draws, case, item, years[key] * often, late[key] * often))
-            else:
-                flows[item.resource].append(_used(draws, case, item, entries[item.when], late[item.when]))
-    for each, number in _diagnostic_use(case, paths, shares):
-        once[each.resource].append(_used(draws, case, each, number))
-    for names, number in _incidental_qaly(case, paths, shares):
-        qaly = qaly + number * product(draws, names) * first_year
-    carriers = shares * xr.Variable("true_class", [float(one.matched is not None) for one in case.classes.values()])
-    something = carriers.sum("true_class")
-    found, in_time = (
-        stacked([getattr(path, name) for path in paths.values()], "strategy") for name in ("found", "in_time")
-    )
-    running = _by_resource(case, flows, xr.Variable(("measure", "year_since_start"), np.zeros((3, horizon))))
-    at_start = _by_resource(case, once, xr.Variable("measure", np.zeros(2)))
+    patients = _patients(draws, case, xr.ones_like(mixture) if by_class else mixture, beside or {}, apart=by_class)
+    care = _care(draws, case, patients, mixture, horizon)
+    care.qaly[..., 0, :] += care.qaly_once + _incidental_qaly(draws, case, patients)
+    once = [*care.once.items(), *_diagnostics(case, patients)]
+    running = _by_resource(draws, case, care.flows.items(), (3, *care.qaly.shape))
+    at_start = _by_resource(draws, case, once, (2, *care.qaly_once.shape))
+    subgroup = {"subgroup": list(case.classes)} if by_class else {}
+    dims = ("strategy", *subgroup, "draw")
+    by_year = (*dims[:-1], "year_since_start", "draw")
     variables = {
-        "activity": running.isel(measure=0),
-        "cost": running.isel(measure=1),
-        "position": position(running.isel(measure=1), running.isel(measure=2)),
-        "activity_once": at_start.isel(measure=0),
-        "cost_once": at_start.isel(measure=1),
-        "qaly": qaly,
-        "life_years": life_years,
-        "treated": patients.sum("true_class"),
-        "found": (found * carriers).sum("true_class") / something.where(something > 0),
-        "in_time": (in_time * carriers).sum("true_class") / something.where(something > 0),
-        "carriers": something,
-        "mismatched": _per_patient([path.mismatched for path in paths.values()], shares),
-        "mismatched_carriers": _per_patient([path.mismatched for path in paths.values()], carriers),
-        "uncertain": _per_patient([sum(path.uncertain.values(), start=_none(case)) for path in paths.values()], shares),
-        "incidental": _per_patient(
-            [sum(path.incidental.values(), start=_none(case)) for path in paths.values()], shares
-        ),
-        "relatives_tested": _per_patient([path.relatives_tested for path in paths.values()], shares),
-        "relatives_found": _per_patient([path.relatives_found for path in paths.values()], shares),
+        "activity": (("resource", *by_year), running[0]),
+        "cost": (("resource", *by_year), running[1]),
+        "position": (("resource", *by_year), position(running[1], running[2])),
+        "activity_once": (("resource", *dims), at_start[0]),
+        "cost_once": (("resource", *dims), at_start[1]),
+        "qaly": (by_year, care.qaly),
+        "life_years": (by_year, care.life_years),
+        "treated": (("strategy", "management", *dims[1:]), patients.total(patients.treated())),
+        **{name: (dims, numbers) for name, numbers in _answers(case, patients).items()},
     }
     order = ("draw", "strategy", "subgroup", "management", "year_since_start", "resource")
-    full = {"draw": draws.sizes["draw"], "strategy": len(paths)}
     return xr.Dataset(
-        {
-            name: value.set_dims({**full, **value.sizes}).transpose(
-                *(dim for dim in order if dim in {*full, *value.dims})
-            )
-            for name, value in variables.items()
-        },
+        variables,
         coords={
-            "strategy": list(paths),
+            "strategy": list(patients.paths),
             "management": list(case.managements),
             "year_since_start": np.arange(horizon),
             **resource_coordinates(case, _resources(case)),
-            **({"subgroup": list(case.classes)} if by_class else {}),
+            **subgroup,
         },
-        attrs={"crossings": float(np.mean(crossings))},
-    )
-
-
-def _each_class(case: Case) -> xr.Variable:
-    """Shares (subgroup, true_class) of as many groups as there are classes, each of one class alone."""
-    return xr.Variable(("subgroup", "true_class"), np.eye(len(case.classes)))
+        attrs={"crossings": care.crossings},
+    ).transpose(*order, missing_dims="ignore")
 
 
 def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataArray:
@@ -165,94 +108,229 @@ def occupancy_by_strategy(draws: Draws, case: Case, *, horizon: int) -> xr.DataA
     It is of patients, and of the carriers among relatives where the case follows them.
     """
     shares = class_shares(draws, case)
-    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
-    patients = stacked([path.managements for path in paths.values()], "strategy") * shares
-    weights = _with_relatives(case, paths, patients, shares)
-    weights = weights / weights.sum(["management", "true_class"])
-    shared, total = baseline(draws, case, shares, horizon), xr.Variable((), 0.0)
-    for place, management in enumerate(case.managements):
-        total = total + _over_classes(
-            occupancy(draws, case, management, shared, horizon), weights.isel(management=place)
-        )
+    followed = _followed(case, _patients(draws, case, shares, {}, apart=False))
+    followed = followed / followed.sum(axis=(1, 2), keepdims=True)
+    shared = baseline(draws, case, shares, horizon)
+    total = sum(
+        _over_classes(occupancy(draws, case, management, shared, horizon), followed[:, place], apart=False)
+        for place, management in enumerate(case.managements)
+    )
     coords = {"strategy": list(case.strategies), "state": list(case.states)}
-    full = total.set_dims({"draw": draws.sizes["draw"], **total.sizes})
-    return xr.DataArray(full.transpose("draw", "strategy", "cycle", "state"), coords=coords)
+    found = xr.DataArray(total, dims=("state", "strategy", "cycle", "draw"), coords=coords)
+    return found.transpose("draw", "strategy", "cycle", "state")
 
 
-def _none(case: Case) -> xr.Variable:
-    return xr.Variable("true_class", np.zeros(len(case.classes)))
+@dataclass(frozen=True)
+class _Patients:
+    """Whom the outcomes are of: all patients together, or those of each true class apart.
+
+    ``shares`` (true_class, draw) of the patients meant, 1 where classes are apart.
+    """
+
+    paths: dict[str, Pathway]
+    shares: np.ndarray
+    apart: bool
+
+    def total(self, numbers: np.ndarray) -> np.ndarray:
+        """Numbers (…, true_class, draw) over all patients, or of each class."""
+        return numbers if self.apart else numbers.sum(axis=-2)
+
+    def by_class(self, numbers: Iterable[xr.Variable]) -> np.ndarray:
+        """What each pathway leads to, times the share of patients (strategy, true_class, draw)."""
+        classes, draws = self.shares.shape
+        return np.stack([full(number, true_class=classes, draw=draws) for number in numbers]) * self.shares
+
+    def per_patient(self, numbers: Iterable[xr.Variable]) -> np.ndarray:
+        """What each pathway leads to per patient (strategy[, true_class], draw)."""
+        return self.total(self.by_class(numbers))
+
+    def treated(self) -> np.ndarray:
+        """Share of patients under each management (strategy, management, true_class, draw)."""
+        classes, draws = self.shares.shape
+        paths = [path.managements for path in self.paths.values()]
+        sizes = {"management": paths[0].sizes["management"], "true_class": classes, "draw": draws}
+        return np.stack([full(managements, **sizes) for managements in paths]) * self.shares
 
 
-def _per_patient(numbers: list[xr.Variable], shares: xr.Variable) -> xr.Variable:
-    """Numbers by true class and strategy, over all patients (strategy, …)."""
-    return (stacked(numbers, "strategy") * shares).sum("true_class")
+def _patients(draws: Draws, case: Case, shares: xr.Variable, beside: Mapping[str, str], *, apart: bool) -> _Patients:
+    """Those whose ``shares`` (true_class, …) these are, along the pathway of each strategy and of those beside."""
+    paths = {name: walk_pathway(draws, case, name) for name in case.strategies}
+    paths |= {name: untested(draws, case, management) for name, management in beside.items()}
+    return _Patients(paths, full(shares, true_class=len(case.classes), draw=draws.sizes["draw"]), apart)
 
 
-def _with_relatives(case: Case, paths: dict[str, Pathway], patients: xr.Variable, shares: xr.Variable) -> xr.Variable:
-    """Numbers under each management (strategy, management, true_class, …) with the carriers among relatives, acted on and not."""
-    cascade = case.relatives
-    if cascade is None or cascade.found is None:
-        return patients
-    found, unfound = (
-        stacked([getattr(path, name) for path in paths.values()], "strategy") * shares
-        for name in ("relatives_acted_on", "relatives_left")
-    )
-    places = xr.Variable("management", np.arange(len(case.managements)))
-    names = list(case.managements)
-    return (
-        patients
-        + found * (places == names.index(cascade.found))
-        + unfound * (places == names.index(str(cascade.unfound)))
-    )
+def _followed(case: Case, patients: _Patients) -> np.ndarray:
+    """Numbers under each management (strategy, management, true_class, draw), with the carriers among relatives, acted on and not."""
+    cascade, names, paths = case.relatives, list(case.managements), patients.paths.values()
+    followed = patients.treated()
+    if cascade is not None and cascade.found is not None:
+        followed[:, names.index(cascade.found)] += patients.by_class(path.relatives_acted_on for path in paths)
+        followed[:, names.index(str(cascade.unfound))] += patients.by_class(path.relatives_left for path in paths)
+    return followed
 
 
-def _over_classes(value: xr.Variable, treated: xr.Variable) -> xr.Variable:
-    if "true_class" not in value.dims:
-        return value * treated.sum("true_class")
-    return xr.dot(xr.DataArray(value), xr.DataArray(treated), dim="true_class").variable
+@dataclass(frozen=True)
+class _Care:
+    """What all managements come to, per patient.
+
+    ``flows`` (measure, strategy[, true_class], year, draw): for each item how much there is of what it goes with, and that times its
+    position within the year. At the start: ``once`` (1, strategy[, true_class], draw), how often an item is used, and ``qaly_once``
+    (strategy[, true_class], draw). ``qaly`` and ``life_years`` (strategy[, true_class], year, draw).
+    """
+
+    flows: dict[CareItem, np.ndarray]
+    once: dict[CareItem, np.ndarray]
+    qaly: np.ndarray
+    qaly_once: np.ndarray
+    life_years: np.ndarray
+    crossings: float
 
 
-def _used(draws: Draws, case: Case, item: Item, number: xr.Variable, late: xr.Variable | None = None) -> xr.Variable:
-    """What an item used ``number`` times comes to: (measure, …), the resource's measure, SEK and, of a flow, SEK times position."""
-    quantity, cost = item_use(draws, case, item)
-    return stacked([number * quantity, number * cost, *([] if late is None else [late * cost])], "measure")
+def _care(draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, horizon: int) -> _Care:
+    """Items used and years lived under all managements, the same item of several of them together."""
+    flows: dict[CareItem, np.ndarray] = {}
+    once: dict[CareItem, np.ndarray] = {}
+    worth, crossings = _worth(draws, case), []
+    qaly, life_years, qaly_once = np.zeros(1), np.zeros(1), np.zeros(1)
+    for plan, started, met, lowered in _managements(draws, case, patients, mixture, horizon):
+        for item in (*plan.items, *case.items_for_all):
+            if item.when == "start":
+                once[item] = once.get(item, 0.0) + started[np.newaxis]
+            else:
+                event = (item.when, item.until_month) if item.runs else item.when
+                flows[item] = flows.get(item, 0.0) + met[event]
+        for event, value in worth.items():
+            qaly = qaly + met[event][0] * value
+        life_years = life_years + sum(met[state, None][0] for state in list(case.states)[:-1])
+        qaly_once = qaly_once + started * (_sum_of(draws, plan.qaly_gain) - _sum_of(draws, plan.qaly_loss))
+        crossings.append(lowered)
+    return _Care(flows, once, qaly, qaly_once, life_years, float(np.mean(crossings)))
 
 
-def _times_a_year(item: CareItem) -> float:
-    assert item.every_days is not None
-    return DAYS_IN_YEAR / item.every_days
+def _sum_of(draws: Draws, products: Iterable[tuple[str, ...]]) -> np.ndarray:
+    """The sum of products of parameters (draw,)."""
+    return sum((by_draw(draws, names) for names in products), start=np.zeros(draws.sizes["draw"]))
 
 
-def _diagnostic_use(case: Case, paths: dict[str, Pathway], shares: xr.Variable) -> Iterator[tuple[Item, xr.Variable]]:
-    """Every item of the diagnostic pathway with the number of times it is used per patient (strategy, …)."""
-    nothing = _none(case)
+def _managements(
+    draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, horizon: int
+) -> Iterator[tuple[Management, np.ndarray, dict[Any, np.ndarray], float]]:
+    """Each management with how many start under it (strategy[, true_class], draw), what they meet by event
+    (measure, strategy[, true_class], year, draw), and the share of curve points lowered.
+    """
+    shared = baseline(draws, case, mixture, horizon + years_beyond(case))
+    courses: dict[str, Course] = {}
+    followed = _followed(case, patients)
+    for place, (name, plan) in enumerate(case.managements.items()):
+        first, weights = alike(case, name), followed[:, place]
+        if first not in courses:
+            courses[first] = course(draws, case, first, shared, horizon)
+        met = _over_classes(courses[first].values, weights, apart=patients.apart)
+        by_event = dict(zip(courses[first].events, met, strict=True))
+        yield plan, patients.total(weights), by_event, courses[first].crossings
+
+
+def _over_classes(values: Sequence[np.ndarray], weights: np.ndarray, *, apart: bool) -> np.ndarray:
+    """Values of each true class, or one for all, (…, year, draw) times those in each class (strategy, true_class, draw).
+
+    Returns (…, strategy[, true_class], year, draw), summed over classes unless these are kept apart.
+    """
+    if len(values) == 1:
+        values = [*values] * weights.shape[1] if apart else values
+        weights = weights if apart else weights.sum(axis=1, keepdims=True)
+    parts = (one[..., np.newaxis, :, :] * weights[:, place, np.newaxis] for place, one in enumerate(values))
+    if apart:
+        return np.stack(list(parts), axis=-3)
+    found = next(parts)
+    for part in parts:
+        found += part
+    return found
+
+
+def _worth(draws: Draws, case: Case) -> dict[Any, np.ndarray]:
+    """What a year is worth (draw,): in each state, and in each time before death beside the state's."""
+    found: dict[Any, np.ndarray] = {}
+    for state, one in case.states.items():
+        if one.utility is not None:
+            found[state, None] = by_draw(draws, one.utility)
+            for window in case.before_death:
+                found[state, window] = by_draw(draws, window.utility) - found[state, None]
+    return found
+
+
+def _diagnostics(case: Case, patients: _Patients) -> Iterator[tuple[Item, np.ndarray]]:
+    """Every item of the diagnostic pathway with the number of times it is used per patient (1, strategy[, true_class], draw)."""
+    paths = list(patients.paths.values())
     groups: list[tuple[tuple[Item, ...], list[xr.Variable]]] = []
     for name, test in case.tests.items():
-        groups.append((test.items, [path.performed.get(name, nothing) for path in paths.values()]))
+        groups.append((test.items, [path.performed.get(name, NOBODY) for path in paths]))
         if test.uncertain:
-            groups.append((test.uncertain.items, [path.uncertain.get(name, nothing) for path in paths.values()]))
+            groups.append((test.uncertain.items, [path.uncertain.get(name, NOBODY) for path in paths]))
         if test.incidental:
-            groups.append((test.incidental.items, [path.incidental.get(name, nothing) for path in paths.values()]))
+            groups.append((test.incidental.items, [path.incidental.get(name, NOBODY) for path in paths]))
     if case.pathway.repeat:
-        groups.append((case.pathway.repeat.items, [path.repeats for path in paths.values()]))
-    groups.append((case.pathway.positive_items, [path.positives for path in paths.values()]))
+        groups.append((case.pathway.repeat.items, [path.repeats for path in paths]))
+    groups.append((case.pathway.positive_items, [path.positives for path in paths]))
     if case.relatives:
-        groups.append((case.relatives.test_items, [path.relatives_tested for path in paths.values()]))
+        groups.append((case.relatives.test_items, [path.relatives_tested for path in paths]))
     for items, numbers in groups:
-        number = _per_patient(numbers, shares)
-        for item in items:
-            yield item, number
+        number = patients.per_patient(numbers)[np.newaxis]
+        yield from ((item, number) for item in items)
 
 
-def _incidental_qaly(
-    case: Case, paths: dict[str, Pathway], shares: xr.Variable
-) -> Iterator[tuple[tuple[str, ...], xr.Variable]]:
-    """What a finding outside the question gains or costs, with the number of such findings per patient (strategy, …)."""
+def _incidental_qaly(draws: Draws, case: Case, patients: _Patients) -> np.ndarray:
+    """What findings outside the question gain or cost per patient (strategy[, true_class], draw)."""
+    found = np.zeros(1)
     for name, test in case.tests.items():
         if test.incidental:
-            number = _per_patient([path.incidental.get(name, _none(case)) for path in paths.values()], shares)
-            for names in test.incidental.qaly:
-                yield names, number
+            number = patients.per_patient(path.incidental.get(name, NOBODY) for path in patients.paths.values())
+            found = found + number * _sum_of(draws, test.incidental.qaly)
+    return found
+
+
+def _answers(case: Case, patients: _Patients) -> dict[str, np.ndarray]:
+    """What the pathway finds, rightly and wrongly (strategy[, true_class], draw)."""
+    paths = list(patients.paths.values())
+    sought = np.array([one.matched is not None for one in case.classes.values()])[:, np.newaxis]
+    carriers = patients.total(patients.shares * sought)
+    found, in_time, mismatched = (
+        patients.total(patients.by_class(numbers) * sought)
+        for numbers in zip(*((path.found, path.in_time, path.mismatched) for path in paths), strict=True)
+    )
+    with np.errstate(invalid="ignore"):
+        found, in_time = found / carriers, in_time / carriers
+    return {
+        "found": found,
+        "in_time": in_time,
+        "carriers": np.broadcast_to(carriers, found.shape),
+        "mismatched": patients.per_patient(path.mismatched for path in paths),
+        "mismatched_carriers": mismatched,
+        "uncertain": patients.per_patient(sum(path.uncertain.values(), start=NOBODY) for path in paths),
+        "incidental": patients.per_patient(sum(path.incidental.values(), start=NOBODY) for path in paths),
+        "relatives_tested": patients.per_patient(path.relatives_tested for path in paths),
+        "relatives_found": patients.per_patient(path.relatives_found for path in paths),
+    }
+
+
+def _by_resource(
+    draws: Draws, case: Case, uses: Iterable[tuple[Item, np.ndarray]], shape: tuple[int, ...]
+) -> np.ndarray:
+    """What items come to (measure, resource, …, draw): the resource's measure, SEK and, of flows, SEK times position."""
+    names = _resources(case)
+    found = np.zeros((shape[0], len(names), *shape[1:]))
+    for item, number in uses:
+        if item.resource not in names:
+            continue
+        quantity, cost = (value.to_numpy() * _times_a_year(item) for value in item_use(draws, case, item))
+        place = names.index(item.resource)
+        found[0, place] += number[0] * quantity
+        for measure, much in enumerate(number, start=1):
+            found[measure, place] += much * cost
+    return found
+
+
+def _times_a_year(item: Item) -> float:
+    return DAYS_IN_YEAR / item.every_days if isinstance(item, CareItem) and item.every_days else 1.0
 
 
 def _resources(case: Case) -> list[str]:
@@ -261,10 +339,6 @@ def _resources(case: Case) -> list[str]:
     return [
         name for name, resource in case.resources.items() if resource.kind != "transition" and name not in programme
     ]
-
-
-def _by_resource(case: Case, parts: dict[str, list[xr.Variable]], nothing: xr.Variable) -> xr.Variable:
-    return stacked([sum(parts[name], start=nothing) for name in _resources(case)], "resource")
 
 
 def resource_coordinates(case: Case, names: list[str]) -> dict[str, tuple[str, list]]:

@@ -12,8 +12,8 @@ from pmbudget.vocabulary import matched
 
 def _gompertz(time: Any, shape: Any, rate: Any) -> Any:
     bent = np.abs(shape) > 1e-12
-    safe = xr.where(bent, shape, 1.0)
-    return np.exp(-rate * xr.where(bent, np.expm1(safe * time) / safe, time))
+    safe = np.where(bent, shape, 1.0)
+    return np.exp(-rate * np.where(bent, np.expm1(safe * time) / safe, time))
 
 
 FAMILIES: Mapping[str, tuple[tuple[str, ...], Callable]] = {
@@ -27,6 +27,11 @@ FAMILIES: Mapping[str, tuple[tuple[str, ...], Callable]] = {
     "loglogistic": (("shape", "scale"), lambda time, shape, scale: 1 / (1 + (time / scale) ** shape)),
     "gamma": (("shape", "rate"), lambda time, shape, rate: special.gammaincc(shape, rate * time)),
 }
+
+
+def share_alive(family: str, time: np.ndarray, **parameters: Any) -> np.ndarray:
+    """The share alive at each time; all are arrays that broadcast."""
+    return FAMILIES[family][1](time, **parameters)
 
 
 def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
@@ -59,7 +64,7 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     """
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; use one of {', '.join(FAMILIES)}")
-    names, curve = FAMILIES[family]
+    names, _ = FAMILIES[family]
     if set(parameters) != set(names):
         raise ValueError(f"{family} takes {', '.join(names)}, not {', '.join(sorted(parameters))}")
     grid = np.asarray(times, float)
@@ -69,7 +74,7 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     own = {name: xr.DataArray(value) if np.ndim(value) == 0 else value for name, value in parameters.items()}
     arrays = xr.broadcast(*matched(**own), time)
     broad = dict(zip(own, arrays[:-1], strict=True))
-    values = xr.apply_ufunc(lambda t, *p: curve(t, *p), arrays[-1], *(broad[name] for name in names))
+    values = xr.apply_ufunc(FAMILIES[family][1], arrays[-1], *(broad[name] for name in names))
     return values.transpose(..., "cycle")
 
 
@@ -95,22 +100,34 @@ def bounded_by_population(curve: Any, population: Any) -> xr.DataArray:
     >>> bounded_by_population(sick, well).values.round(3).tolist()
     [1.0, 0.5, 0.4]
     """
-    curve, population = matched(curve=curve, population=population)
-    own, floor = xr.broadcast(_kept(curve), _kept(population))
-    return _rebuilt(own.where(own < floor, floor))
+    own, floor = matched(curve=_by_cycle(hazards, curve), population=_by_cycle(hazards, population))
+    return _by_cycle(survivors, np.maximum(own, floor))
 
 
-def _rebuilt(kept: xr.DataArray) -> xr.DataArray:
-    """The curve of which ``kept`` is the share surviving each cycle."""
-    lived = kept.cumprod("cycle")
-    return xr.concat([xr.ones_like(lived.isel(cycle=[0])), lived], dim="cycle").transpose(..., "cycle")
+def hazards(alive: np.ndarray) -> np.ndarray:
+    """The hazard in each cycle (cycle, …) of a curve at points 0 … n (point, …): -log of the share that survives it, infinite where
+    none is left.
+    """
+    before, after = alive[:-1], alive[1:]
+    kept = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
+    with np.errstate(divide="ignore"):
+        return -np.log(kept, out=kept)
 
 
-def _kept(curve: xr.DataArray) -> xr.DataArray:
-    """The share of those alive at the start of each cycle who are alive at its end; 0 where none are left."""
-    curve = curve.drop_vars("cycle", errors="ignore")
-    before = curve.isel(cycle=slice(None, -1))
-    return (curve.isel(cycle=slice(1, None)) / before.where(before > 0, 1.0)).where(before > 0, 0.0)
+def survivors(hazard: np.ndarray) -> np.ndarray:
+    """The curve (point, …) of which ``hazard`` (cycle, …) is the hazard in each cycle."""
+    total = np.zeros((len(hazard) + 1, *hazard.shape[1:]))
+    # Row by row: np.cumsum over the first axis takes several times as long.
+    for cycle, more in enumerate(hazard):
+        np.add(total[cycle], more, out=total[cycle + 1, ...])
+    return np.exp(np.negative(total, out=total), out=total)
+
+
+def _by_cycle(function: Callable[[np.ndarray], np.ndarray], curve: xr.DataArray) -> xr.DataArray:
+    """A function of arrays with cycles on the first axis, on a labelled array; what lies along cycles loses its labels."""
+    along = [name for name, labels in curve.coords.items() if "cycle" in labels.dims]
+    bare = curve.drop_vars(along).transpose("cycle", ...)
+    return xr.DataArray(function(bare.to_numpy()), bare.coords, bare.dims).transpose(..., "cycle")
 
 
 def through_point(family: str, alive: Any, time: Any, shape: Any = None) -> dict[str, Any]:
@@ -175,7 +192,7 @@ def with_hazard_ratios(curve: Any, ratios: Any) -> xr.DataArray:
     Examples
     --------
     >>> halves = xr.DataArray([1, 0.5, 0.25], dims="cycle")
-    >>> with_hazard_ratios(halves, xr.DataArray([1, 2], dims="cycle")).values.tolist()
+    >>> with_hazard_ratios(halves, xr.DataArray([1, 2], dims="cycle")).values.round(6).tolist()
     [1.0, 0.5, 0.125]
     """
     if "cycle" not in getattr(ratios, "dims", ()):
@@ -185,8 +202,8 @@ def with_hazard_ratios(curve: Any, ratios: Any) -> xr.DataArray:
         raise ValueError(
             f"{ratios.sizes['cycle']} ratios for {curve.sizes['cycle'] - 1} cycles; give one for each cycle 0 … n - 1"
         )
-    kept, ratios = matched(curve=_kept(curve), ratios=ratios.drop_vars("cycle", errors="ignore"))
-    return _rebuilt(kept**ratios)
+    hazard, ratios = matched(curve=_by_cycle(hazards, curve), ratios=ratios.drop_vars("cycle", errors="ignore"))
+    return _by_cycle(survivors, hazard * ratios)
 
 
 def with_cure(curve: Any, cured: Any, population: Any) -> xr.DataArray:
@@ -222,16 +239,36 @@ def reference_curve(mixture: Any, shares: Any, ratios: Any) -> xr.DataArray:
     [1.0, 0.5]
     """
     mixture, shares, ratios = matched(mixture=mixture, shares=shares, ratios=ratios)
-    seen, share, ratio = xr.broadcast(mixture.clip(min=1e-300), shares, ratios)
-    order = ("true_class", *mixture.dims)
-    seen, share, ratio = (one.transpose(*order).to_numpy() for one in (seen, share, ratio))
-    seen = seen[0]
-    # The mean ratio gives too little cumulative hazard (Jensen), and from there Newton's steps on a convex curve never overshoot.
-    cumulative = -np.log(seen) / (share * ratio).sum(axis=0)
+    seen = mixture.transpose("cycle", ...)
+    _, *classes = xr.broadcast(seen.isel(cycle=0, drop=True), shares, ratios)
+    share, ratio = (one.transpose("true_class", *seen.dims[1:]).to_numpy() for one in classes)
+    return seen.copy(data=unmixed(seen.to_numpy(), share, ratio)).transpose(..., "cycle")
+
+
+POINTS = 8
+"""Points of a curve solved for at a time: few enough for the processor's cache."""
+
+
+def unmixed(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """The curve of :func:`reference_curve` where ``seen`` is (point, …); ``share`` and ``ratio`` (true_class, …) hold at all points."""
+    parts = [_solved(seen[begin : begin + POINTS], share, ratio) for begin in range(0, len(seen), POINTS)]
+    return np.concatenate(parts)
+
+
+def _solved(seen: np.ndarray, share: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    target = -np.log(np.maximum(seen, 1e-300))
+    # The mean ratio gives too little cumulative hazard (Jensen). The logarithm of the mixture is convex and nearly straight, so that
+    # Newton's steps from there never overshoot and are few.
+    cumulative = target / (share * ratio).sum(axis=0)
     for _ in range(100):
-        parts = share * np.exp(-ratio * cumulative)
-        step = (parts.sum(axis=0) - seen) / np.maximum((ratio * parts).sum(axis=0), 1e-300)
+        mixed, slope = np.zeros_like(cumulative), np.zeros_like(cumulative)
+        for one, times in zip(share, ratio, strict=True):
+            part = one * np.exp(-times * cumulative)
+            mixed += part
+            slope += times * part
+        step = (target + np.log(mixed)) * mixed / slope
         cumulative += step
-        if (np.abs(step) < 1e-13 * (1 + cumulative)).all():
+        # The next step would be of the order of this one squared.
+        if (np.abs(step) < 1e-8 * (1 + cumulative)).all():
             break
-    return mixture.copy(data=np.where(mixture > 0, np.exp(-cumulative), 0.0)).transpose(..., "cycle")
+    return np.where(seen > 0, np.exp(-cumulative), 0.0)

@@ -50,15 +50,54 @@ class _Answers:
     right_in_time: xr.Variable
     wrong_in_time: xr.Variable
 
+    def __add__(self, other: "_Answers") -> "_Answers":
+        return _Answers(
+            right=self.right + other.right,
+            wrong=self.wrong + other.wrong,
+            right_in_time=self.right_in_time + other.right_in_time,
+            wrong_in_time=self.wrong_in_time + other.wrong_in_time,
+        )
+
+    @property
+    def positives(self) -> xr.Variable:
+        """All positive answers."""
+        return self.right + self.wrong
+
     def confirmed(self, made: xr.Variable, refused: xr.Variable, in_time: xr.Variable) -> "_Answers":
         """What is left when the share ``made`` is tested again and ``refused`` taken away: only those tested wait for that answer."""
         alike, waited = 1 - made, (made - refused) * in_time
         return _Answers(
-            self.right * (1 - refused),
-            self.wrong * (1 - refused),
-            self.right_in_time * alike + self.right * waited,
-            self.wrong_in_time * alike + self.wrong * waited,
+            right=self.right * (1 - refused),
+            wrong=self.wrong * (1 - refused),
+            right_in_time=self.right_in_time * alike + self.right * waited,
+            wrong_in_time=self.wrong_in_time * alike + self.wrong * waited,
         )
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """What the tests of a strategy come to per patient: answers, and the numbers of :class:`Pathway`."""
+
+    answers: _Answers
+    performed: dict[str, xr.Variable]
+    uncertain: dict[str, xr.Variable]
+    incidental: dict[str, xr.Variable]
+    repeats: xr.Variable
+
+
+@dataclass(frozen=True)
+class _Test:
+    """How the test of one step performs: the share offered; of tests made those answered in the end and those made again; of answers those
+    positive, by true class, those in time, and of negative ones those uncertain and the share of these acted on.
+    """
+
+    offered: xr.Variable
+    answered: xr.Variable
+    again: xr.Variable
+    positive: xr.Variable
+    in_time: xr.Variable
+    uncertain: xr.Variable
+    acted_on: xr.Variable
 
 
 IMPOSSIBLE = 0.01
@@ -132,80 +171,97 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     ValueError
         A probability outside 0-1: strategy, node and draw are named.
     """
+    tested = _tested(draws, case, strategy)
+    answers = tested.answers
+    waits = xr.Variable("true_class", [float(one.waits) for one in case.classes.values()])
+    in_time = answers.right_in_time + (answers.right - answers.right_in_time) * waits
+    followed = prod(
+        (chance(draws, [name], strategy, node) for node, name in case.pathway.after_result.items()), start=EVERYBODY
+    )
+    mismatched = answers.wrong_in_time * followed
+    return Pathway(
+        managements=_managements(case, in_time * followed, mismatched),
+        performed=tested.performed,
+        uncertain=tested.uncertain,
+        incidental=tested.incidental,
+        repeats=tested.repeats,
+        positives=answers.positives,
+        found=answers.right,
+        in_time=in_time,
+        mismatched=mismatched,
+        **_relatives(draws, case, strategy, answers.right),
+    )
+
+
+def _tested(draws: Draws, case: Case, strategy: str) -> _Tested:
+    """The tests of a strategy one after the other."""
     plan = case.strategies[strategy]
     nobody = xr.Variable("true_class", np.zeros(len(case.classes)))
     searching, tissue, repeats = nobody + 1.0, EVERYBODY, nobody
     answers: dict[int, _Answers] = {}
     performed, uncertain, incidental = ({step.test: nobody for step in plan.tests} for _ in range(3))
     for place, step in enumerate(plan.tests):
-        test = case.tests[step.test]
-        offered = chance(draws, [step.offered], strategy, f"{step.test} offered")
-        answered, again = _answered(draws, case, test, strategy, step.test)
-        positive = _positive(draws, case, test, strategy, step.test)
-        in_time = _in_time(draws, case, strategy, step)
-        tested_of_searching = offered
+        test = _performance(draws, case, strategy, step)
+        reached = test.offered * tissue
         if step.confirms is None:
-            made = searching * offered * tissue
-            seen = made * answered * positive
-            right = seen * _is_target(case, test)
-            unclear = (made * answered - seen) * _share_uncertain(draws, test, strategy, step.test)
-            acted_on = unclear * _acted_on(draws, test, strategy, step.test)
-            wrong = seen - right + acted_on
-            answers[place] = _Answers(right, wrong, right * in_time, wrong * in_time)
-            searching = searching - seen - acted_on
+            made = searching * reached
+            answers[place], unclear = _searched(test, made, _is_target(case, case.tests[step.test]))
+            uncertain[step.test] = uncertain[step.test] + unclear
+            searching = searching - answers[place].positives
+            tested_of_searching = test.offered
         else:
-            earlier = max(
-                n for n, other in enumerate(plan.tests[:place]) if other.test == step.confirms and n in answers
-            )
-            first = answers[earlier]
-            refused = offered * tissue * answered * (1 - positive)
-            answers[earlier] = first.confirmed(offered * tissue, refused, in_time)
-            made = (first.right + first.wrong) * offered * tissue
-            back = (first.right + first.wrong) * refused
+            earlier = max(n for n in answers if plan.tests[n].test == step.confirms)
+            first, refused = answers[earlier], reached * test.answered * (1 - test.positive)
+            made, back = first.positives * reached, first.positives * refused
+            answers[earlier] = first.confirmed(reached, refused, test.in_time)
             searching = searching + back
             tested_of_searching = back / searching.where(searching > 0, 1.0)
-            unclear = nobody
-        performed[step.test] = performed[step.test] + made * (1 + again)
-        repeats = repeats + made * again
-        uncertain[step.test] = uncertain[step.test] + unclear
-        if test.incidental:
-            share = chance(draws, [test.incidental.share], strategy, f"{step.test} incidental")
-            incidental[step.test] = incidental[step.test] + made * answered * share
+        performed[step.test] = performed[step.test] + made * (1 + test.again)
+        repeats = repeats + made * test.again
+        if beside := case.tests[step.test].incidental:
+            share = chance(draws, [beside.share], strategy, f"{step.test} incidental")
+            incidental[step.test] = incidental[step.test] + made * test.answered * share
         if plan.exhaustion is not None:
             lost = chance(draws, [plan.exhaustion], strategy, "tissue exhausted")
             tissue = tissue * (1 - lost * tested_of_searching)
-    found = sum((one.right for one in answers.values()), start=nobody)
-    wrong = sum((one.wrong for one in answers.values()), start=nobody)
-    waits = xr.Variable("true_class", [float(one.waits) for one in case.classes.values()])
-    right_in_time = sum((one.right_in_time for one in answers.values()), start=nobody)
-    right_in_time = right_in_time + (found - right_in_time) * waits
-    wrong_in_time = sum((one.wrong_in_time for one in answers.values()), start=nobody)
-    followed = prod(
-        (chance(draws, [name], strategy, node) for node, name in case.pathway.after_result.items()), start=EVERYBODY
-    )
-    return Pathway(
-        _managements(case, right_in_time * followed, wrong_in_time * followed),
-        performed,
-        uncertain,
-        incidental,
-        repeats,
-        found + wrong,
-        found,
-        right_in_time,
-        wrong_in_time * followed,
-        *_relatives(draws, case, strategy, found),
-    )
+    total = sum(answers.values(), start=_Answers(nobody, nobody, nobody, nobody))
+    return _Tested(total, performed, uncertain, incidental, repeats)
+
+
+def _searched(test: _Test, made: xr.Variable, target: xr.Variable) -> tuple[_Answers, xr.Variable]:
+    """The positive answers of tests ``made`` on those in whom nothing is found yet, and the number of uncertain ones."""
+    seen = made * test.answered * test.positive
+    unclear = (made * test.answered - seen) * test.uncertain
+    right = seen * target
+    wrong = seen - right + unclear * test.acted_on
+    return _Answers(right, wrong, right * test.in_time, wrong * test.in_time), unclear
 
 
 def untested(draws: Draws, case: Case, management: str) -> Pathway:
     """The pathway of those who reach a management without any test; relatives stay as they were."""
     nobody = xr.Variable("true_class", np.zeros(len(case.classes)))
-    there = [nobody + float(name == management) for name in case.managements]
     return Pathway(
-        stacked(there, "management"),
-        *({}, {}, {}),
-        *([nobody] * 5),
-        *_relatives(draws, case, management, nobody),
+        managements=stacked([nobody + float(name == management) for name in case.managements], "management"),
+        performed={},
+        uncertain={},
+        incidental={},
+        **dict.fromkeys(("repeats", "positives", "found", "in_time", "mismatched"), nobody),
+        **_relatives(draws, case, management, nobody),
+    )
+
+
+def _performance(draws: Draws, case: Case, strategy: str, step: TestOffered) -> _Test:
+    test = case.tests[step.test]
+    answered, again = _answered(draws, case, test, strategy, step.test)
+    unclear, node = test.uncertain, f"{step.test} uncertain"
+    return _Test(
+        offered=chance(draws, [step.offered], strategy, f"{step.test} offered"),
+        answered=answered,
+        again=again,
+        positive=_positive(draws, case, test, strategy, step.test),
+        in_time=_in_time(draws, case, strategy, step),
+        uncertain=chance(draws, [unclear.share], strategy, node) if unclear else NOBODY,
+        acted_on=chance(draws, [unclear.acted_on], strategy, f"{node}, acted on") if unclear else NOBODY,
     )
 
 
@@ -233,16 +289,6 @@ def _positive(draws: Draws, case: Case, test: Test, strategy: str, name: str) ->
     return stacked([sensitivity.get(one, alarm) for one in case.classes], "true_class")
 
 
-def _share_uncertain(draws: Draws, test: Test, strategy: str, name: str) -> xr.Variable:
-    return chance(draws, [test.uncertain.share], strategy, f"{name} uncertain") if test.uncertain else NOBODY
-
-
-def _acted_on(draws: Draws, test: Test, strategy: str, name: str) -> xr.Variable:
-    return (
-        chance(draws, [test.uncertain.acted_on], strategy, f"{name} uncertain, acted on") if test.uncertain else NOBODY
-    )
-
-
 def _in_time(draws: Draws, case: Case, strategy: str, step: TestOffered) -> xr.Variable:
     """Share of a step's answers that come in time to be acted on, the late ones that still are included."""
     plan, timing = case.strategies[strategy], case.pathway.timing
@@ -266,16 +312,18 @@ def _managements(case: Case, matched: xr.Variable, mismatched: xr.Variable) -> x
     return stacked(list(parts.values()), "management")
 
 
-def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> tuple[xr.Variable, ...]:
-    """Relatives tested, and of the carriers not known before: found, acted on, and left as they were; per patient by true class.
+RELATIVES = ("relatives_tested", "relatives_found", "relatives_acted_on", "relatives_left")
 
-    From each carrier found in a generation, known before or not, the next is reached:
+
+def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> dict[str, xr.Variable]:
+    """The numbers of relatives in a :class:`Pathway`: from each carrier found in a generation, known before or not, the next is reached.
+
     tested = found before x relatives x contacted x accepts, found = tested x carriers.
     """
     nobody = 0.0 * found
     cascade = case.relatives
     if cascade is None:
-        return nobody, nobody, nobody, nobody
+        return dict.fromkeys(RELATIVES, nobody)
     concerned = xr.Variable("true_class", [float(name in cascade.of) for name in case.classes])
     origin, existing = found * concerned, concerned
     tested, carriers, all_carriers = nobody, nobody, nobody
@@ -293,4 +341,5 @@ def _relatives(draws: Draws, case: Case, strategy: str, found: xr.Variable) -> t
     )
     carriers, all_carriers = carriers * (1 - known), all_carriers * (1 - known)
     acted_on = chance(draws, [cascade.acted_on] if cascade.acted_on else [], strategy, "relatives found, acted on")
-    return tested, carriers, carriers * acted_on, all_carriers - carriers * acted_on
+    numbers = (tested, carriers, carriers * acted_on, all_carriers - carriers * acted_on)
+    return dict(zip(RELATIVES, numbers, strict=True))

@@ -154,24 +154,24 @@ def test_moves_equal_the_chain_of_their_probabilities():
     p = 1 - np.exp(-0.1)
     well = (1 - p) ** np.arange(YEARS + 1)
     found = usual_course(case, draws)
-    assert first(found.years["well", None]) == pytest.approx((well[1:] + well[:-1]) / 2)
-    assert first(found.entries["on_ill"]) == pytest.approx(well[:-1] * p)
-    assert first(found.entries["on_dead"]) == pytest.approx(np.zeros(YEARS))
+    assert first(found["well", None]) == pytest.approx((well[1:] + well[:-1]) / 2)
+    assert first(found["on_ill"]) == pytest.approx(well[:-1] * p)
+    assert first(found["on_dead"]) == pytest.approx(np.zeros(YEARS))
 
 
 def test_competing_rates_share_those_who_leave_in_their_proportion():
     found = usual_course(small_case(), table(rate_population=0.3))
     leaving = 1 - np.exp(-0.4)
-    assert first(found.entries["on_ill"])[0] == pytest.approx(leaving * 0.1 / 0.4)
-    assert first(found.entries["on_dead"])[0] == pytest.approx(leaving * 0.3 / 0.4)
+    assert first(found["on_ill"])[0] == pytest.approx(leaving * 0.1 / 0.4)
+    assert first(found["on_dead"])[0] == pytest.approx(leaving * 0.3 / 0.4)
 
 
 def test_more_cycles_a_year_tend_to_the_exponential():
     draws = table(rate_population=0.0)
     exact = np.exp(-0.1 * np.arange(YEARS + 1))
     lived = (exact[:-1] - exact[1:]) / 0.1
-    fine = usual_course(small_case(cycles_per_year=12), draws).years["well", None]
-    coarse = usual_course(small_case(), draws).years["well", None]
+    fine = usual_course(small_case(cycles_per_year=12), draws)["well", None]
+    coarse = usual_course(small_case(), draws)["well", None]
     assert first(fine) == pytest.approx(lived, rel=1e-5)
     assert abs(first(coarse) - lived).max() > 10 * abs(first(fine) - lived).max()
 
@@ -179,14 +179,14 @@ def test_more_cycles_a_year_tend_to_the_exponential():
 def test_a_hazard_ratio_is_of_every_move_but_the_populations_deaths():
     found = usual_course(small_case(), table(rate_population=0.3), "protected")
     leaving = 1 - np.exp(-0.35)
-    assert first(found.entries["on_ill"])[0] == pytest.approx(leaving * 0.05 / 0.35)
+    assert first(found["on_ill"])[0] == pytest.approx(leaving * 0.05 / 0.35)
 
 
 def test_a_move_holds_between_its_years_and_grows():
     case = with_moves(
         {"from": "well", "to": "ill", "rate": ["rate_event"], "from_year": 2, "until_year": 4, "growth": "half"}
     )
-    entered = first(usual_course(case, table(rate_population=0.0)).entries["on_ill"])
+    entered = first(usual_course(case, table(rate_population=0.0))["on_ill"])
     p = 1 - np.exp(-0.1 * np.exp(0.5 * np.array([2.5, 3.5])))
     assert entered == pytest.approx([0, 0, p[0], (1 - p[0]) * p[1], *[0] * 6])
 
@@ -198,13 +198,13 @@ def test_a_tunnel_depends_on_time_in_the_state_and_not_on_the_calendar():
         {"from": "ill", "to": "dead", "rate": ["rate_late"], "in_state_from_year": 1, "in_state_until_year": 2},
     )
     found = usual_course(case, table(rate_population=0.0, surely=50.0))
-    assert first(found.entries["on_ill"]) == pytest.approx(np.eye(YEARS)[3], abs=1e-9)
-    assert first(found.entries["on_dead"]) == pytest.approx((1 - np.exp(-0.4)) * np.eye(YEARS)[5], abs=1e-9)
+    assert first(found["on_ill"]) == pytest.approx(np.eye(YEARS)[3], abs=1e-9)
+    assert first(found["on_dead"]) == pytest.approx((1 - np.exp(-0.4)) * np.eye(YEARS)[5], abs=1e-9)
 
 
 def test_a_move_of_one_class_leaves_the_others_alone():
     case = with_moves({"from": "well", "to": "ill", "rate": ["rate_event"], "classes": ["carrier"]})
-    entered = usual_course(case, table()).entries["on_ill"]
+    entered = usual_course(case, table())["on_ill"]
     assert float(entered.isel(true_class=0).min()) > 0
     assert float(abs(entered.isel(true_class=1)).max()) == 0
 
@@ -358,7 +358,7 @@ def test_a_management_starts_in_its_own_state():
         "protected": {"label": NAME, "starts_in": "ill", "items": []},
     }
     case, draws = small_case(managements=managements, relatives=None), table(rate_population=0.0)
-    assert first(usual_course(case, draws, "protected").years["ill", None]) == pytest.approx(np.ones(YEARS))
+    assert first(usual_course(case, draws, "protected")["ill", None]) == pytest.approx(np.ones(YEARS))
     states = occupancy_by_strategy(draws, case, horizon=YEARS).isel(draw=0).sel(strategy="tested", cycle=0)
     treated = simulate(draws, case, horizon=1)["treated"].sel(strategy="tested", management="protected").isel(draw=0)
     assert float(states.sel(state="ill")) == pytest.approx(float(treated))
@@ -568,3 +568,12 @@ def test_life_years_and_costs_are_as_without_a_utility_before_death():
     for name in ("life_years", "cost", "activity", "position"):
         xr.testing.assert_identical(plain[name], other[name])
     assert (other["qaly"] < plain["qaly"]).all()
+
+
+def test_each_class_has_its_own_cost_where_no_care_is_counted():
+    managements = {name: {"label": NAME, "items": []} for name in ("usual", "protected")}
+    managements["usual"]["moves"] = [{"from": "well", "to": "ill", "rate": ["rate_event"]}]
+    found = simulate(table(), small_case(managements=managements), horizon=2, by_class=True)
+    assert (
+        found["cost"].dims == found["position"].dims == ("draw", "strategy", "subgroup", "year_since_start", "resource")
+    )

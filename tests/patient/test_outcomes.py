@@ -5,8 +5,8 @@ from scipy import special
 
 from pmbudget.inputs.courses import LastMonths, Window
 from pmbudget.patient import simulate
-from pmbudget.patient.curves import baseline, between_curves
-from pmbudget.patient.last_months import last_months
+from pmbudget.patient.course import alike, course, occupancy
+from pmbudget.patient.curves import baseline
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.patient.tree import class_shares
 
@@ -275,16 +275,48 @@ def test_utility_before_death_between_curves_is_of_the_progressed_first(few, cas
     low = case.model_copy(update={"before_death": (ends,)})
     horizon, reference = 2, case.reference
     longer = baseline(draws, case, class_shares(draws, case), horizon + 1)
-    states = between_curves(draws, case, reference, longer)
-    _, later, dead = (states.sel(state=name).transpose(..., "cycle").to_numpy() for name in case.states)
+    found = course(draws, low, reference, longer, horizon)
+    _, later, dead = np.stack(occupancy(draws, case, reference, longer, horizon + 1), axis=1)
     points = 12 * horizon + 1
-    dying = dead[..., 3 : points + 3] - dead[..., :points]
-    within = {"progressed": np.minimum(dying, later[..., :points])}
+    dying = dead[:, 3 : points + 3] - dead[:, :points]
+    within = {"progressed": np.minimum(dying, later[:, :points])}
     within["progression_free"] = dying - within["progressed"]
-    [(names, found)] = last_months(draws, low, reference, longer, horizon)
-    assert names == ends.utility
     for name, near in within.items():
-        months = (near[..., 1:] + near[..., :-1]) / 2
-        expected = months.reshape(*months.shape[:-1], horizon, 12).sum(axis=-1) / 12
-        np.testing.assert_allclose(found[name].transpose(*states.dims[:-2], "year_since_start"), expected, atol=1e-12)
+        months = (near[:, 1:] + near[:, :-1]) / 2
+        expected = months.reshape(len(near), horizon, 12, -1).sum(axis=2) / 12
+        np.testing.assert_allclose(found[name, ends], expected, atol=1e-12)
     assert within["progressed"].sum() > within["progression_free"].sum()
+
+
+def test_the_mixture_is_the_sum_of_its_classes_by_their_shares(few, case, outcomes):
+    """A class of its own has no shares of found carriers to add up, and a position is weighted by cost."""
+    shares = xr.DataArray(class_shares(few, case)).rename(true_class="subgroup")
+    by_class = simulate(few, case, horizon=20, by_class=True)
+    flow = by_class["cost"] * by_class["position"]
+    for name in (
+        "cost",
+        "cost_once",
+        "activity",
+        "activity_once",
+        "qaly",
+        "life_years",
+        "treated",
+        "mismatched",
+        "uncertain",
+    ):
+        added = (by_class[name] * shares).sum("subgroup").transpose(*outcomes[name].dims)
+        xr.testing.assert_allclose(added, outcomes[name], rtol=1e-12)
+    late = (flow * shares).sum("subgroup").transpose(*outcomes["cost"].dims)
+    xr.testing.assert_allclose(late, outcomes["cost"] * outcomes["position"], rtol=1e-12)
+
+
+def test_managements_without_curves_or_hazard_ratios_of_their_own_have_one_course(case):
+    inherited = [
+        name
+        for name, plan in case.managements.items()
+        if plan.overall is None and not plan.hazard_ratios and not plan.starts_in
+    ]
+    assert len(inherited) > 0
+    assert {alike(case, name) for name in inherited} == {case.reference}
+    others = [name for name in case.managements if name not in inherited]
+    assert [alike(case, name) for name in others] == others
