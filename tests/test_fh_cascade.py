@@ -107,7 +107,7 @@ def test_the_two_effects_of_treatment_hold_the_natural_history_between_them(casc
     for source, ratio in (("trials", 0.78**-2.5), ("cohort", 1 / 0.24)):
         draws = with_values(expected, ratio_untreated=ratio, rate_found_later=0.0)
         followed = course(draws, cascade.case, "untreated", None, 14)
-        by_50[source] = float(followed.entries["on_after_event"].isel(draw=0).sum())
+        by_50[source] = float(followed["on_after_event"].isel(draw=0).sum())
     assert by_50["trials"] < 0.29 < by_50["cohort"]
 
 

@@ -105,13 +105,14 @@ def bounded_by_population(curve: Any, population: Any) -> xr.DataArray:
 
 
 def hazards(alive: np.ndarray) -> np.ndarray:
-    """The hazard in each cycle (cycle, …) of a curve at points 0 … n (point, …): -log of the share that survives it, infinite where
-    none is left.
+    """The hazard in each cycle (cycle, …) of a curve at points 0 … n (point, …): -log of the share that survives it.
+
+    Where none is left it is 708, that of a share of 2e-308, and not infinite: a ratio of 0 takes it away.
     """
     before, after = alive[:-1], alive[1:]
     kept = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
-    with np.errstate(divide="ignore"):
-        return -np.log(kept, out=kept)
+    np.maximum(kept, np.finfo(float).tiny, out=kept)
+    return -np.log(kept, out=kept)
 
 
 def survivors(hazard: np.ndarray) -> np.ndarray:

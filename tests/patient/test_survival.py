@@ -159,3 +159,10 @@ def test_a_curve_at_nothing_has_a_reference_at_nothing():
     seen = xr.DataArray([1.0, 0.2, 0.0], dims="cycle")
     halves, ratios = (xr.DataArray(values, dims="true_class") for values in ([0.5, 0.5], [1.0, 3.0]))
     assert reference_curve(seen, halves, ratios).to_numpy()[[0, 2]].tolist() == [1.0, 0.0]
+
+
+def test_a_ratio_of_0_stops_dying_also_where_none_is_left():
+    gone = xr.DataArray([1.0, 0.5, 0.0, 0.0], dims="cycle")
+    stopped = with_hazard_ratios(gone, xr.DataArray([1.0, 0.0, 0.0], dims="cycle"))
+    assert stopped.to_numpy() == pytest.approx([1.0, 0.5, 0.5, 0.5])
+    assert with_hazard_ratios(gone, xr.DataArray([1.0, 1.0, 1.0], dims="cycle")).to_numpy() == pytest.approx(gone)
