@@ -16,7 +16,7 @@ from pmbudget.patient.per_patient import follow
 from pmbudget.programme.levers import pull, require
 from pmbudget.programme.reach import Rngs, belief_before, reach
 from pmbudget.programme.spending import spend
-from pmbudget.road.results import Results, joined
+from pmbudget.road.results import Gathering, Results
 from pmbudget.vocabulary import BLOCK
 
 
@@ -80,14 +80,16 @@ def evaluate_draws(
     n = table.sizes["draw"]
     # The same for every block, whatever its size.
     belief = belief_before(scenario, table.isel(draw=slice(0, BLOCK)))
-    parts: list[Results] = []
+    gathered = Gathering(n)
     for begin in range(0, n, block):
         part = table.isel(draw=slice(begin, begin + block))
-        rngs, expected = _rngs(seed, begin, part.sizes["draw"]), parts[0].settlement.expected if parts else None
-        parts.append(walk(scenario, part, rngs=rngs, belief=belief, expected=expected))
+        size = part.sizes["draw"]
+        expected = gathered.whole.settlement.expected if begin else None
+        gathered.add(walk(scenario, part, rngs=_rngs(seed, begin, size), belief=belief, expected=expected), size)
         if progress:
-            progress(min(begin + block, n), n)
-    return joined(parts, [part.per_patient.cost.sizes["draw"] for part in parts])
+            progress(begin + size, n)
+    whole: Results = gathered.whole
+    return whole
 
 
 def _rngs(seed: int, begin: int, size: int) -> Rngs:

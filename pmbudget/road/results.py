@@ -1,9 +1,10 @@
-"""What one scenario comes to: a record of each room, and how those of several blocks of draws become one."""
+"""What one scenario comes to: a record of each room, and how blocks of draws become one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal.worth import Worth
@@ -25,19 +26,44 @@ class Results:
     worth: Worth
 
 
-def joined(parts: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """Records of blocks of draws as one, blocks having ``sizes`` draws.
+class Gathering:
+    """Records of blocks of draws put together as they come, so that no draw stands in memory twice.
 
-    What has draws is put one after the other; what has none is a mean over them, of a check the largest; the forecast is the first's.
+    What has draws stands one after the other; what has none is a mean over them, of a check the largest; the forecast is the first's.
     """
-    first = parts[0]
-    if len(parts) == 1 or first is None or isinstance(first, Expected):
-        return first
-    if is_dataclass(first):
-        whole = {each.name: joined([getattr(part, each.name) for part in parts], sizes) for each in fields(first)}
-        return replace(first, **whole)  # type: ignore[type-var]
-    if isinstance(first, Mapping) and not isinstance(first, xr.Dataset):
-        return {name: max(part[name] for part in parts) for name in first}
-    if isinstance(first, xr.Dataset | xr.DataArray) and "draw" in first.dims:
-        return xr.concat(parts, dim="draw")
-    return sum(part * (size / sum(sizes)) for part, size in zip(parts, sizes, strict=True))
+
+    def __init__(self, draws: int):
+        self.draws, self.begin = draws, 0
+        self.whole: Any = None
+
+    def add(self, part: Any, size: int) -> None:
+        """Take in the record of the next ``size`` draws."""
+        self.whole = part if size == self.draws else self._joined(self.whole, part, size)
+        self.begin += size
+
+    def _joined(self, whole: Any, part: Any, size: int) -> Any:
+        if part is None or isinstance(part, Expected):
+            return part if whole is None else whole
+        if is_dataclass(part):
+            parts = {each.name: getattr(part, each.name) for each in fields(part)}
+            return replace(part, **{n: self._joined(getattr(whole, n, None), one, size) for n, one in parts.items()})  # type: ignore[type-var]
+        if isinstance(part, Mapping) and not isinstance(part, xr.Dataset):
+            return {name: max(one, (whole or part)[name]) for name, one in part.items()}
+        if isinstance(part, xr.Dataset):
+            columns = {n: (one.dims, self._array(whole and whole[n], one, size)) for n, one in part.data_vars.items()}
+            return xr.Dataset(columns, part.coords)
+        if isinstance(part, xr.DataArray):
+            return xr.DataArray(self._array(whole, part, size), part.coords, part.dims)
+        return (whole or 0.0) + part * size / self.draws
+
+    def _array(self, whole: xr.DataArray | None, part: xr.DataArray, size: int) -> np.ndarray:
+        if "draw" not in part.dims:
+            return (0.0 if whole is None else whole.to_numpy()) + part.to_numpy() * (size / self.draws)
+        axis = part.get_axis_num("draw")
+        if whole is None:
+            shape = [self.draws if dim == "draw" else length for dim, length in part.sizes.items()]
+            filled = np.empty(shape, part.dtype)
+        else:
+            filled = whole.to_numpy()
+        filled[(slice(None),) * int(axis) + (slice(self.begin, self.begin + size),)] = part.to_numpy()
+        return filled
