@@ -4,16 +4,22 @@ PYTHON := $(shell for p in python3 python3.12 python3.13 python3.14 python; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help run test check bench calibrate lab clean
+.PHONY: help run test test-whole check bench calibrate lab clean
 
 help:  ## what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' Makefile
 
 run: $(READY)  ## run every scenario: reports and comparison in outputs/batch
 	$(BIN)/pmbudget run
 
-test: $(READY)  ## the whole test suite
-	$(BIN)/python -m pytest
+# One process for each core, up to four; files stay together, so that what they share is made once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+
+test: $(READY)  ## the test suite, but for what is slow
+	$(PYTEST) -m "not whole"
+
+test-whole: $(READY)  ## what is slow or needs a browser or more; says what is absent
+	$(PYTEST) -m whole -rs
 
 check: $(READY)  ## style, types, architecture, parameter files and notebooks
 	$(BIN)/ruff check .

@@ -17,6 +17,19 @@ from pmbudget.road import evaluate_draws, kept, recipe
 PARAMETERS = Path(__file__).resolve().parents[1] / "parameters"
 
 
+FITS = {"posterior", "spread"}
+"""Fixtures of tests/evidence that take PyMC half a minute each."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Where tests run in several processes, those of a file stay together, and so do all that share the fits."""
+    for item in items:
+        group = "fits" if FITS & set(getattr(item, "fixturenames", ())) else item.path.as_posix()
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 def _crude_draws(scenario, n=500, seed=1):
     return draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=n, seed=seed)
 

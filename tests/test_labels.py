@@ -6,12 +6,13 @@ import pytest
 import xarray as xr
 
 from pmbudget import appraisal, patient
-from pmbudget.appraisal.equity import access, distributional_nmb
+from pmbudget.appraisal.equity import distributional_nmb
 from pmbudget.evidence.studies import NormalStudy
 from pmbudget.financing import settle
 from pmbudget.patient import survival
 from pmbudget.programme import budget_impact, starts
 from pmbudget.programme.offsets import offsets
+from pmbudget.programme.reach import access
 from pmbudget.vocabulary import matched
 
 RNG = np.random.default_rng(5)

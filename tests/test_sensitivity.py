@@ -79,9 +79,10 @@ def test_where_nothing_is_assumed_nothing_rests_on_assumptions(scenario, walked,
     assert shares["variance_inmb"] < 0.3
 
 
-@pytest.fixture
-def bars(scenario, without_pymc):
-    return tornado(scenario, wtp=WTP)
+@pytest.fixture(scope="module")
+def bars(scenario, crude_fits):
+    with crude_fits():
+        return tornado(scenario, wtp=WTP)
 
 
 def gain(results):
@@ -161,9 +162,10 @@ def test_a_map_needs_parameters_that_are_one_uncertain_number(scenario, results,
 # The budget's tornado
 
 
-@pytest.fixture
-def budget_bars(scenario, without_pymc):
-    return budget_tornado(scenario, reference="today", years=scenario.years)
+@pytest.fixture(scope="module")
+def budget_bars(scenario, crude_fits):
+    with crude_fits():
+        return budget_tornado(scenario, reference="today", years=scenario.years)
 
 
 def spent(results):

@@ -16,6 +16,7 @@ def calibration():
     return module
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("block", "replications"), [("proportion", 30), ("accuracy", 20)])
 def test_ninety_per_cent_intervals_hold_the_truth_about_as_often(calibration, block, replications):
     """Over 60 and 100 truths a share outside 0.8 to 0.98 happens by chance about once in a hundred times."""

@@ -1,0 +1,102 @@
+"""Every cell of every notebook is run at few draws: for each case, and with levers, a gate and another organisation of laboratories."""
+
+import ast
+import json
+import shutil
+import warnings
+from pathlib import Path
+
+import IPython.display
+import pytest
+from IPython.core.formatters import DisplayFormatter
+
+from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_path
+
+DRAWS = 80
+"""Regressions on what three studies tell need so many."""
+ALL_AT_ONCE = """
+label: {sv: "Allt på en gång", en: "All at once"}
+base: agreement_gated
+levers: [shared_it, outcome_based_pay, industry_cofunding]
+laboratories: national
+evidence: assumption
+source: {title: "Invented"}
+"""
+CASES = sorted(path.parent.name for path in Path(__file__).parents[2].glob("parameters/cases/*/case.yaml"))
+EVIDENCE, *REST = CHAPTERS
+
+
+def a_run(case, scenario, *marks):
+    """Chapters of a run share their results, and are run in one process."""
+    return pytest.param(case, scenario, marks=[pytest.mark.xdist_group(f"{case}-{scenario}"), *marks])
+
+
+RUNS = [
+    *(a_run(case, "agreement_even") for case in CASES),
+    a_run("nsclc_panel", "all_at_once"),
+    *(a_run("nsclc_panel", name, pytest.mark.whole) for name in ("agreement_gated", "agreement_one_laboratory")),
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, shipped):
+    """A folder to work in, with the shipped files and a scenario that has levers, a gate and one laboratory."""
+    place = tmp_path_factory.mktemp("project")
+    shutil.copytree(shipped, place / "parameters")
+    (place / "parameters" / "scenarios" / "all_at_once.yaml").write_text(ALL_AT_ONCE, "utf-8")
+    return place
+
+
+@pytest.fixture
+def run(project, monkeypatch):
+    """Runs a notebook's code cells as papermill would, and gives what each of them shows."""
+    shown = []
+    formatted = DisplayFormatter().format
+
+    def show(*values):
+        shown.extend(formatted(value)[0] for value in values if value is not None)
+
+    def executed(chapter, **parameters):
+        cells = json.loads(notebook_path(chapter).read_text("utf-8"))["cells"]
+        first, *others = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        names = {"__name__": "__main__"}
+        exec(first, names)
+        names |= parameters
+        for source in others:
+            *body, last = ast.parse(source).body
+            if not isinstance(last, ast.Expr):
+                body, last = [*body, last], ast.Expr(ast.Constant(None))
+            exec(compile(ast.Module(body, []), chapter.name, "exec"), names)
+            show(eval(compile(ast.Expression(last.value), chapter.name, "eval"), names))
+        return shown
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(IPython.display, "display", show)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield executed
+
+
+def has_content(page):
+    return all({"text/html", "image/png"} & set(data) for data in page) and len(page) > 5
+
+
+@pytest.mark.parametrize("chapter", REST, ids=lambda chapter: chapter.name)
+@pytest.mark.parametrize(("case", "scenario"), RUNS)
+def test_every_cell_of_a_chapter_runs(run, without_pymc, tmp_path, case, scenario, chapter):
+    assert has_content(run(chapter, case=case, scenario=scenario, draws=DRAWS, language="en", output_dir=str(tmp_path)))
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("case", CASES)
+def test_every_cell_of_the_evidence_runs(run, case):
+    assert has_content(run(EVIDENCE, case=case, draws=DRAWS, language="en"))
+
+
+def test_every_cell_of_the_comparison_runs(run, without_pymc, tmp_path):
+    budget = next(chapter for chapter in CHAPTERS if chapter.name == "05_budget_impact")
+    for scenario in ("unplanned", "agreement_even"):
+        (tmp_path / scenario).mkdir()
+        run(budget, scenario=scenario, draws=DRAWS, language="en", output_dir=str(tmp_path / scenario))
+    page = run(COMPARISON, batch=str(tmp_path), language="en")
+    assert has_content(page)
