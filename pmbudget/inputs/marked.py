@@ -1,5 +1,6 @@
 """YAML whose keys remember the lines on which they stand, read fast where it is plain."""
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from yaml.composer import Composer
 from yaml.constructor import ConstructorError
 
 MERGE = "tag:yaml.org,2002:merge"
+NOT_PLAIN = re.compile(r"[\t\x85\u2028\u2029\ufeff]|[\s\[{,:]!|^[!%]", re.MULTILINE)
+"""What the two libraries may read in two ways: tabs, line breaks of other alphabets, tags and directives."""
 
 
 class Keys(dict[Any, Any]):
@@ -40,9 +43,11 @@ def marked(read: Any) -> Any:
 def plain_yaml(text: str) -> Keys | None:
     """The keys of a YAML 1.2 document that is plain; None where it is not, or holds no keys.
 
-    Plain is what has no fault, tag, merged or doubled key. libyaml reads it ten times as fast as ruamel, which reads the rest and
-    whose words for what is wrong are better.
+    Plain is what has no fault, tab, tag, merged or doubled key. libyaml reads it ten times as fast as ruamel, which reads the rest and
+    says what is wrong with it.
     """
+    if NOT_PLAIN.search(text):
+        return None
     try:
         data = yaml.load(text, _Plain)
     except (yaml.YAMLError, ValueError, RecursionError):
