@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.resolver import implicit_resolvers
 from yaml.composer import Composer
 from yaml.constructor import ConstructorError
@@ -28,15 +29,14 @@ class Items(list[Any]):
 
 def marked(read: Any) -> Any:
     """What ruamel has read, as :class:`Keys` and :class:`Items`."""
-    if not isinstance(read, dict | list):
-        return read
-    places = read.lc.data or {}  # type: ignore[union-attr]
     found: Keys | Items
-    if isinstance(read, dict):
-        found = Keys((key, marked(value)) for key, value in read.items())
+    if isinstance(read, CommentedMap):
+        found = Keys({key: marked(value) for key, value in read.items()})
+    elif isinstance(read, CommentedSeq):
+        found = Items([marked(item) for item in read])
     else:
-        found = Items(marked(item) for item in read)
-    found.lines = {key: place[0] + 1 for key, place in places.items()}
+        return read
+    found.lines = {key: place[0] + 1 for key, place in (read.lc.data or {}).items()}
     return found
 
 
@@ -58,7 +58,7 @@ def plain_yaml(text: str) -> Keys | None:
 class _Plain(Composer, yaml.CSafeLoader):
     """Nodes are composed in Python, as libyaml's binding overflows the stack where they are nested without end."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, text: str) -> None:
         yaml.CSafeLoader.__init__(self, text)
