@@ -20,7 +20,7 @@ from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
 from pmbudget.reporting.frames import NORMS, TAX_BASE
-from pmbudget.road import evaluate_draws
+from pmbudget.road import evaluate_draws, pulled
 
 
 def check(folder: str | Path = "parameters") -> list[Fault]:
@@ -137,8 +137,8 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
         watched = ReadDraws(table)
         try:
-            evaluate_draws(scenario, watched)
-            evaluate_draws(scenario.with_levers(*scenario.case.levers), watched)
+            for one in (scenario, scenario.with_levers(*scenario.case.levers)):
+                evaluate_draws(one, pulled(one, watched))
         except ValueError as error:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from pmbudget.inputs.families import SURVIVAL_FAMILIES
 from pmbudget.vocabulary import matched
 
 
@@ -16,17 +17,15 @@ def _gompertz(time: Any, shape: Any, rate: Any) -> Any:
     return np.exp(-rate * xr.where(bent, np.expm1(safe * time) / safe, time))
 
 
-FAMILIES: Mapping[str, tuple[tuple[str, ...], Callable]] = {
-    "exponential": (("rate",), lambda time, rate: np.exp(-rate * time)),
-    "weibull": (("shape", "scale"), lambda time, shape, scale: np.exp(-((time / scale) ** shape))),
-    "gompertz": (("shape", "rate"), _gompertz),
-    "lognormal": (
-        ("meanlog", "sdlog"),
-        lambda time, meanlog, sdlog: special.ndtr((meanlog - np.log(np.maximum(time, 1e-300))) / sdlog),
-    ),
-    "loglogistic": (("shape", "scale"), lambda time, shape, scale: 1 / (1 + (time / scale) ** shape)),
-    "gamma": (("shape", "rate"), lambda time, shape, rate: special.gammaincc(shape, rate * time)),
+CURVES: Mapping[str, Callable] = {
+    "exponential": lambda time, rate: np.exp(-rate * time),
+    "weibull": lambda time, shape, scale: np.exp(-((time / scale) ** shape)),
+    "gompertz": _gompertz,
+    "lognormal": lambda time, meanlog, sdlog: special.ndtr((meanlog - np.log(np.maximum(time, 1e-300))) / sdlog),
+    "loglogistic": lambda time, shape, scale: 1 / (1 + (time / scale) ** shape),
+    "gamma": lambda time, shape, rate: special.gammaincc(shape, rate * time),
 }
+"""The share alive at a time, from each family's own parameters in their order."""
 
 
 def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
@@ -57,9 +56,9 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     >>> survival_curve("weibull", [0, 10], shape=1.0, scale=10.0).round(4).values.tolist()
     [1.0, 0.3679]
     """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}; use one of {', '.join(FAMILIES)}")
-    names, curve = FAMILIES[family]
+    if family not in SURVIVAL_FAMILIES:
+        raise ValueError(f"unknown family {family!r}; use one of {', '.join(SURVIVAL_FAMILIES)}")
+    names, curve = SURVIVAL_FAMILIES[family], CURVES[family]
     if set(parameters) != set(names):
         raise ValueError(f"{family} takes {', '.join(names)}, not {', '.join(sorted(parameters))}")
     grid = np.asarray(times, float)
@@ -152,7 +151,7 @@ def through_point(family: str, alive: Any, time: Any, shape: Any = None) -> dict
         return {"shape": shape, "scale": time / (1 / alive - 1) ** (1 / shape)}
     if family == "gamma":
         return {"shape": shape, "rate": special.gammainccinv(shape, alive) / time}
-    raise ValueError(f"unknown family {family!r}; use one of {', '.join(FAMILIES)}")
+    raise ValueError(f"unknown family {family!r}; use one of {', '.join(SURVIVAL_FAMILIES)}")
 
 
 def with_hazard_ratios(curve: Any, ratios: Any) -> xr.DataArray:
