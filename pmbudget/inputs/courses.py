@@ -1,14 +1,13 @@
 """The course of the disease under each management as data: survival curves, or moves between states."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pmbudget.inputs.families import Family
 from pmbudget.inputs.files import Ref, Strict
 from pmbudget.inputs.items import CareItem
 from pmbudget.inputs.parameters import Text
-
-Family = Literal["exponential", "weibull", "gompertz", "lognormal", "loglogistic", "gamma"]
 
 
 class LastMonths(Strict):

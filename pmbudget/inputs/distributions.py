@@ -183,23 +183,14 @@ class Pool:
         return np.take_along_axis(drawn, who[None, ...], axis=0)[0]
 
 
-def distribution(
-    family: str = "fixed",
-    *,
-    value: float | None = None,
-    mean: float | None = None,
-    sd: float | None = None,
-    median: float | None = None,
-    interval: Sequence[float] | None = None,
-    counts: Sequence[float] | None = None,
-    quantiles: Mapping[float, float] | None = None,
-    **own: float,
-) -> Distribution:
+def distribution(family: str = "fixed", **figures: Any) -> Distribution:
     """A distribution from the figures that a source reports.
 
     Parameters
     ----------
     family : {"fixed", "normal", "lognormal", "gamma", "beta", "uniform"}
+    **figures
+        Those that make one; what is None is not given.
     value : float
         For ``fixed``.
     mean, sd, median, interval
@@ -210,8 +201,8 @@ def distribution(
     quantiles : mapping of probability to value
         Two are met exactly; more by least squares, or, where that misses one by more than 5 % of the distance between the outermost,
         so that the largest miss is as small as it can be.
-    **own
-        The family's own two parameters, for example ``shape`` and ``scale``.
+    shape, scale and so on
+        The family's own two parameters.
 
     Raises
     ------
@@ -228,22 +219,9 @@ def distribution(
     >>> round(distribution("beta", counts=(7, 469)).mean, 4)
     0.016
     """
-    given: dict[str, Any] = {
-        name: figure
-        for name, figure in {
-            "value": value,
-            "mean": mean,
-            "sd": sd,
-            "median": median,
-            "interval": interval,
-            "counts": counts,
-            "quantiles": quantiles,
-            **own,
-        }.items()
-        if figure is not None
-    }
+    given = {name: figure for name, figure in figures.items() if figure is not None}
     for name, figure in given.items():
-        flat = list(figure.values()) if isinstance(figure, Mapping) else np.atleast_1d(np.asarray(figure, float))
+        flat = list(figure.values()) if isinstance(figure, Mapping) else np.asarray(figure, float)
         if not np.all(np.isfinite(flat)):
             raise ValueError(f"{name} = {figure} is not a finite number; write the figure or leave the key out")
     if family == "fixed":
@@ -252,27 +230,14 @@ def distribution(
         return Distribution("fixed", (float(given["value"]),))
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; use one of fixed, {', '.join(FAMILIES)}")
-    kind = FAMILIES[family]
-    keys = set(given)
-    if keys == {"mean", "sd"}:
-        return _from_mean_sd(family, given["mean"], given["sd"])
-    if keys == {"mean", "interval"}:
-        return _from_mean_interval(family, given["mean"], _pair(given["interval"], "interval"))
-    if keys == {"median", "interval"}:
-        low, high = _pair(given["interval"], "interval")
-        return _from_quantiles(family, {TAILS[0]: low, 0.5: given["median"], TAILS[1]: high})
-    if keys == {"quantiles"}:
-        return _from_quantiles(family, {float(p): float(x) for p, x in given["quantiles"].items()})
-    if keys == {"counts"} and family == "beta":
-        events, total = _pair(given["counts"], "counts")
-        if not 0 <= events <= total or total == 0:
-            raise ValueError(f"counts = {counts}: need 0 <= events <= total and a total above 0")
-        return Distribution("beta", (events + 0.5, total - events + 0.5))
-    if keys == set(kind.names):
-        return _checked(family, *(float(given[name]) for name in kind.names))
+    own = FAMILIES[family].names
+    if (make := WAYS.get(frozenset(given))) and (make is not _from_counts or family == "beta"):
+        return make(family, **given)
+    if set(given) == set(own):
+        return _checked(family, *(float(given[name]) for name in own))
     raise ValueError(
         f"{family} cannot be made from {sorted(given)}; give mean with interval or sd, median with interval, quantiles, "
-        f"{'counts, ' if family == 'beta' else ''}or {' with '.join(kind.names)}"
+        f"{'counts, ' if family == 'beta' else ''}or {' with '.join(own)}"
     )
 
 
@@ -304,33 +269,64 @@ def _from_mean_sd(family: str, mean: float, sd: float) -> Distribution:
     return _checked(family, *FAMILIES[family].from_moments(mean, sd))
 
 
+def _from_counts(family: str, counts: Sequence[float]) -> Distribution:
+    events, total = _pair(counts, "counts")
+    if not 0 <= events <= total or total == 0:
+        raise ValueError(f"counts = {counts}: need 0 <= events <= total and a total above 0")
+    return Distribution(family, (events + 0.5, total - events + 0.5))
+
+
+def _from_mean_interval(family: str, mean: float, interval: Sequence[float]) -> Distribution:
+    return _with_mean(family, mean, *_pair(interval, "interval"))
+
+
+def _from_median_interval(family: str, median: float, interval: Sequence[float]) -> Distribution:
+    low, high = _pair(interval, "interval")
+    return _from_quantiles(family, {TAILS[0]: low, 0.5: median, TAILS[1]: high})
+
+
+def _from_quantiles(family: str, quantiles: Mapping[float, float]) -> Distribution:
+    return _through(family, tuple({float(p): float(x) for p, x in quantiles.items()}.items()))
+
+
+WAYS: Mapping[frozenset[str], Callable[..., Distribution]] = {
+    frozenset({"mean", "sd"}): _from_mean_sd,
+    frozenset({"mean", "interval"}): _from_mean_interval,
+    frozenset({"median", "interval"}): _from_median_interval,
+    frozenset({"quantiles"}): _from_quantiles,
+    frozenset({"counts"}): _from_counts,
+}
+"""What makes a distribution of which figures; each family is also made from its own two parameters."""
+
+
 @cache
-def _from_mean_interval(family: str, mean: float, interval: Interval) -> Distribution:
-    # Solved once: every scenario reads the same figures.
-    low, high = interval
+def _with_mean(family: str, mean: float, low: float, high: float) -> Distribution:
+    """The member with this mean whose 95 % interval is as wide as from ``low`` to ``high``."""
     if not low < mean < high:
         raise ValueError(f"the interval {low:g} to {high:g} does not hold the mean {mean:g}; correct one of them")
     _in_support(family, mean, low, high)
     kind = FAMILIES[family]
 
-    def excess(sd: float) -> float:
+    def excess(sd: Any) -> Any:
         parameters = kind.from_moments(mean, sd)
-        return float(kind.quantile(TAILS[1], *parameters) - kind.quantile(TAILS[0], *parameters)) - (high - low)
+        return kind.quantile(TAILS[1], *parameters) - kind.quantile(TAILS[0], *parameters) - (high - low)
 
     # The width need not rise all the way with the spread (a beta near 0 or 1 turns back), so take the first crossing.
     largest = min((high - low) * 2, float(kind.largest_sd(mean)) * 0.999)
     spreads = np.geomspace((high - low) / 50, largest, 60)
-    wide_enough = [excess(sd) >= 0 for sd in spreads]
-    if wide_enough[0] or not any(wide_enough):
+    wide_enough = excess(spreads) >= 0
+    if wide_enough[0] or not wide_enough.any():
         raise ValueError(
             f"no {family} with mean {mean:g} has a 95 % interval as wide as {low:g} to {high:g}; use another family"
         )
-    first = wide_enough.index(True)
+    first = wide_enough.argmax()
     return _from_mean_sd(family, mean, brentq(excess, spreads[first - 1], spreads[first], rtol=1e-12))
 
 
-def _from_quantiles(family: str, quantiles: Mapping[float, float]) -> Distribution:
-    p, x = np.array(sorted(quantiles.items())).T
+@cache
+def _through(family: str, quantiles: tuple[Interval, ...]) -> Distribution:
+    """The member that comes nearest to these pairs of probability and value."""
+    p, x = np.array(sorted(quantiles)).T
     if len(p) < 2 or p[0] <= 0 or p[-1] >= 1 or np.any(np.diff(x) <= 0):
         raise ValueError(f"quantiles {dict(quantiles)} must be two or more, rising, at probabilities between 0 and 1")
     _in_support(family, *x)

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import RoundTripConstructor
 
 from pmbudget.errors import NOTHING, Fault, InputError
+from pmbudget.inputs.marked import marked, plain_yaml
 
 
 class ParameterName(str):
@@ -54,10 +55,10 @@ class Document:
         """Line of the innermost key of ``loc`` that the file holds."""
         node, line = self.data, 1
         for key in loc:
-            marks = getattr(getattr(node, "lc", None), "data", None) or {}
-            if key not in marks:
+            lines = getattr(node, "lines", {})
+            if key not in lines:
                 break
-            line, node = marks[key][0] + 1, node[key]
+            line, node = lines[key], node[key]
         return line
 
 
@@ -100,6 +101,8 @@ def _parsed(path: Path, stamp: tuple[int, int]) -> tuple[Document | None, tuple[
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         return None, (Fault(file, "file", f"not UTF-8 text (byte {error.start})", "save it as UTF-8"),)
+    if (plain_keys := plain_yaml(text)) is not None:
+        return Document(file, plain_keys), ()
 
     class Constructor(RoundTripConstructor):
         def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
@@ -111,7 +114,7 @@ def _parsed(path: Path, stamp: tuple[int, int]) -> tuple[Document | None, tuple[
     yaml = YAML(typ="rt")
     yaml.Constructor = Constructor
     try:
-        data = yaml.load(io.StringIO(text))
+        data = marked(yaml.load(io.StringIO(text)))
     except (YAMLError, ValueError, RecursionError) as error:
         # A date such as 2026-13-01 and a number of ten thousand digits are ValueErrors, and nesting without end a RecursionError.
         mark = getattr(error, "problem_mark", None)

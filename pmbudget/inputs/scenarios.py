@@ -32,6 +32,7 @@ from pmbudget.inputs.files import (
     unsafe,
     validated,
 )
+from pmbudget.inputs.needs import unmet_needs
 from pmbudget.inputs.overrides import Override
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, ParameterSet, Record, Text, read_parameters
 from pmbudget.inputs.regions import CODES, RegionCode, read_regions
@@ -344,13 +345,15 @@ def read_scenario(
         # The parameters are read all the same, so that their faults are told in the same breath.
         price_year, chosen = merged.get("price_year"), case or merged.get("case")
         year = price_year if isinstance(price_year, int) else PRICE_YEAR
-        read_parameters(root, chosen if isinstance(chosen, str) else None, year, {}, faults)
+        known = read_parameters(root, chosen if isinstance(chosen, str) else None, year, {}, faults)
+        faults += unmet_needs(root, known, {})
         return None
     own = {**stated, **{name: _given(name, to, definition, document) for name, to in overrides.items()}}
     values = {name: one.to for name, one in own.items()}
     definition = definition.model_copy(update={"overrides": values, "case": case or definition.case})
     first_year = definition.years.first
     parameters = read_parameters(root, definition.case, definition.price_year, own, faults, first_year=first_year)
+    faults += unmet_needs(root, parameters, own)
     for name, one in own.items():
         if name not in parameters.raw:
             remedy = near(name, parameters.raw)

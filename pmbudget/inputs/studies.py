@@ -8,18 +8,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pmbudget.inputs.distributions import Distribution, Pool, distribution
+from pmbudget.inputs.families import SURVIVAL_FAMILIES
 from pmbudget.inputs.files import Evidence, Strict
 
 Model = Literal["proportion", "accuracy", "ratio", "rate", "cost", "survival", "uptake", "shares", "expert"]
-SURVIVAL_FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "exponential": ("rate",),
-    "weibull": ("shape", "scale"),
-    "gompertz": ("shape", "rate"),
-    "lognormal": ("meanlog", "sdlog"),
-    "loglogistic": ("shape", "scale"),
-    "gamma": ("shape", "rate"),
-}
-"""The parametric families of survival and their own parameters, time in months."""
 COUNTED = ("pool", "borrow")
 """The uses that enter the likelihood; the others are shown."""
 

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from pmbudget.inputs.families import SURVIVAL_FAMILIES
 from pmbudget.vocabulary import matched
 
 
@@ -16,22 +17,20 @@ def _gompertz(time: Any, shape: Any, rate: Any) -> Any:
     return np.exp(-rate * np.where(bent, np.expm1(safe * time) / safe, time))
 
 
-FAMILIES: Mapping[str, tuple[tuple[str, ...], Callable]] = {
-    "exponential": (("rate",), lambda time, rate: np.exp(-rate * time)),
-    "weibull": (("shape", "scale"), lambda time, shape, scale: np.exp(-((time / scale) ** shape))),
-    "gompertz": (("shape", "rate"), _gompertz),
-    "lognormal": (
-        ("meanlog", "sdlog"),
-        lambda time, meanlog, sdlog: special.ndtr((meanlog - np.log(np.maximum(time, 1e-300))) / sdlog),
-    ),
-    "loglogistic": (("shape", "scale"), lambda time, shape, scale: 1 / (1 + (time / scale) ** shape)),
-    "gamma": (("shape", "rate"), lambda time, shape, rate: special.gammaincc(shape, rate * time)),
+CURVES: Mapping[str, Callable] = {
+    "exponential": lambda time, rate: np.exp(-rate * time),
+    "weibull": lambda time, shape, scale: np.exp(-((time / scale) ** shape)),
+    "gompertz": _gompertz,
+    "lognormal": lambda time, meanlog, sdlog: special.ndtr((meanlog - np.log(np.maximum(time, 1e-300))) / sdlog),
+    "loglogistic": lambda time, shape, scale: 1 / (1 + (time / scale) ** shape),
+    "gamma": lambda time, shape, rate: special.gammaincc(shape, rate * time),
 }
+"""The share alive at a time, from each family's own parameters in their order."""
 
 
 def share_alive(family: str, time: np.ndarray, **parameters: Any) -> np.ndarray:
     """The share alive at each time; all are arrays that broadcast."""
-    return FAMILIES[family][1](time, **parameters)
+    return CURVES[family](time, **parameters)
 
 
 def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
@@ -62,9 +61,9 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     >>> survival_curve("weibull", [0, 10], shape=1.0, scale=10.0).round(4).values.tolist()
     [1.0, 0.3679]
     """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}; use one of {', '.join(FAMILIES)}")
-    names, _ = FAMILIES[family]
+    if family not in SURVIVAL_FAMILIES:
+        raise ValueError(f"unknown family {family!r}; use one of {', '.join(SURVIVAL_FAMILIES)}")
+    names, curve = SURVIVAL_FAMILIES[family], CURVES[family]
     if set(parameters) != set(names):
         raise ValueError(f"{family} takes {', '.join(names)}, not {', '.join(sorted(parameters))}")
     grid = np.asarray(times, float)
@@ -74,7 +73,7 @@ def survival_curve(family: str, times: Any, **parameters: Any) -> xr.DataArray:
     own = {name: xr.DataArray(value) if np.ndim(value) == 0 else value for name, value in parameters.items()}
     arrays = xr.broadcast(*matched(**own), time)
     broad = dict(zip(own, arrays[:-1], strict=True))
-    values = xr.apply_ufunc(FAMILIES[family][1], arrays[-1], *(broad[name] for name in names))
+    values = xr.apply_ufunc(curve, arrays[-1], *(broad[name] for name in names))
     return values.transpose(..., "cycle")
 
 
@@ -170,7 +169,7 @@ def through_point(family: str, alive: Any, time: Any, shape: Any = None) -> dict
         return {"shape": shape, "scale": time / (1 / alive - 1) ** (1 / shape)}
     if family == "gamma":
         return {"shape": shape, "rate": special.gammainccinv(shape, alive) / time}
-    raise ValueError(f"unknown family {family!r}; use one of {', '.join(FAMILIES)}")
+    raise ValueError(f"unknown family {family!r}; use one of {', '.join(SURVIVAL_FAMILIES)}")
 
 
 def with_hazard_ratios(curve: Any, ratios: Any) -> xr.DataArray:
