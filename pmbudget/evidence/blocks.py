@@ -1,5 +1,5 @@
 """Blocks of evidence: the parameters that are learnt from the same studies by the same model, and so share one
-posterior.
+posterior. Nothing is shared between blocks: each is a model of its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -64,8 +64,8 @@ class Block:
 
     @property
     def name(self) -> str:
-        """The name under which the block stands in the posterior: that of its first parameter."""
-        return self.parameters[0].name
+        """The name under which the block stands in the posterior: its table and its quantity, whichever parameters are learnt."""
+        return f"{self.how.studies}:{self.how.quantity}"
 
     @property
     def counted(self) -> list[tuple[Study, float]]:
@@ -113,11 +113,6 @@ def blocks_of(parameters: Iterable[Parameter]) -> list[Block]:
     ]
 
 
-def of_model(blocks: Iterable[Block], model: str) -> list[Block]:
-    """The blocks of one kind of model."""
-    return [block for block in blocks if block.model == model]
-
-
 def onto_link(link: str, values: np.ndarray) -> np.ndarray:
     """Shares to log odds, positive amounts to logarithms."""
     values = np.asarray(values, float)
@@ -127,6 +122,11 @@ def onto_link(link: str, values: np.ndarray) -> np.ndarray:
 def off_link(link: str, values: np.ndarray) -> np.ndarray:
     """Back from the link scale."""
     return np.exp(values) if link == "log" else 1 / (1 + np.exp(-np.asarray(values)))
+
+
+def by_row(block: Block, fitted: xr.Dataset, variable: str) -> np.ndarray:
+    """One variable of a block by row of the posterior: (row, …)."""
+    return flat(fitted[f"{block.name}.{variable}"])
 
 
 def flat(values: xr.DataArray) -> np.ndarray:
