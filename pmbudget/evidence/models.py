@@ -69,7 +69,7 @@ class Compiled:
 
 def variables(fitted: xr.Dataset) -> xr.Dataset:
     """What of a block's sample its parameters are drawn from: what must have converged, and what is kept."""
-    return fitted[[name for name in fitted.data_vars if not str(name).endswith((".free", "__"))]]
+    return fitted[sorted(str(name) for name in fitted.data_vars if not str(name).endswith((".free", "__")))]
 
 
 def under_name(block: Block, fitted: xr.Dataset) -> xr.Dataset:

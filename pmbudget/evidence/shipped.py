@@ -1,0 +1,51 @@
+"""The posteriors that travel with the project: which blocks of evidence the shipped scenarios need, and whether they are there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pmbudget.errors import Fault
+from pmbudget.evidence import cache as kept
+from pmbudget.evidence.blocks import Block, blocks_of, learnt
+from pmbudget.evidence.fit import CACHE, Settings, fit_blocks
+from pmbudget.inputs import expand, load_parameters, load_scenario
+from pmbudget.inputs.files import find_folder, project_folder, shown
+
+SHIPPED = Settings()
+
+
+def known_cases(folder: str | Path = "parameters") -> list[str]:
+    """The cases of a folder of parameters."""
+    return sorted(path.parent.name for path in (find_folder(folder) / "cases").glob("*/case.yaml"))
+
+
+def shipped_blocks(case: str, folder: str | Path = "parameters") -> dict[str, Block]:
+    """By key, the blocks of a case as its files have them and as each scenario does that can be run with it."""
+    root = find_folder(folder)
+    scenarios = root / "scenarios"
+    files = [*sorted(scenarios.glob("*.yaml")), *sorted((scenarios / case).glob("*.yaml"))]
+    sets = [load_parameters(root, case)]
+    sets += [one.parameters for file in files for one in expand(load_scenario(file, root, case=case))]
+    return {SHIPPED.key(block): block for parameters in sets for block in blocks_of(learnt(parameters))}
+
+
+def refresh(case: str, folder: str | Path = "parameters") -> Path:
+    """Fit every block of a case anew, whatever is kept, and make its shipped folder hold these posteriors and no others.
+
+    Raises
+    ------
+    EvidenceError
+        A fit is not to be trusted; what is shipped stays as it was.
+    """
+    blocks = shipped_blocks(case, folder)
+    fitted = fit_blocks(((block, "asked for") for block in blocks.values()), SHIPPED, project_folder(CACHE))
+    place = find_folder(folder) / "posterior" / case
+    kept.replace_folder(place, {key: fitted[block.name] for key, block in blocks.items()})
+    return place
+
+
+def parted(folder: str | Path = "parameters", cases: Sequence[str] = ()) -> list[Fault]:
+    """Where evidence and shipped posteriors part: a block whose posterior is not there or damaged, and one that no block asks for.
+
+    No faults: what is not there is fitted when it is needed, but each machine then has draws of its own.
+    """
+    return [fault for case in cases or known_cases(folder) for fault in _parted(case, find_folder(folder))]
