@@ -1,7 +1,7 @@
 """Posteriors filed by the content that made them, a file for each block: one that is damaged or another's is never trusted.
 
-A folder holds files ``<key>.nc.gz`` (netCDF 3, draws as 32-bit numbers) and manifests that say what they are. The folder that travels with the
-project has one manifest; the cache has one for each file, so that two runs can write to it at once.
+A folder holds files ``<key>.nc.gz`` (netCDF 3, draws as 32-bit numbers) and manifests that say what they are. The folder that travels
+with the project has one manifest; the cache has one for each file, so that two runs can write to it at once.
 """
 
 import gzip
@@ -46,10 +46,14 @@ def component_key(block: Block, **settings: Any) -> str:
     No library has a part in it, nor how the code is laid out, so that it is the same on every machine.
     """
     how = block.how.model_dump(mode="json", include={"model", "family", "families", "weights", "spectrum", "curve"})
-    studies = [[study.model_dump(mode="json", exclude=set(TOLD)), weight] for study, weight in block.counted]
-    own = {one.learning.part or "": one.learning.prior.model_dump() for one in block.parameters}
-    stated = {part: prior for part, prior in own.items() if any(value is not None for value in prior.values())}
-    priors = [PRIORS[block.model], stated] if block.model in LINKS else []
+    studies = [
+        [study.model_dump(mode="json", exclude=set(TOLD), exclude_defaults=True), weight]
+        for study, weight in block.counted
+    ]
+    stated = {one.learning.part or "": one.learning.prior.model_dump(exclude_none=True) for one in block.parameters}
+    priors = (
+        [PRIORS[block.model], {part: prior for part, prior in stated.items() if prior}] if block.model in LINKS else []
+    )
     return content_hash([block.name, KINDS[block.model].version, how, studies, priors, settings])
 
 

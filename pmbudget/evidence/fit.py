@@ -100,21 +100,22 @@ def fit_evidence(
     key = evidence_key(parameters, draws=draws, chains=chains, seed=seed)
     if not blocks:
         return Posterior(xr.Dataset(), xr.Dataset(), pd.DataFrame(), key)
-    kept_or_why = {block.name: _kept(block, settings.key(block), parameters.posterior, folder) for block in blocks}
-    found = {name: one for name, one in kept_or_why.items() if isinstance(one, Component)}
-    missing = [(block, str(kept_or_why[block.name])) for block in blocks if block.name not in found]
+    by_key = {settings.key(block): block for block in blocks}
+    kept_or_why = {key: _kept(key, parameters.posterior, folder) for key in by_key}
+    found = {key: one for key, one in kept_or_why.items() if isinstance(one, Component)}
+    missing = [(block, str(kept_or_why[key])) for key, block in by_key.items() if key not in found]
     found |= fit_blocks(missing, settings, folder, progress=progress)
     fitted = xr.Dataset()
-    for block in blocks:
-        fitted.update(models.under_name(block, found[block.name].fitted))
-    rows = {one.name: found[block.name].diagnostics for block in blocks for one in block.parameters}
+    for key, block in by_key.items():
+        fitted.update(models.under_name(block, found[key].fitted))
+    rows = {one.name: found[key].diagnostics for key, block in by_key.items() for one in block.parameters}
     diagnostics = pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
     drawn = models.predicted(blocks, fitted, lambda name: generator(seed, f"new setting of {name}", 0))
     return Posterior(drawn, fitted, diagnostics, key)
 
 
-def _kept(block: Block, key: str, shipped: Path | None, cache: Path) -> Component | str:
-    """The posterior of a block as it was shipped or cached, or why there is none to take."""
+def _kept(key: str, shipped: Path | None, cache: Path) -> Component | str:
+    """The posterior under a key as it was shipped or cached, or why there is none to take."""
     why = "no posterior is kept of these data, priors, model and settings"
     for folder, name in [*([(shipped, kept.MANIFEST)] if shipped else []), (cache, f"{key}.json")]:
         stated = kept.manifest(folder, name)
@@ -128,7 +129,9 @@ def _kept(block: Block, key: str, shipped: Path | None, cache: Path) -> Componen
 def fit_blocks(
     blocks: Iterable[tuple[Block, str]], settings: Settings, cache: Path, *, progress: bool = True
 ) -> dict[str, Component]:
-    """Fit blocks, each for the reason stated, file those that converged in ``cache`` and take them as they are read from there.
+    """By key, the posteriors of blocks, each fitted for the reason stated; those that converged are filed in ``cache``.
+
+    They are as they are read from there: rounded to 32 bits.
 
     Raises
     ------
@@ -145,8 +148,8 @@ def fit_blocks(
             problems += faults
             continue
         key, whole = settings.key(block), models.with_family_weights(block, sampled)
-        kept.store(cache, {key: Component(block.name, whole, diagnostics)}, f"{key}.json")
-        found[block.name] = Component(block.name, kept.as_kept(whole), diagnostics)
+        found[key] = Component(block.name, kept.as_kept(whole), diagnostics)
+        kept.store(cache, {key: found[key]}, f"{key}.json")
     _gate(problems)
     return found
 

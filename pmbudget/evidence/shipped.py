@@ -39,7 +39,7 @@ def refresh(case: str, folder: str | Path = "parameters") -> Path:
     blocks = shipped_blocks(case, folder)
     fitted = fit_blocks(((block, "asked for") for block in blocks.values()), SHIPPED, project_folder(CACHE))
     place = find_folder(folder) / "posterior" / case
-    kept.replace_folder(place, {key: fitted[block.name] for key, block in blocks.items()})
+    kept.replace_folder(place, fitted)
     return place
 
 
@@ -49,3 +49,18 @@ def parted(folder: str | Path = "parameters", cases: Sequence[str] = ()) -> list
     No faults: what is not there is fitted when it is needed, but each machine then has draws of its own.
     """
     return [fault for case in cases or known_cases(folder) for fault in _parted(case, find_folder(folder))]
+
+
+def _parted(case: str, root: Path) -> list[Fault]:
+    place, blocks = root / "posterior" / case, shipped_blocks(case, root)
+    stated, file, remedy = kept.manifest(place), shown(place), f"pmbudget fit --refresh {case}"
+    found = []
+    for key, block in blocks.items():
+        if kept.load(place, key, stated) is None:
+            parameters = ", ".join(one.name for one in block.parameters)
+            problem = (
+                "its file is damaged" if key in stated else "no posterior of these data, priors and model is shipped"
+            )
+            found.append(Fault(file, f"{block.name} ({parameters})", problem, remedy))
+    left = [str(entry["component"]) for key, entry in stated.items() if key not in blocks]
+    return found + [Fault(file, name, "a posterior is shipped that no scenario asks for", remedy) for name in left]
