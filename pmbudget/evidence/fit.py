@@ -96,22 +96,19 @@ def fit_evidence(
         named. What converged is filed.
     """
     settings, folder = Settings(draws, chains, seed), project_folder(cache)
-    blocks = blocks_of(learnt(parameters))
-    key = evidence_key(parameters, draws=draws, chains=chains, seed=seed)
-    if not blocks:
-        return Posterior(xr.Dataset(), xr.Dataset(), pd.DataFrame(), key)
-    by_key = {settings.key(block): block for block in blocks}
-    kept_or_why = {key: _kept(key, parameters.posterior, folder) for key in by_key}
-    found = {key: one for key, one in kept_or_why.items() if isinstance(one, Component)}
-    missing = [(block, str(kept_or_why[key])) for key, block in by_key.items() if key not in found]
+    blocks = {settings.key(block): block for block in blocks_of(learnt(parameters))}
+    kept_or_why = {one: _kept(one, parameters.posterior, folder) for one in blocks}
+    found = {one: held for one, held in kept_or_why.items() if isinstance(held, Component)}
+    missing = [(block, str(kept_or_why[one])) for one, block in blocks.items() if one not in found]
     found |= fit_blocks(missing, settings, folder, progress=progress)
-    fitted = xr.Dataset()
-    for key, block in by_key.items():
-        fitted.update(models.under_name(block, found[key].fitted))
-    rows = {one.name: found[key].diagnostics for key, block in by_key.items() for one in block.parameters}
+    fitted, rows = xr.Dataset(), dict[str, Mapping[str, Any]]()
+    for one, block in blocks.items():
+        fitted.update(models.under_name(block, found[one].fitted))
+        rows |= {parameter.name: found[one].diagnostics for parameter in block.parameters}
+    drawn = models.predicted(list(blocks.values()), fitted, lambda name: generator(seed, f"new setting of {name}", 0))
     diagnostics = pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
-    drawn = models.predicted(blocks, fitted, lambda name: generator(seed, f"new setting of {name}", 0))
-    return Posterior(drawn, fitted, diagnostics, key)
+    key = evidence_key(parameters, draws=draws, chains=chains, seed=seed)
+    return Posterior(drawn if blocks else xr.Dataset(), fitted, diagnostics, key)
 
 
 def _kept(key: str, shipped: Path | None, cache: Path) -> Component | str:
