@@ -50,7 +50,7 @@ def component_key(block: Block, **settings: Any) -> str:
         [study.model_dump(mode="json", exclude=set(TOLD), exclude_defaults=True), weight]
         for study, weight in block.counted
     ]
-    stated = {one.learning.part or "": one.learning.prior.model_dump(exclude_none=True) for one in block.parameters}
+    stated = {part or "": prior.model_dump(exclude_none=True) for part, prior in block.stated_priors.items()}
     priors = (
         [PRIORS[block.model], {part: prior for part, prior in stated.items() if prior}] if block.model in LINKS else []
     )

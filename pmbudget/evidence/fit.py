@@ -17,7 +17,7 @@ import xarray as xr
 from pmbudget.errors import EvidenceError
 from pmbudget.evidence import cache as kept
 from pmbudget.evidence import models
-from pmbudget.evidence.blocks import Block, blocks_of, learnt
+from pmbudget.evidence.blocks import Block, blocks_of
 from pmbudget.evidence.cache import Component
 from pmbudget.evidence.generators import generator
 from pmbudget.inputs.files import project_folder, shown
@@ -69,7 +69,7 @@ def evidence_key(
     return kept.content_hash(
         [
             [settings.key(block), [[one.name, one.record.by, models.part_of(one)] for one in block.parameters]]
-            for block in blocks_of(learnt(parameters))
+            for block in blocks_of(parameters.values())
         ]
     )
 
@@ -96,7 +96,7 @@ def fit_evidence(
         named. What converged is filed.
     """
     settings, folder = Settings(draws, chains, seed), project_folder(cache)
-    blocks = {settings.key(block): block for block in blocks_of(learnt(parameters))}
+    blocks = {settings.key(block): block for block in blocks_of(parameters.values())}
     kept_or_why = {one: _kept(one, parameters.posterior, folder) for one in blocks}
     found = {one: held for one, held in kept_or_why.items() if isinstance(held, Component)}
     missing = [(block, str(kept_or_why[one])) for one, block in blocks.items() if one not in found]

@@ -57,7 +57,8 @@ class Compiled:
 
         model = block_model(block)
         data = {one.name: one.get_value() for one in model.data_vars}
-        alike = block.model, *(one.name for one in model.free_RVs), *((name, at.shape) for name, at in data.items())
+        sizes = tuple((name, values.shape, values.dtype.str) for name, values in data.items())
+        alike = block.model, tuple(one.name for one in model.free_RVs), sizes
         if block.model not in LINKS or alike not in self.known:
             self.known[alike] = model, nutpie.compile_pymc_model(model)
         first, compiled = self.known[alike]

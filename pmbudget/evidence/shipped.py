@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pmbudget.errors import Fault
 from pmbudget.evidence import cache as kept
-from pmbudget.evidence.blocks import Block, blocks_of, learnt
+from pmbudget.evidence.blocks import Block, blocks_of
 from pmbudget.evidence.fit import CACHE, Settings, fit_blocks
 from pmbudget.inputs import expand, load_parameters, load_scenario
-from pmbudget.inputs.files import find_folder, project_folder, shown
+from pmbudget.inputs.files import find_folder, project_folder, read_yaml, shown
 
 SHIPPED = Settings()
 
@@ -24,8 +24,19 @@ def shipped_blocks(case: str, folder: str | Path = "parameters") -> dict[str, Bl
     scenarios = root / "scenarios"
     files = [*sorted(scenarios.glob("*.yaml")), *sorted((scenarios / case).glob("*.yaml"))]
     sets = [load_parameters(root, case)]
-    sets += [one.parameters for file in files for one in expand(load_scenario(file, root, case=case))]
-    return {SHIPPED.key(block): block for parameters in sets for block in blocks_of(learnt(parameters))}
+    changed = [load_scenario(file, root, case=case) for file in files if _sets_parameters(file)]
+    sets += [one.parameters for scenario in changed for one in expand(scenario)]
+    return {SHIPPED.key(block): block for parameters in sets for block in blocks_of(parameters.values())}
+
+
+def _sets_parameters(file: Path, above: tuple[Path, ...] = ()) -> bool:
+    """Whether a scenario, or one that it builds on, puts anything in place of parameters; loading the others would tell nothing new."""
+    document = read_yaml(file, [])
+    if document is None or file in above:
+        return False
+    bases = [folder / f"{document.data.get('base')}.yaml" for folder in (file.parent, file.parent.parent)]
+    further = any(_sets_parameters(base, (*above, file)) for base in bases if base.is_file())
+    return bool(document.data.get("overrides") or document.data.get("sweep")) or further
 
 
 def refresh(case: str, folder: str | Path = "parameters") -> Path:
