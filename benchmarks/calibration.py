@@ -52,10 +52,8 @@ def _univariate(kind: str, rng: np.random.Generator, data: Callable[[np.ndarray]
     mean, sd, spread = PRIORS[kind]
     mu, tau = rng.normal(mean, sd), abs(rng.normal(0, spread))
     columns = data(mu + tau * rng.standard_normal(STUDIES))
-    given = {f"{kind}_{name}": column for name, column in columns.items()}
-    return {f"{kind}_mu": mu, f"{kind}_tau": tau}, given | {
-        f"{kind}_centred": how_centred(*crude_effects(kind, columns), spread)
-    }
+    given = {f"data.{name}": column for name, column in columns.items()}
+    return {"mean": mu, "spread": tau}, given | {"data.centred": how_centred(*crude_effects(kind, columns), spread)}
 
 
 def _proportion(rng: np.random.Generator) -> Simulated:
@@ -105,24 +103,24 @@ def _accuracy(rng: np.random.Generator) -> Simulated:
     z = rng.standard_normal((2, STUDIES))
     effects = np.stack([z[0], rho * z[0] + np.sqrt(1 - rho**2) * z[1]])
     hits = rng.binomial(80, special.expit(mu[:, None] + tau[:, None] * effects))
-    truth = {"accuracy_mu 0": mu[0], "accuracy_mu 1": mu[1], "accuracy_tau 0": tau[0], "accuracy_tau 1": tau[1]}
+    truth = {"mean 0": mu[0], "mean 1": mu[1], "spread 0": tau[0], "spread 1": tau[1]}
     cells = {"tp": hits[0], "fn": 80 - hits[0], "tn": hits[1], "fp": 80 - hits[1]}
-    return truth | {"accuracy_rho": rho}, {f"accuracy_{name}": values for name, values in cells.items()}
+    return truth | {"correlation": rho}, {f"data.{name}": values for name, values in cells.items()}
 
 
 def _weibull(rng: np.random.Generator) -> Simulated:
     median, shape = rng.lognormal(*survival.MEDIAN_PRIOR), rng.lognormal(0, survival.SHAPE_PRIOR)
     month = median / np.log(2) ** (1 / shape) * rng.weibull(shape, 100)
     event = (month < 60).astype(float)
-    truth = {"x.weibull.median": median, "x.weibull.shape": shape}
-    return truth, {"x.patient.month": np.clip(month, 1e-3, 60), "x.patient.event": event}
+    truth = {"weibull.median": median, "weibull.shape": shape}
+    return truth, {"data.patient.month": np.clip(month, 1e-3, 60), "data.patient.event": event}
 
 
 def _lognormal(rng: np.random.Generator) -> Simulated:
     median, shape = rng.lognormal(*survival.MEDIAN_PRIOR), rng.lognormal(0, survival.SHAPE_PRIOR)
     month = median * np.exp(shape * rng.standard_normal(100))
-    truth = {"x.lognormal.median": median, "x.lognormal.shape": shape}
-    return truth, {"x.patient.month": np.clip(month, 1e-3, 60), "x.patient.event": (month < 60).astype(float)}
+    truth = {"lognormal.median": median, "lognormal.shape": shape}
+    return truth, {"data.patient.month": np.clip(month, 1e-3, 60), "data.patient.event": (month < 60).astype(float)}
 
 
 UNITS, YEARS = 6, np.arange(2016.0, 2024.0)
@@ -130,7 +128,7 @@ UNITS, YEARS = 6, np.arange(2016.0, 2024.0)
 
 def _uptake(rng: np.random.Generator) -> Simulated:
     ceiling = rng.beta(*uptake.CEILING_PRIOR)
-    truth = {"x.ceiling": ceiling}
+    truth = {"ceiling": ceiling}
     own = {}
     for part, prior, spread in (
         ("level", uptake.LEVEL_PRIOR, uptake.LEVEL_SPREAD),
@@ -138,21 +136,21 @@ def _uptake(rng: np.random.Generator) -> Simulated:
     ):
         mean, sd = rng.normal(*prior), abs(rng.normal(0, spread))
         own[part] = rng.normal(mean, sd, UNITS)
-        truth |= {f"x.{part}.mean": mean, f"x.{part}.sd": sd}
+        truth |= {f"{part}.mean": mean, f"{part}.sd": sd}
     logit = own["level"][:, None] + np.exp(own["slope"])[:, None] * (YEARS - YEARS.mean())
-    return truth, {"x.numerator": rng.binomial(200, ceiling * special.expit(logit)).ravel()}
+    return truth, {"data.numerator": rng.binomial(200, ceiling * special.expit(logit)).ravel()}
 
 
 def _bass(rng: np.random.Generator) -> Simulated:
     ceiling, when = rng.beta(*uptake.CEILING_PRIOR), np.arange(1.0, 13.0)
-    truth, own = {"x.ceiling": ceiling}, {}
+    truth, own = {"ceiling": ceiling}, {}
     for part, prior in uptake.BASS_PRIORS.items():
         mean, sd = rng.normal(*prior), abs(rng.normal(0, uptake.SLOPE_SPREAD))
         own[part] = np.exp(rng.normal(mean, sd, UNITS))[:, None]
-        truth |= {f"x.{part}.mean": mean, f"x.{part}.sd": sd}
+        truth |= {f"{part}.mean": mean, f"{part}.sd": sd}
     fallen = np.exp(-(own["innovation"] + own["imitation"]) * when)
     share = ceiling * (1 - fallen) / (1 + own["imitation"] / own["innovation"] * fallen)
-    return truth, {"x.numerator": rng.binomial(300, share).ravel()}
+    return truth, {"data.numerator": rng.binomial(300, share).ravel()}
 
 
 def _rows(**row: Any) -> list[dict[str, Any]]:
@@ -192,7 +190,7 @@ def coverage(name: str, replications: int, seed: int = 1) -> pd.DataFrame:
     import nutpie
 
     subject, simulate = CASES[name]
-    compiled = nutpie.compile_pymc_model(models.case_model([subject]))
+    compiled = nutpie.compile_pymc_model(models.block_model(subject))
     held: dict[str, list[bool]] = {}
     divergent = 0
     for number in range(replications):
@@ -211,7 +209,7 @@ def coverage(name: str, replications: int, seed: int = 1) -> pd.DataFrame:
         for quantity, value in truth.items():
             variable, _, place = quantity.partition(" ")
             values = tree["posterior"][variable].to_numpy()
-            values = values[..., 0, int(place)] if place else values
+            values = values[..., int(place)] if place else values
             low, high = np.quantile(values, WITHIN)
             held.setdefault(quantity, []).append(bool(low <= value <= high))
     rows = [

@@ -85,10 +85,12 @@ def check(folder: Annotated[Path, typer.Option(help="Folder of parameter files."
 
     from pmbudget.batch.check import begun, outdated
     from pmbudget.batch.check import check as faults_in
+    from pmbudget.evidence.shipped import parted
 
-    for late in [*begun(folder, today=date.today()), *outdated(folder)]:
-        console.print(f"warning: {late}", markup=False)
     faults = faults_in(folder)
+    # What does not load has no posterior to look for.
+    for late in [*begun(folder, today=date.today()), *outdated(folder), *([] if faults else parted(folder))]:
+        console.print(f"warning: {late}", markup=False)
     for fault in faults:
         console.print(str(fault), markup=False)
     if faults:
@@ -98,16 +100,21 @@ def check(folder: Annotated[Path, typer.Option(help="Folder of parameter files."
 
 
 @app.command()
-def fit(cases: Annotated[list[str] | None, typer.Argument(help="Cases; every one if none is named.")] = None) -> None:
-    """Fit the evidence of cases into the cache."""
+def fit(
+    cases: Annotated[list[str] | None, typer.Argument(help="Cases; every one if none is named.")] = None,
+    refresh: Annotated[bool, typer.Option(help="Fit anew what is shipped with the cases, and ship that.")] = False,
+) -> None:
+    """Fit the evidence of cases: what is kept nowhere into the cache, or all of it into what is shipped."""
     from pmbudget.evidence import fit_evidence
+    from pmbudget.evidence.shipped import known_cases
+    from pmbudget.evidence.shipped import refresh as refreshed
     from pmbudget.inputs import load_parameters
-    from pmbudget.inputs.files import find_folder
 
-    known = sorted(path.parent.name for path in (find_folder() / "cases").glob("*/case.yaml"))
-    for name in cases or known:
-        posterior = fit_evidence(load_parameters(case=name))
-        console.print(f"{name}: posterior {posterior.key}")
+    for name in cases or known_cases():
+        if refresh:
+            console.print(f"{name}: written to {refreshed(name)}", markup=False)
+        else:
+            console.print(f"{name}: posterior {fit_evidence(load_parameters(case=name)).key}")
 
 
 def main() -> None:

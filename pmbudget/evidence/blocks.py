@@ -1,5 +1,5 @@
 """Blocks of evidence: the parameters that are learnt from the same studies by the same model, and so share one
-posterior.
+posterior. Nothing is shared between blocks: each is a model of its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,12 +45,14 @@ knows what settings have to do with it: a usual spread gives way to the one that
 class Block:
     """Studies of one quantity, the model that learns from them, and the parameters that are its parts.
 
-    ``studies`` holds every row, ``weights`` how much each row's likelihood counts (0: shown only).
+    ``studies`` holds every row, ``weights`` how much each row's likelihood counts (0: shown only). ``set_aside`` is how its other parts
+    were learnt where a scenario sets them: what was believed of them before the data still bears on the rest.
     """
 
     parameters: tuple[Parameter, ...]
     studies: tuple[Study, ...]
     weights: tuple[float, ...]
+    set_aside: tuple[FromStudies, ...] = ()
 
     @property
     def how(self) -> FromStudies:
@@ -64,8 +66,8 @@ class Block:
 
     @property
     def name(self) -> str:
-        """The name under which the block stands in the posterior: that of its first parameter."""
-        return self.parameters[0].name
+        """The name under which the block stands in the posterior: its table and its quantity, whichever parameters are learnt."""
+        return f"{self.how.studies}:{self.how.quantity}"
 
     @property
     def counted(self) -> list[tuple[Study, float]]:
@@ -94,7 +96,12 @@ class Block:
         return PRIORS[self.model][2] if own is None else own
 
     def _own_prior(self, part: str | None) -> Prior:
-        return next((one.learning.prior for one in self.parameters if one.learning.part == part), Prior())
+        return self.stated_priors.get(part, Prior())
+
+    @property
+    def stated_priors(self) -> dict[str | None, Prior]:
+        """The prior that the files state for each part."""
+        return {how.part: how.prior for how in (*self.set_aside, *(one.learning for one in self.parameters))}
 
 
 def learnt(parameters: ParameterSet) -> list[Parameter]:
@@ -103,19 +110,23 @@ def learnt(parameters: ParameterSet) -> list[Parameter]:
 
 
 def blocks_of(parameters: Iterable[Parameter]) -> list[Block]:
-    """The blocks of learnt parameters, in the order of their first parameter."""
+    """The blocks of those parameters that are learnt, in the order of their first parameter."""
     groups: dict[tuple[str, str, str], list[Parameter]] = {}
+    aside: dict[tuple[str, str, str], list[FromStudies]] = {}
     for parameter in parameters:
-        groups.setdefault(parameter.learning.block, []).append(parameter)
+        if parameter.is_learnt:
+            groups.setdefault(parameter.learning.block, []).append(parameter)
+        elif parameter.was is not None and isinstance(former := parameter.was.distribution, FromStudies):
+            aside.setdefault(former.block, []).append(former)
     return [
-        Block(tuple(group), group[0].studies, tuple(group[0].learning.weight(study) for study in group[0].studies))
-        for group in groups.values()
+        Block(
+            tuple(group),
+            group[0].studies,
+            tuple(group[0].learning.weight(study) for study in group[0].studies),
+            tuple(aside.get(block, ())),
+        )
+        for block, group in groups.items()
     ]
-
-
-def of_model(blocks: Iterable[Block], model: str) -> list[Block]:
-    """The blocks of one kind of model."""
-    return [block for block in blocks if block.model == model]
 
 
 def onto_link(link: str, values: np.ndarray) -> np.ndarray:
@@ -129,6 +140,12 @@ def off_link(link: str, values: np.ndarray) -> np.ndarray:
     return np.exp(values) if link == "log" else 1 / (1 + np.exp(-np.asarray(values)))
 
 
+def by_row(block: Block, fitted: xr.Dataset, variable: str) -> np.ndarray:
+    """One variable of a block by row of the posterior: (row, …)."""
+    return flat(fitted[f"{block.name}.{variable}"])
+
+
 def flat(values: xr.DataArray) -> np.ndarray:
     """Chains one after the other as one axis of rows; further dims follow."""
-    return values.stack(row=("chain", "draw")).transpose("row", ...).to_numpy()
+    ordered = values.transpose("chain", "draw", ...).to_numpy()
+    return ordered.reshape(-1, *ordered.shape[2:])

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.evidence import accuracy, survival, uptake
-from pmbudget.evidence.blocks import LINKS, Block, flat, off_link
+from pmbudget.evidence.blocks import LINKS, Block, by_row, off_link
 from pmbudget.evidence.effects import DATA, heterogeneity
 from pmbudget.evidence.random_effects import NumPy, crude, recorded_share
 from pmbudget.vocabulary import TAILS
@@ -87,9 +87,7 @@ def replicated(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> di
             "specificity": block.column("tn") + block.column("fp"),
         }
         return {part: rng.binomial(n.astype(int), both[part]) / np.maximum(n, 1) for part, n in totals.items()}
-    mu, tau = (
-        flat(fitted[f"{block.model}_{name}"].sel({f"{block.model}_block": block.name})) for name in ("mu", "tau")
-    )
+    mu, tau = by_row(block, fitted, "mean"), by_row(block, fitted, "spread")
     theta = mu[:, None] + tau[:, None] * rng.standard_normal((len(mu), studies))
     data = DATA[block.model](block)
     if block.model == "proportion":

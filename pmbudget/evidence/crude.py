@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.evidence import multinomial, random_effects, survival, uptake
-from pmbudget.evidence.blocks import LINKS, Block, blocks_of, learnt, off_link, onto_link
+from pmbudget.evidence.blocks import LINKS, Block, blocks_of, off_link, onto_link
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.models import part_of
 from pmbudget.inputs.parameters import ParameterSet
@@ -17,7 +17,7 @@ from pmbudget.inputs.regions import CODES
 def crude_posterior(parameters: ParameterSet, rows: int = 4000) -> Posterior:
     """The weighted share, mean or median of the counted studies of every learnt parameter, ``rows`` times."""
     draws = {}
-    for block in blocks_of(learnt(parameters)):
+    for block in blocks_of(parameters.values()):
         found = CRUDE[block.model](block) if block.model in CRUDE else {"": _central(block)}
         for one in block.parameters:
             value = found[part_of(one)]

@@ -43,7 +43,8 @@ def standard_error(block: CountedRows) -> np.ndarray:
 
 DATA: Mapping[str, Callable[[CountedRows], dict[str, np.ndarray]]] = {
     "proportion": lambda block: {
-        name: block.column(name) for name in ("numerator", "denominator", "false_negative", "false_positive", "missing")
+        **{name: block.column(name) for name in ("numerator", "denominator")},
+        **{name: block.column(name).astype(float) for name in ("false_negative", "false_positive", "missing")},
     },
     "ratio": lambda block: {"log_estimate": np.log(block.column("estimate")), "se": standard_error(block)},
     "rate": lambda block: {"events": block.column("events"), "exposure": block.column("exposure")},

@@ -1,57 +1,82 @@
-"""One PyMC model per case, so that everything that is learnt shares one posterior, and what it predicts for the
-parameters.
+"""One PyMC model per block of evidence, and what the posteriors predict for the parameters.
 
-The model holds what data can inform; what a parameter gets is drawn forward from it: the random effect of a new
+A model holds what data can inform; what a parameter gets is drawn forward from it: the random effect of a new
 setting, not the mean of those studied (the setting of the decision is one more), the family of a curve, a region
 without data.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from pmbudget.evidence import accuracy, multinomial, random_effects, survival, uptake
-from pmbudget.evidence.blocks import Block, of_model
+from pmbudget.evidence.blocks import LINKS, Block
 from pmbudget.inputs.parameters import Parameter
 from pmbudget.inputs.regions import CODES
 
 
-def case_model(blocks: Sequence[Block]) -> Any:
-    """The ``pm.Model`` of all blocks."""
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model: what adds a block to the model on the context, and the version that its code states."""
+
+    add: Callable[[Block], None]
+    version: int
+
+
+RANDOM_EFFECTS = Kind(random_effects.add_random_effects, random_effects.VERSION)
+KINDS: Mapping[str, Kind] = {
+    **{name: RANDOM_EFFECTS for name in random_effects.DATA},
+    "accuracy": Kind(accuracy.add_accuracy, accuracy.VERSION),
+    "survival": Kind(survival.add_survival, survival.VERSION),
+    "uptake": Kind(uptake.add_uptake, uptake.VERSION),
+    "shares": Kind(multinomial.add_multinomial, multinomial.VERSION),
+}
+
+
+def block_model(block: Block) -> Any:
+    """The ``pm.Model`` of one block. A variable that only helps the sampler ends in ``.free``."""
     import pymc as pm
 
     with pm.Model() as model:
-        for kind in random_effects.DATA:
-            if mine := of_model(blocks, kind):
-                random_effects.add_random_effects(mine, kind)
-        if mine := of_model(blocks, "accuracy"):
-            accuracy.add_accuracy(mine)
-        for block in of_model(blocks, "survival"):
-            survival.add_survival(block)
-        for block in of_model(blocks, "uptake"):
-            uptake.add_uptake(block)
-        for block in of_model(blocks, "shares"):
-            multinomial.add_multinomial(block)
+        KINDS[block.model].add(block)
     return model
 
 
-def variables(block: Block, fitted: xr.Dataset) -> dict[str, xr.DataArray]:
-    """The variables of the posterior that a block's parameters are drawn from, by name: what must have converged."""
-    if block.model in ("survival", "uptake", "shares"):
-        own = {str(name) for name in fitted.data_vars if str(name).startswith(f"{block.name}.")}
-        return {
-            name.removeprefix(f"{block.name}."): fitted[name]
-            for name in sorted(own)
-            if not name.endswith((".free", ".weight"))
-        }
-    held = {"mu": "mean", "tau": "spread", "rho": "correlation", "slope": "spectrum"}
-    return {
-        word: fitted[f"{block.model}_{name}"].sel({f"{block.model}_block": block.name})
-        for name, word in held.items()
-        if f"{block.model}_{name}" in fitted
-    }
+class Compiled:
+    """Models as nutpie samples them. Compiling costs seconds and sampling a moment, so that blocks which differ only in data share one."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, tuple[Any, Any]] = {}
+
+    def __call__(self, block: Block) -> Any:
+        """The compiled model of a block, with the block's data."""
+        import nutpie
+
+        model = block_model(block)
+        data = {one.name: one.get_value() for one in model.data_vars}
+        sizes = tuple((name, values.shape, values.dtype.str) for name, values in data.items())
+        alike = block.model, tuple(one.name for one in model.free_RVs), sizes
+        if block.model not in LINKS or alike not in self.known:
+            self.known[alike] = model, nutpie.compile_pymc_model(model)
+        first, compiled = self.known[alike]
+        for name, values in data.items():
+            # Where the chains begin is read from the model itself.
+            first[name].set_value(values)
+        return compiled.with_data(**{one.name: data[one.name] for one in compiled.shared_var_keys})
+
+
+def variables(fitted: xr.Dataset) -> xr.Dataset:
+    """What of a block's sample its parameters are drawn from: what must have converged, and what is kept."""
+    return fitted[sorted(str(name) for name in fitted.data_vars if not str(name).endswith((".free", "__")))]
+
+
+def under_name(block: Block, fitted: xr.Dataset) -> xr.Dataset:
+    """The posterior of a block as it stands among those of others: each variable and dim under the block's name."""
+    own = [str(name) for name in {*fitted.variables, *fitted.dims} - {"chain", "draw"}]
+    return fitted.rename({name: f"{block.name}.{name}" for name in own})
 
 
 def predicted(
@@ -93,9 +118,9 @@ def part_of(parameter: Parameter) -> str:
     return f"level at {how.at_year:g}" if how.part == "level" else how.part or ""
 
 
-def with_family_weights(blocks: Sequence[Block], fitted: xr.Dataset) -> xr.Dataset:
-    """The posterior with the weight of each family of survival beside it, so that leave-one-out is computed once."""
-    for block in of_model(blocks, "survival"):
-        weights = survival.family_weights(block, fitted)
-        fitted = fitted.assign({f"{block.name}.weight": (f"{block.name}.family", [weights[one] for one in weights])})
-    return fitted
+def with_family_weights(block: Block, fitted: xr.Dataset) -> xr.Dataset:
+    """The posterior of a block with the weight of each family of survival beside it, so that leave-one-out is computed once."""
+    if block.model != "survival":
+        return fitted
+    weights = survival.family_weights(block, under_name(block, fitted))
+    return fitted.assign(weight=("family", [weights[one] for one in block.how.families]))

@@ -8,9 +8,11 @@ sqrt(p (1 - p) / (kappa + 1)). A new setting has shares of its own, Dirichlet(ka
 import numpy as np
 import xarray as xr
 
-from pmbudget.evidence.blocks import Block, flat
+from pmbudget.evidence.blocks import Block, by_row
 from pmbudget.inputs.studies import SharesStudy
 
+VERSION = 1
+"""Raised by whoever changes what the model says of the same data."""
 ALIKE_PRIOR = (4.0, 1.5)
 """Mean and SD of log kappa: a share of one half has an SD between settings of 1.5 to 25 percentage points (95 %)."""
 
@@ -30,23 +32,22 @@ def counted(block: Block) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 
 def add_multinomial(block: Block) -> None:
-    """Add one block to the model on the context; variables carry the block's name, data are ``pm.Data``."""
+    """Add the block to the model on the context; data are ``pm.Data``."""
     import pymc as pm
 
-    name = block.name
     categories, counts, weights = counted(block)
-    pm.modelcontext(None).add_coords({f"{name}.category": categories})
-    seen = pm.Data(f"{name}.counts", counts)
-    weight = pm.Data(f"{name}.weight", weights)
-    shares = pm.Dirichlet(f"{name}.shares", np.full(len(categories), 0.5), dims=f"{name}.category")
-    alike = pm.LogNormal(f"{name}.alike", *ALIKE_PRIOR)
+    pm.modelcontext(None).add_coords({"category": categories})
+    seen = pm.Data("data.counts", counts)
+    weight = pm.Data("data.weight", weights)
+    shares = pm.Dirichlet("shares", np.full(len(categories), 0.5), dims="category")
+    alike = pm.LogNormal("alike", *ALIKE_PRIOR)
     likelihood = pm.logp(pm.DirichletMultinomial.dist(n=seen.sum(axis=1), a=alike * shares), seen)
-    pm.Potential(f"{name}.likelihood", (weight * likelihood).sum())
+    pm.Potential("likelihood", (weight * likelihood).sum())
 
 
 def new_setting(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """The shares to be expected in a new setting, by category (row); they sum to 1 in each row."""
-    shares, alike = flat(fitted[f"{block.name}.shares"]), flat(fitted[f"{block.name}.alike"])
+    shares, alike = by_row(block, fitted, "shares"), by_row(block, fitted, "alike")
     # A Dirichlet is gammas over their sum; a gamma of next to no shape may come out as nothing, but not all of them.
     drawn = rng.gamma(np.maximum(alike[:, None] * shares, 1e-6)) + 1e-300
     drawn /= drawn.sum(axis=1, keepdims=True)

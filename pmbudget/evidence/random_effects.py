@@ -1,7 +1,7 @@
 """Univariate random-effects models: proportions, ratios, rates and costs pooled over settings.
 
-On the link scale (logit for proportions, log for the rest) setting i has theta_i = mu + tau z_i, z_i ~ N(0, 1), and
-its own likelihood:
+On the link scale (logit for proportions, log for the rest) setting i has theta_i = mu + tau z_i, z_i ~ N(0, 1) (mu is
+``mean`` in the posterior and tau ``spread``), and its own likelihood:
 
 * proportion  y_i ~ Bin(n_i, p_i); with follow-up of stated quality the share recorded is p (1 - false negative) + (1
   - p) false positive, and where outcomes are missing events may be missing more or less often than non-events (log
@@ -14,16 +14,19 @@ A borrowed study counts with its likelihood to the power ``borrow`` (power prior
 Science 2000;15:46).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pmbudget.evidence.blocks import LINKS, Block, flat, off_link
+from pmbudget.evidence.blocks import LINKS, Block, by_row, off_link
 from pmbudget.evidence.effects import DATA, WIDTH, crude_effects
 from pmbudget.vocabulary import TAILS
 
+VERSION = 1
+"""Raised by whoever changes what the model says of the same data, so that no posterior of the old one is taken."""
+PRIOR = ("mean", "sd", "spread")
 MISSING_SPREAD = 0.5
 """SD of the difference, in log odds of being missing, between those with the event and those without: 95 % within a
 factor 2.7.
@@ -41,7 +44,7 @@ def how_centred(seen: np.ndarray, variances: np.ndarray, spread: float) -> np.nd
     return np.asarray((between / (between + variances)) ** 12)
 
 
-def partly_centred(name: str, mean: Any, sd: Any, centred: Any, dims: str, shift: Any = 0.0) -> Any:
+def partly_centred(name: str, mean: Any, sd: Any, centred: Any, shift: Any = 0.0) -> Any:
     """Effects N(mean, sd²), partly centred (Papaspiliopoulos et al, Statistical Science 2007;22:59).
 
     A study of 17,000 persons moves badly in the non-centred form and one of 100 in the centred; the model is the same. So it is with a
@@ -49,48 +52,27 @@ def partly_centred(name: str, mean: Any, sd: Any, centred: Any, dims: str, shift
     """
     import pymc as pm
 
-    free = pm.Normal(name, centred * mean + shift, sd**centred, dims=dims)
+    free = pm.Normal(name, centred * mean + shift, sd**centred)
     return mean + sd ** (1 - centred) * (free - shift - centred * mean)
 
 
-def add_random_effects(blocks: Sequence[Block], kind: str) -> None:
-    """Add all blocks of one kind to the model on the context: mu, tau (block), theta (study) on the link scale, the
-    weighted likelihood.
+def add_random_effects(block: Block) -> None:
+    """Add the block to the model on the context: mean, spread and the studies' own effects on the link scale, the weighted likelihood.
 
-    Everything is vectorised over blocks, and all data are ``pm.Data``, so that a compiled model can be given other
-    data of the same size.
+    All that the block says is ``pm.Data``, so that a compiled model can be given another block of the same size.
     """
     import pymc as pm
 
-    which = np.repeat(np.arange(len(blocks)), [len(block.counted) for block in blocks])
-    columns = [DATA[kind](block) for block in blocks]
-    weights = np.concatenate([[weight for _, weight in block.counted] for block in blocks])
-    priors = np.array([block.prior() for block in blocks])
-    model = pm.modelcontext(None)
-    model.add_coords(
-        {
-            f"{kind}_block": [block.name for block in blocks],
-            f"{kind}_study": [f"{block.name}: {number}" for block in blocks for number in range(len(block.counted))],
-        }
-    )
-    per_block, per_study = f"{kind}_block", f"{kind}_study"
-    data = {
-        name: pm.Data(f"{kind}_{name}", np.concatenate([column[name] for column in columns]), dims=per_study)
-        for name in columns[0]
-    }
-    weight = pm.Data(f"{kind}_weight", weights, dims=per_study)
-    centring = np.concatenate(
-        [
-            how_centred(*crude_effects(kind, column, np.array([weight for _, weight in block.counted])), prior[2])
-            for block, column, prior in zip(blocks, columns, priors, strict=True)
-        ]
-    )
-    centred = pm.Data(f"{kind}_centred", centring, dims=per_study)
-    mu = pm.Normal(f"{kind}_mu", priors[:, 0], priors[:, 1], dims=per_block)
-    tau = pm.HalfNormal(f"{kind}_tau", priors[:, 2], dims=per_block)
-    theta = partly_centred(f"{kind}_setting", mu[which], tau[which], centred, dims=per_study)
-    theta = pm.Deterministic(f"{kind}_theta", theta, dims=per_study)
-    pm.Potential(f"{kind}_likelihood", (weight * LIKELIHOODS[kind](theta, data)).sum())
+    columns, weights = DATA[block.model](block), np.array([weight for _, weight in block.counted])
+    prior = block.prior()
+    data = {name: pm.Data(f"data.{name}", column) for name, column in columns.items()}
+    weight = pm.Data("data.weight", weights)
+    centring = how_centred(*crude_effects(block.model, columns, weights), prior[2])
+    centred = pm.Data("data.centred", centring)
+    centre, width, scale = (pm.Data(f"prior.{name}", value) for name, value in zip(PRIOR, prior, strict=True))
+    mean, spread = pm.Normal("mean", centre, width), pm.HalfNormal("spread", scale)
+    theta = partly_centred("setting.free", mean, spread, centred)
+    pm.Potential("likelihood", (weight * LIKELIHOODS[block.model](theta, data)).sum())
 
 
 def _proportion(theta: Any, data: Mapping[str, Any]) -> Any:
@@ -100,7 +82,7 @@ def _proportion(theta: Any, data: Mapping[str, Any]) -> Any:
     quality = [data[name].get_value() for name in ("false_negative", "false_positive", "missing")]
     if not np.any(quality):
         return pm.logp(pm.Binomial.dist(n=total, logit_p=theta), count)
-    selective = pm.Normal("proportion_selective", 0, MISSING_SPREAD, dims="proportion_study")
+    selective = pm.Normal("selective.free", 0, MISSING_SPREAD, shape=len(quality[0]))
     share = recorded_share(theta, selective, data, pm.math)
     return pm.logp(pm.Binomial.dist(n=total, p=share), count)
 
@@ -160,9 +142,7 @@ def new_setting(block: Block, fitted: xr.Dataset, rng: np.random.Generator, sett
     """What is to be expected in ``settings`` new settings (row, setting), off the link scale: mu + tau z, z drawn
     anew.
     """
-    mu, tau = (
-        flat(fitted[f"{block.model}_{name}"].sel({f"{block.model}_block": block.name})) for name in ("mu", "tau")
-    )
+    mu, tau = by_row(block, fitted, "mean"), by_row(block, fitted, "spread")
     z = rng.standard_normal((len(mu), settings))
     return off_link(LINKS[block.model], mu[:, None] + tau[:, None] * z)
 

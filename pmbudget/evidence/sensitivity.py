@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.evidence.accuracy import PARTS, spectrum
-from pmbudget.evidence.blocks import LINKS, Block, flat, off_link, onto_link
+from pmbudget.evidence.blocks import LINKS, Block, by_row, off_link, onto_link
 from pmbudget.evidence.random_effects import DATA, NumPy, recorded_share
 from pmbudget.vocabulary import TAILS
 
@@ -145,8 +145,8 @@ def accuracy_left_out(block: Block, fitted: xr.Dataset) -> pd.DataFrame:
         ``left_out`` (empty: none), mean, lower and upper of both parts, and ``effective``, the number of draws that
         the weights leave.
     """
-    mu, tau, rho = (flat(fitted[f"accuracy_{name}"].sel(accuracy_block=block.name)) for name in ("mu", "tau", "rho"))
-    slope = flat(fitted["accuracy_slope"].sel(accuracy_block=block.name)) if "accuracy_slope" in fitted else 0 * mu
+    mu, tau, rho = (by_row(block, fitted, name) for name in ("mean", "spread", "correlation"))
+    slope = 0 * mu if block.how.spectrum is None else by_row(block, fitted, "spectrum")
     rows = [{"left_out": "", **_weighted(mu, np.ones(len(mu)))}]
     hits = np.stack([block.column("tp"), block.column("tn")], axis=1) + 0.5
     misses = np.stack([block.column("fn"), block.column("fp")], axis=1) + 0.5

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pmbudget.evidence.blocks import Block, flat
+from pmbudget.evidence.blocks import Block, by_row
 from pmbudget.evidence.effects import WIDTH
 
+VERSION = 1
+"""Raised by whoever changes what the model says of the same data."""
 MEDIAN_PRIOR = (2.5, 1.2)
 """Mean and SD of the log median in months: 95 % between 1.2 and 128 months."""
 SHAPE_PRIOR = 0.4
@@ -136,19 +138,19 @@ def add_survival(block: Block) -> None:
     import pymc as pm
     import pytensor.tensor as pt
 
-    rows = {
-        kind: {name: pm.Data(f"{block.name}.{kind}.{name}", values) for name, values in columns.items()}
+    found = {
+        kind: {name: pm.Data(f"data.{kind}.{name}", values) for name, values in columns.items()}
         for kind, columns in evidence_rows(block).items()
     }
     for family in block.how.families:
-        median = pm.LogNormal(f"{block.name}.{family}.median", *MEDIAN_PRIOR)
+        median = pm.LogNormal(f"{family}.median", *MEDIAN_PRIOR)
         if family == "gompertz":
-            shape = pm.Normal(f"{block.name}.{family}.shape", 0, BEND_PRIOR)
+            shape = pm.Normal(f"{family}.shape", 0, BEND_PRIOR)
         elif family == "exponential":
             shape = None
         else:
-            shape = pm.LogNormal(f"{block.name}.{family}.shape", 0, SHAPE_PRIOR)
-        pm.Potential(f"{block.name}.{family}.likelihood", sum(_likelihoods(family, median, shape, rows, pt)))
+            shape = pm.LogNormal(f"{family}.shape", 0, SHAPE_PRIOR)
+        pm.Potential(f"{family}.likelihood", sum(_likelihoods(family, median, shape, found, pt)))
 
 
 def _likelihoods(family: str, median: Any, shape: Any, rows: Mapping[str, Any], xp: Any) -> list[Any]:
@@ -179,8 +181,8 @@ def curves(block: Block, fitted: xr.Dataset) -> dict[str, tuple[np.ndarray, np.n
     """Median and shape of each family by row of the posterior."""
     found = {}
     for family in block.how.families:
-        median = flat(fitted[f"{block.name}.{family}.median"])
-        shape = np.ones_like(median) if family == "exponential" else flat(fitted[f"{block.name}.{family}.shape"])
+        median = by_row(block, fitted, f"{family}.median")
+        shape = np.ones_like(median) if family == "exponential" else by_row(block, fitted, f"{family}.shape")
         found[family] = (median, shape)
     return found
 
@@ -194,9 +196,9 @@ def family_weights(block: Block, fitted: xr.Dataset) -> dict[str, float]:
         return {block.how.families[0]: 1.0}
     import arviz as az
 
-    rows = evidence_rows(block)["patient"]
+    seen = evidence_rows(block)["patient"]
     # One row of the table can stand for several patients alike; each is a unit that is left out.
-    each = {name: np.repeat(values, rows["count"].astype(int)) for name, values in rows.items()} | {"count": 1.0}
+    each = {name: np.repeat(values, seen["count"].astype(int)) for name, values in seen.items()} | {"count": 1.0}
     shape = tuple(fitted.sizes[dim] for dim in ("chain", "draw"))
     scored = {}
     for family, (median, bend) in curves(block, fitted).items():
@@ -218,9 +220,9 @@ def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[st
     """
     weights = fitted[f"{block.name}.weight"].to_numpy()
     by_family = curves(block, fitted)
-    rows = len(next(iter(by_family.values()))[0])
+    size = len(next(iter(by_family.values()))[0])
     families = list(block.how.families)
-    family = rng.choice(len(families), size=rows, p=weights)
+    family = rng.choice(len(families), size=size, p=weights)
     found = {"family": family.astype(float)}
     found["median"] = np.choose(family, [by_family[one][0] for one in families])
     for month in {one.learning.at_month for one in block.parameters if one.learning.at_month is not None}:

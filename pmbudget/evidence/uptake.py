@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pmbudget.evidence.blocks import Block, flat
+from pmbudget.evidence.blocks import Block, by_row, flat
 from pmbudget.evidence.random_effects import how_centred, partly_centred
 from pmbudget.inputs.regions import CODES
 
+VERSION = 1
+"""Raised by whoever changes what the model says of the same data."""
 LEVEL_PRIOR, LEVEL_SPREAD = (0.0, 2.0), 1.0
 """Logit of the level at the middle year: next to free; its spread between units, half-normal: 95 % below 2 (0.59 seen
 between Swedish regions).
@@ -39,18 +41,18 @@ def middle(block: Block) -> float:
 
 
 def add_uptake(block: Block) -> None:
-    """Add one block to the model on the context; variables carry the block's name, data are ``pm.Data``."""
+    """Add the block to the model on the context; data are ``pm.Data``."""
     import pymc as pm
 
-    name, names = block.name, units(block)
-    pm.modelcontext(None).add_coords({f"{name}.unit": names})
+    names = units(block)
+    pm.modelcontext(None).add_coords({"unit": names})
     which = np.array([names.index(str(unit)) for unit in block.column("unit")])
     when, users, eligible = (
-        pm.Data(f"{name}.{column}", block.column(column).astype(kind))
+        pm.Data(f"data.{column}", block.column(column).astype(kind))
         for column, kind in (("when", float), ("numerator", int), ("denominator", int))
     )
-    weight = pm.Data(f"{name}.weight", np.array([weight for _, weight in block.counted]))
-    ceiling = pm.Beta(f"{name}.ceiling", *CEILING_PRIOR)
+    weight = pm.Data("data.weight", np.array([weight for _, weight in block.counted]))
+    ceiling = pm.Beta("ceiling", *CEILING_PRIOR)
 
     levels, slopes = (how_centred(*crude, LEVEL_SPREAD) for crude in crude_curves(block, which, len(names)))
     # A higher ceiling takes lower levels to the same uptake: moving both at once spares the sampler a narrow ridge.
@@ -58,11 +60,11 @@ def add_uptake(block: Block) -> None:
     shift = (np.log(MIDDLE_CEILING) - pm.math.log(ceiling)) / (1 - reached)
 
     def by_unit(part: str, prior: tuple[float, float], spread: float) -> Any:
-        mean = pm.Normal(f"{name}.{part}.mean", *prior)
-        sd = pm.HalfNormal(f"{name}.{part}.sd", spread)
+        mean = pm.Normal(f"{part}.mean", *prior)
+        sd = pm.HalfNormal(f"{part}.sd", spread)
         at, centred = (shift, levels) if part == "level" else (0.0, slopes)
-        own = partly_centred(f"{name}.{part}.free", mean, sd, centred, dims=f"{name}.unit", shift=at)
-        return pm.Deterministic(f"{name}.{part}", own, dims=f"{name}.unit")
+        own = partly_centred(f"{part}.free", mean, sd, centred, shift=at)
+        return pm.Deterministic(part, own, dims="unit")
 
     if block.how.curve == "bass":
         p = pm.math.exp(by_unit("innovation", BASS_PRIORS["innovation"], SLOPE_SPREAD))[which]
@@ -73,7 +75,7 @@ def add_uptake(block: Block) -> None:
         level = by_unit("level", LEVEL_PRIOR, LEVEL_SPREAD)
         slope = by_unit("slope", SLOPE_PRIOR, SLOPE_SPREAD)
         share = ceiling * pm.math.sigmoid(level[which] + pm.math.exp(slope[which]) * (when - middle(block)))
-    pm.Potential(f"{name}.likelihood", (weight * pm.logp(pm.Binomial.dist(n=eligible, p=share), users)).sum())
+    pm.Potential("likelihood", (weight * pm.logp(pm.Binomial.dist(n=eligible, p=share), users)).sum())
 
 
 def _share(block: Block, which: np.ndarray, units: int) -> np.ndarray:
@@ -105,12 +107,11 @@ def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[st
     Where the units are regions, a region with data keeps its own posterior and the level and slope are the national
     means; a region without, or a technology to come, is one more unit drawn around the mean.
     """
-    name = block.name
-    found = {"ceiling": flat(fitted[f"{name}.ceiling"])}
+    found = {"ceiling": by_row(block, fitted, "ceiling")}
     regional = all(unit in CODES for unit in units(block))
 
     def mean_and_sd(part: str) -> tuple[np.ndarray, np.ndarray]:
-        return flat(fitted[f"{name}.{part}.mean"]), flat(fitted[f"{name}.{part}.sd"])
+        return by_row(block, fitted, f"{part}.mean"), by_row(block, fitted, f"{part}.sd")
 
     def of_a_new_one(part: str) -> np.ndarray:
         mean, sd = mean_and_sd(part)
@@ -127,7 +128,7 @@ def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[st
         mean, sd = mean_and_sd(part)
         own = sd[:, None] * rng.standard_normal((len(sd), len(CODES)))
         if regional:
-            estimated = flat(fitted[f"{name}.{part}"]) - mean[:, None]
+            estimated = by_row(block, fitted, part) - mean[:, None]
             own[:, [CODES.index(unit) for unit in units(block)]] = estimated
         found[deviation] = own
     return found
@@ -136,7 +137,7 @@ def parts(block: Block, fitted: xr.Dataset, rng: np.random.Generator) -> dict[st
 def curve_at(block: Block, fitted: xr.Dataset, unit: str, when: Sequence[float] | np.ndarray) -> np.ndarray:
     """The fitted share of users in one unit at each time: (row, time)."""
     mine = {f"{block.name}.unit": unit}
-    time, ceiling = np.asarray(when, float), flat(fitted[f"{block.name}.ceiling"])[:, None]
+    time, ceiling = np.asarray(when, float), by_row(block, fitted, "ceiling")[:, None]
     if block.how.curve == "bass":
         p, q = (np.exp(flat(fitted[f"{block.name}.{part}"].sel(mine)))[:, None] for part in BASS_PRIORS)
         fallen = np.exp(-(p + q) * time)

@@ -274,13 +274,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ParameterSet(Mapping[str, Parameter]):
-    """All parameters of a case, by name, the year their prices are in, and what in its evidence a reader would not expect."""
+    """All parameters of a case, by name, the year their prices are in, what in its evidence a reader would not expect, and the folder
+    beside its files in which the posterior of those that are learnt is shipped.
+    """
 
     parameters: Mapping[str, Parameter]
     price_year: int
     raw: Mapping[str, Any]
     prices: Prices
     findings: tuple[Finding, ...] = ()
+    posterior: Path | None = None
 
     def __getitem__(self, name: str) -> Parameter:
         if name not in self.parameters:
@@ -367,7 +370,8 @@ def read_parameters(
                 parameters[name] = Parameter(
                     name, record, EXCHANGE_RATES, 1, record.distribution.distribution(), was=was
                 )
-    return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults))
+    posterior = root / "posterior" / case if case is not None else None
+    return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults), posterior)
 
 
 def _records(

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.evidence import sensitivity
-from pmbudget.evidence.blocks import LINKS, Block, blocks_of, learnt
+from pmbudget.evidence.blocks import LINKS, Block, blocks_of
 from pmbudget.evidence.checks import before_data, contradictions, predictive_check
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
@@ -35,7 +35,7 @@ GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "a
 
 def case_blocks(scenario: Scenario) -> list[Block]:
     """The blocks of evidence of a case: those the calculation reads first, then its context."""
-    found = blocks_of(learnt(scenario.parameters))
+    found = blocks_of(scenario.parameters.values())
     return sorted(found, key=lambda block: all(one.record.context for one in block.parameters))
 
 

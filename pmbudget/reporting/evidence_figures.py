@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pmbudget.evidence import accuracy, survival, uptake
-from pmbudget.evidence.blocks import LINKS, Block, flat, off_link
+from pmbudget.evidence.blocks import LINKS, Block, by_row, off_link
 from pmbudget.evidence.fit import Posterior
 from pmbudget.evidence.generators import generator
 from pmbudget.evidence.random_effects import crude, new_setting
@@ -44,7 +44,7 @@ def _forest(block: Block, posterior: Posterior, words: Words) -> Picture:
     whole = Block(block.parameters, tuple(study for study, _ in shown), (1.0,) * len(shown))
     per = 100 if block.model == "proportion" else 1
     values = per * crude(whole)
-    mu = flat(posterior.fitted[f"{block.model}_mu"].sel({f"{block.model}_block": block.name}))
+    mu = by_row(block, posterior.fitted, "mean")
     drawn = new_setting(block, posterior.fitted, generator(1, f"new setting of {block.name}", 0), 1)[:, 0]
     summary = [
         (words("forest_pooled"), three(per * off_link(LINKS[block.model], mu))),
@@ -182,8 +182,8 @@ def _sroc(mu: np.ndarray, posterior: Posterior, block: Block) -> tuple[float, fl
     """Slope and level of logit sensitivity on logit specificity over settings: the regression line of the bivariate
     normal.
     """
-    tau, rho = (posterior.fitted[f"accuracy_{name}"].sel(accuracy_block=block.name) for name in ("tau", "rho"))
-    spread, correlation = flat(tau).mean(axis=0), float(rho.mean())
+    tau, rho = (by_row(block, posterior.fitted, name) for name in ("spread", "correlation"))
+    spread, correlation = tau.mean(axis=0), float(rho.mean())
     slope = correlation * spread[0] / spread[1]
     return slope, float(mu[:, 0].mean() - slope * mu[:, 1].mean())
 

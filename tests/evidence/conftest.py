@@ -27,5 +27,5 @@ def posterior(parameters, cache):
 
 @pytest.fixture(scope="session")
 def spread(cache):
-    """Uptake over regions, whose long narrow posterior would slow the others down."""
+    """Uptake over regions."""
     return fit_evidence(together(*the_uptake()), cache=cache, draws=800, progress=False)

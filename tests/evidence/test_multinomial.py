@@ -50,9 +50,9 @@ def test_drawn_shares_sum_to_1_and_hold_the_truth(simulated, posterior):
 
 
 def test_what_settings_share_is_recovered(posterior):
-    [name] = [str(name) for name in posterior.fitted.data_vars if str(name).endswith(".shares")]
-    assert posterior.fitted[name].mean(("chain", "draw")).to_numpy() == pytest.approx(list(TRUE.values()), abs=0.05)
-    low, high = np.quantile(posterior.fitted[name.replace("shares", "alike")], [0.005, 0.995])
+    found = posterior.fitted["outcome.csv:outcome.shares"].mean(("chain", "draw"))
+    assert found.to_numpy() == pytest.approx(list(TRUE.values()), abs=0.05)
+    low, high = np.quantile(posterior.fitted["outcome.csv:outcome.alike"], [0.005, 0.995])
     assert low < 60 < high
 
 
