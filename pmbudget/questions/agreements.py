@@ -132,15 +132,15 @@ def programme_at(scenario: Scenario, results: Results) -> Programme:
     )
 
 
-def comparable(found: Negotiation) -> list[str]:
+def comparable_designs(found: Negotiation) -> list[str]:
     """The designs compared by aims, the scenario's own among them: they cost the state no more than it and only share what is new."""
     dearer = found.scores["state"] > found.scores["state"][found.own] + LITTLE
     return [str(name) for name in found.scores.index[(found.sharing & ~dearer) | (found.scores.index == found.own)]]
 
 
-def best_for(found: Negotiation) -> dict[str, list[str]]:
+def best_designs(found: Negotiation) -> dict[str, list[str]]:
     """By aim, the comparable design that serves it best and those that cannot be told apart from it; nothing where it is not known."""
-    pool = comparable(found)
+    pool = comparable_designs(found)
     draws = {name: by_draw(found.programme, found.designs[name], found.epsilon) for name in pool}
     served = {}
     for aim, column, largest in AIMS:

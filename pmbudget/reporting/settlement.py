@@ -6,7 +6,7 @@ import xarray as xr
 from pmbudget.appraisal.settled import outcome
 from pmbudget.financing import silo_gap
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.agreements import LITTLE, Negotiation, best_for, incentives
+from pmbudget.questions.agreements import LITTLE, Negotiation, best_designs, incentives
 from pmbudget.reporting import budget
 from pmbudget.reporting.agreement import NOTHING, design_label, limit_words
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
@@ -123,7 +123,7 @@ def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
     if found is None:
         return NOTHING
     plt, _ = plot()
-    chosen = list(dict.fromkeys([found.own, *(names[0] for names in best_for(found).values())]))
+    chosen = list(dict.fromkeys([found.own, *(names[0] for names in best_designs(found).values())]))
     years = found.programme.terms.years
     figure, axes = plt.subplots(2, -(-len(chosen) // 2), figsize=(11, 6.2), sharex=True, sharey=True, squeeze=False)
     for axis, name in zip(axes.flat, chosen, strict=False):
