@@ -15,9 +15,9 @@ from pmbudget.appraisal.worth import programme_totals, programme_worth
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.questions.rollouts import _matched_treatment
-from pmbudget.reporting import information as pages
-from pmbudget.reporting import information_headline as answers
 from pmbudget.reporting import store
+from pmbudget.reporting.ch07_information import information as pages
+from pmbudget.reporting.ch07_information import information_headline as answers
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws, pulled
 

@@ -10,8 +10,8 @@ from pmbudget.appraisal.negotiation import Solution
 from pmbudget.inputs import load_scenario
 from pmbudget.questions import agreements
 from pmbudget.questions.agreements import LITTLE
-from pmbudget.reporting import agreement, bargain, phases, settlement
-from pmbudget.reporting.agreement import limit_words
+from pmbudget.reporting.ch06_agreement import agreement, bargain, phases, settlement
+from pmbudget.reporting.ch06_agreement.agreement import limit_words
 from pmbudget.reporting.figures import Picture
 from pmbudget.reporting.page import without_empty_sections
 from pmbudget.reporting.words import Words

@@ -11,7 +11,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.questions import best_on_average, contenders
 from pmbudget.questions.classes import Breakdown
-from pmbudget.reporting.information_headline import listed
+from pmbudget.reporting.ch07_information.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
 from pmbudget.reporting.verdict import (
     error_words,

@@ -13,9 +13,8 @@ from pmbudget.appraisal.voi import evpi
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions import best_on_average, contenders, parameters_worth_knowing, proposals
-from pmbudget.reporting.evidence import frame_sentences
-from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.information_headline import (
+from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
+from pmbudget.reporting.ch07_information.information_headline import (
     WIDTH,
     around,
     best_sizes,
@@ -27,6 +26,7 @@ from pmbudget.reporting.information_headline import (
     study_sentence,
     verdict,
 )
+from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, note, prose, rate, table
 from pmbudget.reporting.verdict import error_words, leading_thresholds
 from pmbudget.reporting.words import Words

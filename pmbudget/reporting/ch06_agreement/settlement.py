@@ -7,8 +7,8 @@ from pmbudget.appraisal.settled import outcome
 from pmbudget.financing import silo_gap
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import LITTLE, Negotiation, best_designs, incentives
-from pmbudget.reporting import budget
-from pmbudget.reporting.agreement import NOTHING, design_label, limit_words
+from pmbudget.reporting.ch05_budget import budget
+from pmbudget.reporting.ch06_agreement.agreement import NOTHING, design_label, limit_words
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, prices_note, table
