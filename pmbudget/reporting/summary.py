@@ -12,10 +12,9 @@ from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.reach import share_reached
-from pmbudget.reporting.ch03_worth.worth_headline import verdict_key
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.value import value_figures
-from pmbudget.reporting.verdict import leading_threshold, leading_thresholds
+from pmbudget.reporting.verdict import leading_threshold, leading_thresholds, verdict_key
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES
 
