@@ -14,10 +14,10 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.worth import programme_totals, programme_worth
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
-from pmbudget.questions.rollouts import _matched
-from pmbudget.reporting import information as pages
-from pmbudget.reporting import information_headline as answers
+from pmbudget.questions.rollouts import _matched_treatment
 from pmbudget.reporting import store
+from pmbudget.reporting.ch07_information import information as pages
+from pmbudget.reporting.ch07_information import information_headline as answers
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws, pulled
 
@@ -31,12 +31,12 @@ def ranked(scenario, results, table):
 
 @pytest.fixture(scope="module")
 def studies(scenario, results, table):
-    return questions.study_values(scenario, table, results, wtp=WTP, seed=1)
+    return questions.studies_by_size(scenario, table, results, wtp=WTP, seed=1)
 
 
 @pytest.fixture(scope="module")
 def rollouts(scenario, results, table):
-    return questions.rollout_values(scenario, table, results, wtp=WTP, seed=1)
+    return questions.rollout_designs(scenario, table, results, wtp=WTP, seed=1)
 
 
 def test_the_yearly_loss_is_information_for_all_and_implementation_by_pace(scenario, results):
@@ -72,7 +72,7 @@ def test_what_a_study_costs_and_what_regions_hold_is_no_parameter_to_learn(scena
 @pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs", "fh_cascade"])
 def test_a14_only_what_the_patients_model_reads_is_worth_learning(shipped, crude_draws, case):
     chosen = load_scenario("agreement_even", shipped, case=case)
-    names = set(questions.learnable(chosen, crude_draws(chosen, n=20))["parameter"].to_numpy())
+    names = set(questions.learnable_parameters(chosen, crude_draws(chosen, n=20))["parameter"].to_numpy())
     assert names
     # Posts, instruments and pace exist in every case's files, and one patient's worth does not depend on them.
     foreign = ("n_conference", "n_instruments", "n_pathologists", "spare_", "hires_", "coverage_", "slope_")
@@ -204,7 +204,7 @@ def test_burden_moves_between_payers_with_the_agreement(scenario, results):
 
 
 def test_the_same_seed_gives_the_same_studies(scenario, results, table, studies):
-    again = questions.study_values(scenario, table, results, wtp=WTP, seed=1)
+    again = questions.studies_by_size(scenario, table, results, wtp=WTP, seed=1)
     np.testing.assert_array_equal(again["evsi"], studies["evsi"])
 
 
@@ -218,7 +218,7 @@ def test_without_an_agreement_the_chapter_still_counts(unplanned, crude_draws):
     table = crude_draws(unplanned, n=200)
     results = evaluate_draws(unplanned, table)
     assert (questions.yearly_loss(unplanned, results, wtp=WTP)["information"] >= 0).all()
-    studies = questions.study_values(unplanned, table, results, wtp=WTP, seed=1)
+    studies = questions.studies_by_size(unplanned, table, results, wtp=WTP, seed=1)
     assert questions.choices(unplanned, table, results, studies, wtp=WTP, seed=1)["best"].any()
     assert questions.burden_by_payer(unplanned, results, wtp=WTP).notna().all().all()
 
@@ -286,6 +286,6 @@ def test_what_a_roll_out_would_observe_is_with_the_scenario_s_levers_on(scenario
     treated = simulate(moved, case, horizon=1)["treated"]
     matched = treated.sel(management=sorted(case.matched)).sum("management")
     expected = matched.sel(strategy=case.new) - matched.sel(strategy=case.comparator)
-    effect, _ = _matched(shared, moved)
+    effect, _ = _matched_treatment(shared, moved)
     np.testing.assert_allclose(effect, expected, rtol=1e-12)
-    assert abs(effect - _matched(scenario, few)[0]).max() > 1e-6
+    assert abs(effect - _matched_treatment(scenario, few)[0]).max() > 1e-6

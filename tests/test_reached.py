@@ -9,8 +9,8 @@ import xarray as xr
 from pmbudget.financing.measures import measures_of
 from pmbudget.inputs import load_scenario
 from pmbudget.patient.costing import product
-from pmbudget.reporting import implementation
-from pmbudget.reporting.programme import uptake_table
+from pmbudget.reporting.ch04_implementation import implementation
+from pmbudget.reporting.ch05_budget.programme import uptake_table
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
 from pmbudget.vocabulary import MIXES

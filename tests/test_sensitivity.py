@@ -17,7 +17,7 @@ from pmbudget.questions import (
     threshold_map,
     tornado,
 )
-from pmbudget.questions.parameters import learnable
+from pmbudget.questions.parameters import learnable_parameters
 from pmbudget.road import evaluate_draws, pulled, recipe, walk
 
 WTP = 1_000_000
@@ -245,6 +245,6 @@ def test_parameters_that_the_patient_s_model_does_not_read_are_nothing_to_learn(
     assert not {scenario.case.uptake.today, *(one.fixed_cost for one in scenario.case.research.studies.values())} & set(
         read
     )
-    assert list(learnable(scenario, table)["parameter"].to_numpy()) == [
+    assert list(learnable_parameters(scenario, table)["parameter"].to_numpy()) == [
         name for name in read if np.ptp(table[name].to_numpy()) > 0
     ]

@@ -1,4 +1,7 @@
-"""Is it worth it, by means: incremental analysis, net benefit, the highest price."""
+"""Is it worth it, by means: incremental analysis, net benefit, the highest price.
+
+``net_health_benefit`` and ``efficiency_frontier`` are for analyses of one's own: no chapter calls them.
+"""
 
 from typing import Any
 

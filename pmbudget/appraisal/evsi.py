@@ -1,4 +1,7 @@
-"""What would a study be worth: expected value of sample information, in three ways that can be held against each other."""
+"""What would a study be worth: expected value of sample information, in three ways that can be held against each other.
+
+Chapters use the regression alone: the other two ways are what it is held against.
+"""
 
 from typing import Any, Literal
 

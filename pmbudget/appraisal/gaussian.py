@@ -1,4 +1,7 @@
-"""A Gaussian process on a set of parameters: slow beside the spline, for interactions that pairs do not catch."""
+"""A Gaussian process on a set of parameters: slow beside the spline, for interactions that pairs do not catch.
+
+No chapter calls it: it is what the spline is held against, by ``method="gp"``.
+"""
 
 import warnings
 from typing import Any

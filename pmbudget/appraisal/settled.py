@@ -19,7 +19,7 @@ from pmbudget.financing.ledger import books_of, terms_of
 from pmbudget.financing.measures import measures_of
 from pmbudget.financing.settlement import Settlement
 from pmbudget.inputs.clauses import Clause, Instalments, Shared
-from pmbudget.programme.reach import Reach, access, served
+from pmbudget.programme.reach import Reach, access, persons_served
 from pmbudget.vocabulary import REGION_PAYERS, TERM
 
 MARGIN_DRAWS = 10
@@ -124,7 +124,7 @@ def programme_of(
     if not len(counted):
         raise ValueError(f"start = {start} leaves no year of {accounts['year'].to_numpy().tolist()} to count; move it")
     shown = slice(int(counted[0]), int(counted[-1]) + 1)
-    begun = served(reach, new).sel(until).sel(region=list(regions.index))
+    begun = persons_served(reach, new).sel(until).sel(region=list(regions.index))
     more = (begun.sel(mix="new", drop=True) - begun.sel(mix="unplanned", drop=True)).isel(year=shown)
     health = (more * facts["health_value"]).sum("year").mean("draw").to_numpy()
     national = access(*(one.isel(year=shown.stop - 1).sum("region") for one in (begun, eligible))).mean("draw")

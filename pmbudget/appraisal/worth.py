@@ -153,7 +153,7 @@ def added_worth(scenario: Scenario, worth: Worth) -> Added:
     }
 
 
-def beside_courses(scenario: Scenario, worth: Worth, mix: str) -> xr.DataArray:
+def cost_beside(scenario: Scenario, worth: Worth, mix: str) -> xr.DataArray:
     """What falls beside the patients' courses in a mix over all years shown, less the residual value (draw,), SEK present value."""
     totals = worth.totals.sel(period=scenario.whole_period, mix=mix, drop=True)
     return totals["beside"] - totals["residual"]

@@ -1,4 +1,7 @@
-"""The ordering unit's incentive: how much of one test more somebody else pays for."""
+"""The ordering unit's incentive: how much of one test more somebody else pays for.
+
+Chapters take :func:`share_not_borne` of a margin made once: ``marginal_share`` is the same in one step, for analyses of one's own.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace

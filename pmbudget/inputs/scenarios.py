@@ -196,11 +196,6 @@ class Scenario:
         return self.years[:TERM]
 
     @property
-    def term(self) -> list[int]:
-        """The years that the parties to the agreement count, as far as they are shown; without one, the first shown."""
-        return [year for year in self.years if 0 <= year - self.agreement_start < TERM]
-
-    @property
     def periods(self) -> dict[str, list[int]]:
         """The periods over which sums are shown: the first years and all of them."""
         return {f"{chosen[0]}–{chosen[-1]}": chosen for chosen in (self.first_years, self.years)}

@@ -1,4 +1,7 @@
-"""A decision tree as data: expected cost and effect of each strategy, over draws at once."""
+"""A decision tree as data: expected cost and effect of each strategy, over draws at once.
+
+No chapter calls it: it is for published trees that the package is held against, and for small models of one's own.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,7 @@
-"""A Markov cohort: occupancy of states over cycles, and what is earned in them and on the way between them."""
+"""A Markov cohort: occupancy of states over cycles, and what is earned in them and on the way between them.
+
+Chapters use the trace alone: ``cohort_total`` is for published models that the package is held against, and for models of one's own.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Forecasts held against what happened."""
+"""Forecasts held against what happened.
+
+No chapter calls it: it is for whoever follows an introduction up.
+"""
 
 import numpy as np
 import pandas as pd

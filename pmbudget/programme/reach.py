@@ -45,19 +45,19 @@ class Reach:
     volume_error: xr.DataArray
 
 
-def served(reach: Reach, new: str) -> xr.DataArray:
+def persons_served(reach: Reach, new: str) -> xr.DataArray:
     """Persons of the eligible who get the new strategy (draw, mix, region, year)."""
     return reach.patients.sel(fate=new, drop=True)
 
 
-def never_served(reach: Reach, new: str) -> xr.DataArray:
+def persons_never_served(reach: Reach, new: str) -> xr.DataArray:
     """Persons who became eligible in the years shown and never got the new strategy (draw, mix, region)."""
-    return reach.eligible.sum("year") - served(reach, new).sum("year")
+    return reach.eligible.sum("year") - persons_served(reach, new).sum("year")
 
 
 def share_reached(reach: Reach, new: str, over: Sequence[str]) -> xr.DataArray:
     """Share of the eligible who get the new strategy (draw, mix, region, year), less the dims summed ``over``."""
-    return access(served(reach, new).sum(over), reach.eligible.sum(over))
+    return access(persons_served(reach, new).sum(over), reach.eligible.sum(over))
 
 
 def national_aim(reach: Reach) -> xr.DataArray:

@@ -18,14 +18,14 @@ from pmbudget.questions.loss import burden_by_payer, four_states, present_benefi
 from pmbudget.questions.national import best_on_average, national_use, proposals
 from pmbudget.questions.parameters import (
     contenders,
-    learnable,
+    learnable_parameters,
     most_valuable,
+    parameters_worth_knowing,
     rank_parameters,
     rank_sets,
-    worth_knowing,
 )
-from pmbudget.questions.rollouts import rollout_values
-from pmbudget.questions.studies import choices, data_quality, study_values
+from pmbudget.questions.rollouts import rollout_designs
+from pmbudget.questions.studies import choices, data_quality, studies_by_size
 
 __all__ = [
     "Breakdown",
@@ -39,20 +39,20 @@ __all__ = [
     "data_quality",
     "four_states",
     "importance",
-    "learnable",
+    "learnable_parameters",
     "lever_effects",
     "limit_values",
     "most_valuable",
     "national_use",
+    "parameters_worth_knowing",
     "patient_parameters",
     "present_benefit",
     "proposals",
     "rank_parameters",
     "rank_sets",
-    "rollout_values",
-    "study_values",
+    "rollout_designs",
+    "studies_by_size",
     "threshold_map",
     "tornado",
-    "worth_knowing",
     "yearly_loss",
 ]

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from pmbudget.appraisal.negotiation import programme_of, scaled_to
 from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR, PARTICIPATION, by_draw, leaders, pareto, score_agreement
@@ -132,15 +133,15 @@ def programme_at(scenario: Scenario, results: Results) -> Programme:
     )
 
 
-def comparable(found: Negotiation) -> list[str]:
+def comparable_designs(found: Negotiation) -> list[str]:
     """The designs compared by aims, the scenario's own among them: they cost the state no more than it and only share what is new."""
     dearer = found.scores["state"] > found.scores["state"][found.own] + LITTLE
     return [str(name) for name in found.scores.index[(found.sharing & ~dearer) | (found.scores.index == found.own)]]
 
 
-def best_for(found: Negotiation) -> dict[str, list[str]]:
+def best_designs(found: Negotiation) -> dict[str, list[str]]:
     """By aim, the comparable design that serves it best and those that cannot be told apart from it; nothing where it is not known."""
-    pool = comparable(found)
+    pool = comparable_designs(found)
     draws = {name: by_draw(found.programme, found.designs[name], found.epsilon) for name in pool}
     served = {}
     for aim, column, largest in AIMS:
@@ -151,6 +152,30 @@ def best_for(found: Negotiation) -> dict[str, list[str]]:
         if not any(np.isnan(value).any() for value in values.values()):
             served[aim] = leaders(values, largest=largest, order=column != "p_all")
     return served
+
+
+def region_outcomes(found: Negotiation) -> xr.Dataset:
+    """What the scenario's own design leaves to each region, SEK per inhabitant and year of the agreement.
+
+    Returns
+    -------
+    Dataset
+        ``after`` (draw, region) under the design; (region,) ``before`` any transfer and ``received`` by the design, expected, ``tax_oere``
+        (after, in hundredths of a krona of tax per 100 kronor of taxable income) and ``p_more`` (probability of more than a region puts up
+        with).
+    """
+    programme, length = found.programme, len(found.years)
+    own, before = found.outcomes[found.own].by_region, outcome(programme, ()).by_region
+    after = own / programme.people / length
+    tax_base = programme.regions["tax_base"].to_numpy()
+    by_region = {
+        "before": before.mean(axis=0) / programme.people / length,
+        "received": (before - own).mean(axis=0) / programme.people / length,
+        "tax_oere": own.mean(axis=0) / programme.people / tax_base * 1e4 / length,
+        "p_more": (after > found.tolerance).mean(axis=0),
+    }
+    figures = {"after": (("draw", "region"), after), **{name: ("region", one) for name, one in by_region.items()}}
+    return xr.Dataset(figures, coords={"region": list(programme.regions.index)})
 
 
 def incentives(results: Results, found: Negotiation) -> dict[str, tuple[float, float]]:

@@ -8,7 +8,7 @@ from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.research import Research
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.programme.reach import served
+from pmbudget.programme.reach import persons_served
 from pmbudget.road import Results
 
 
@@ -32,7 +32,7 @@ def everybody(results: Results) -> xr.DataArray:
 
 def national_use(scenario: Scenario, results: Results) -> tuple[pd.Series, pd.DataFrame]:
     """Expected patients by year, and the share of them on the new strategy by year (rows) and mix (columns)."""
-    counts = (everybody(results), served(results.reach, scenario.case.new))
+    counts = (everybody(results), persons_served(results.reach, scenario.case.new))
     people, new = (counted.sum("region").mean("draw") for counted in counts)
     return people.sel(mix="new", drop=True).to_series(), (new / people).transpose("year", "mix").to_pandas()
 

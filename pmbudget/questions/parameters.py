@@ -18,7 +18,9 @@ TOGETHER = (2, 3, 5, 10)
 
 def rank_parameters(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float) -> pd.DataFrame:
     """:func:`pmbudget.appraisal.evppi_by_parameter` of all that the patient's model holds, most valuable first; SEK per patient."""
-    return evppi_by_parameter(results.per_patient.cost, results.per_patient.qaly, learnable(scenario, draws), wtp=wtp)
+    return evppi_by_parameter(
+        results.per_patient.cost, results.per_patient.qaly, learnable_parameters(scenario, draws), wtp=wtp
+    )
 
 
 def rank_sets(
@@ -32,7 +34,7 @@ def rank_sets(
         Index set (a number of parameters, or a grade); columns parameters (how many), evppi and se, SEK per patient, missing where there
         are too few draws for so many.
     """
-    known = learnable(scenario, draws)
+    known = learnable_parameters(scenario, draws)
     names = [str(name) for name in ranked.index]
     groups: dict[Any, list[str]] = {number: names[:number] for number in TOGETHER if number < len(names)}
     for name in names:
@@ -48,10 +50,10 @@ def rank_sets(
 def most_valuable(scenario: Scenario, draws: xr.Dataset, ranked: pd.DataFrame, *, number: int = 5) -> xr.DataArray:
     """The most valuable parameters as one set (draw, parameter), no more than there are draws for."""
     few = max(1, min(number, draws.sizes["draw"] // draws_needed(0) - 1))
-    return learnable(scenario, draws).sel(parameter=[str(name) for name in ranked.index[:few]])
+    return learnable_parameters(scenario, draws).sel(parameter=[str(name) for name in ranked.index[:few]])
 
 
-def learnable(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
+def learnable_parameters(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
     """The parameters that the patient's model reads, as (draw, parameter)."""
     varying = parameter_table(draws)
     if not varying["parameter"].size:
@@ -60,7 +62,7 @@ def learnable(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
     return varying.sel(parameter=[name for name in varying["parameter"].to_numpy() if name in read])
 
 
-def worth_knowing(ranked: pd.DataFrame) -> pd.DataFrame:
+def parameters_worth_knowing(ranked: pd.DataFrame) -> pd.DataFrame:
     """Of parameters ranked by ``evppi``, those of more value than two standard errors."""
     return ranked[ranked["evppi"] > ERRORS * ranked["se"]]
 

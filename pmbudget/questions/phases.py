@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import xarray as xr
 
 from pmbudget.financing.agreement import transfers
 from pmbudget.financing.books import Accounts
@@ -45,6 +46,20 @@ def paid_by_phase(results: Results, found: Negotiation) -> dict[str, dict[str, n
 def _transition_alone(accounts: Accounts) -> Accounts:
     """The accounts with nothing in them but what the change itself costs."""
     return {key: cost * (key[1] == "transition") for key, cost in accounts.items()}
+
+
+def change_by_payer(results: Results, years: list[int]) -> xr.Dataset:
+    """What a payer carries more than today before any transfer (payer, region), SEK, expected: ``care``, and ``transition`` beside it."""
+    cost = results.settlement.accounts.sel(year=years).sum("year").mean("draw")
+    change = cost.sel(mix="new", drop=True) - cost.sel(mix="today", drop=True)
+    chosen = (change["part"] == "transition").to_numpy()
+    payers = [str(payer) for payer in dict.fromkeys(change["payer"].to_numpy())]
+
+    def by_payer(accounts: np.ndarray) -> xr.DataArray:
+        carried = change.isel(account=np.flatnonzero(accounts)).groupby("payer").sum()
+        return carried.reindex(payer=payers, fill_value=0.0)
+
+    return xr.Dataset({"care": by_payer(~chosen), "transition": by_payer(chosen)})
 
 
 def infrastructure_shares(found: Negotiation) -> dict[str, np.ndarray]:

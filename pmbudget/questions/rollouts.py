@@ -12,7 +12,7 @@ from pmbudget.evidence.draws import generator
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment
-from pmbudget.programme.reach import served
+from pmbudget.programme.reach import persons_served
 from pmbudget.questions.national import discount_rate, everybody, expected_value, proposals
 from pmbudget.road import Results
 
@@ -24,7 +24,7 @@ SPREADS = ("region", "period", "region_period")
 """How regions and years vary, by the case's parameters ``<name>_sd``."""
 
 
-def rollout_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
+def rollout_designs(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
     """Orders and paces of regions as experiments on the share of patients on matched treatment, and the scenario's own pace.
 
     Every design is analysed after each number of years and judged at the one that is worth most; the same random numbers serve all.
@@ -39,10 +39,10 @@ def rollout_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, w
     codes = list(scenario.regions.index)
     people, on_new = (
         counted.sel(region=codes).mean("draw").transpose("mix", "region", "year")
-        for counted in (everybody(results), served(results.reach, case.new))
+        for counted in (everybody(results), persons_served(results.reach, case.new))
     )
     new, share = people.sel(mix="new").to_numpy(), on_new / people
-    effect, level = _matched(scenario, draws)
+    effect, level = _matched_treatment(scenario, draws)
     spread = {name: expected_value(draws, getattr(research, f"{name}_sd")) for name in SPREADS}
     variation = Variation(patient=float(np.sqrt(level * (1 - level))), **spread)
     ceiling = expected_value(draws, case.uptake.ceiling)
@@ -79,7 +79,7 @@ def _designs(people: np.ndarray, share: xr.DataArray, ceiling: float) -> dict[tu
     return found
 
 
-def _matched(scenario: Scenario, draws: xr.Dataset) -> tuple[np.ndarray, float]:
+def _matched_treatment(scenario: Scenario, draws: xr.Dataset) -> tuple[np.ndarray, float]:
     """What the new strategy adds to the share of patients on matched treatment (draw), and that share with the comparator."""
     case = scenario.case
     matched = sorted({one.matched for one in case.classes.values() if one.matched})

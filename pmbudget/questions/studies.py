@@ -30,7 +30,7 @@ BATCHES = 20
 """Into how many parts the draws are split for the error of a difference between options."""
 
 
-def study_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
+def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
     """The proposed studies of a case by size, with what each is worth to Sweden less its price.
 
     Returns
@@ -47,7 +47,7 @@ def study_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp
         worth = evsi(
             results.per_patient.cost,
             results.per_patient.qaly,
-            _studied(draws, design),
+            _values_studied(draws, design),
             design,
             wtp=wtp,
             n=list(study.sizes),
@@ -93,14 +93,14 @@ def data_quality(
     rows = {}
     for name, study in proposals(scenario).studies.items():
         as_is = designed(study.measures, draws)
-        if _improved(as_is, draws, "clean") == as_is:
+        if _with_quality(as_is, draws, "clean") == as_is:
             continue
         chosen = studies[studies["study"] == name]
         best = chosen.loc[chosen["enbs"].idxmax()]
         found = {}
         for quality in QUALITIES:
-            design = _improved(as_is, draws, quality)
-            values, rng = _studied(draws, design), generator(seed, name, 2)
+            design = _with_quality(as_is, draws, quality)
+            values, rng = _values_studied(draws, design), generator(seed, name, 2)
             worth = evsi(
                 results.per_patient.cost, results.per_patient.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng
             )
@@ -109,10 +109,10 @@ def data_quality(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["n", *QUALITIES, "worth"]).rename_axis("study")
 
 
-def _improved(study: Study, draws: xr.Dataset, quality: str) -> Study:
+def _with_quality(study: Study, draws: xr.Dataset, quality: str) -> Study:
     """A study with better data, where it uses a register."""
     if isinstance(study, JointStudy):
-        return replace(study, parts=tuple(_improved(part, draws, quality) for part in study.parts))
+        return replace(study, parts=tuple(_with_quality(part, draws, quality) for part in study.parts))
     if not isinstance(study, RegisterStudy) or quality == "as_is":
         return study
     if quality == "known":
@@ -143,7 +143,7 @@ def choices(
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposals(scenario).studies[chosen["study"]]
     design = designed(study.measures, draws)
-    known = _studied(draws, design)
+    known = _values_studied(draws, design)
     values = {name: known.sel(parameter=name).to_numpy() for name in design.parameters}
     size = int(chosen["n"])
     summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
@@ -173,7 +173,7 @@ def choices(
     return frame
 
 
-def _studied(draws: xr.Dataset, study: Study) -> xr.DataArray:
+def _values_studied(draws: xr.Dataset, study: Study) -> xr.DataArray:
     """What a study tells of as (draw, parameter), also what a scenario has fixed."""
     names = list(study.parameters)
     drawn = [draws[name].broadcast_like(draws["draw"]).to_numpy() for name in names]

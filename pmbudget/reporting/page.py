@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pmbudget.reporting.comparison import (
+from pmbudget.reporting.ch08_comparison.comparison import (
     assumption_comparison,
     by_case,
     comparison_headline,

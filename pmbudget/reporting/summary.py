@@ -14,8 +14,7 @@ from pmbudget.patient.per_patient import increments
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.value import value_figures
-from pmbudget.reporting.verdict import leading_threshold, leading_thresholds
-from pmbudget.reporting.worth_headline import verdict_key
+from pmbudget.reporting.verdict import leading_threshold, leading_thresholds, verdict_key
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES
 

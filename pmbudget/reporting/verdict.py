@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pmbudget.appraisal.cea import ratio
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.norms import thresholds
@@ -53,6 +54,17 @@ def ratio_words(value: float, words: Words, error: float = 0.0) -> str:
     if not np.isfinite(value) or value == 0:
         return words.number(value)
     return words.number(value, known_digits(error, int(2 - np.floor(np.log10(abs(value))))))
+
+
+def verdict_key(found: Increment) -> str:
+    """The text of a verdict: a ratio only where there is one, dominance as such only where both signs are sure."""
+    if found.kind in ("icer", "southwest"):
+        return found.kind if found.ratio_is_known else "unknown"
+    if found.kind == "equal":
+        return "equal"
+    same_health = ratio(1.0, float(found.qaly.mean()))[0] == "dominated"
+    kind = "cheaper" if found.kind == "dominant" and same_health else found.kind
+    return kind if found.is_sure else f"{kind}_unsure"
 
 
 def verdict_words(cost: Any, qaly: Any, words: Words) -> str:

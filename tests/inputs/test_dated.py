@@ -10,7 +10,8 @@ from pmbudget.cli import app
 from pmbudget.errors import InputError
 from pmbudget.inputs import load_parameters, load_scenario
 from pmbudget.inputs.agreements import load_agreements
-from pmbudget.reporting import budget, evidence
+from pmbudget.reporting.ch01_evidence import evidence
+from pmbudget.reporting.ch05_budget import budget
 from pmbudget.reporting.words import Words
 
 FEE = """\

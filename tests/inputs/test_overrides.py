@@ -6,7 +6,7 @@ import pytest
 
 from pmbudget.errors import InputError
 from pmbudget.inputs import expand, load_scenario
-from pmbudget.reporting.evidence import set_by_scenario_table
+from pmbudget.reporting.ch01_evidence.evidence import set_by_scenario_table
 from pmbudget.reporting.words import Words
 
 HEAD = (

@@ -10,8 +10,8 @@ from pmbudget.appraisal.negotiation import Solution
 from pmbudget.inputs import load_scenario
 from pmbudget.questions import agreements
 from pmbudget.questions.agreements import LITTLE
-from pmbudget.reporting import agreement, bargain, phases, settlement
-from pmbudget.reporting.agreement import limit_words
+from pmbudget.reporting.ch06_agreement import agreement, bargain, phases, settlement
+from pmbudget.reporting.ch06_agreement.agreement import limit_words
 from pmbudget.reporting.figures import Picture
 from pmbudget.reporting.page import without_empty_sections
 from pmbudget.reporting.words import Words
@@ -99,12 +99,12 @@ def test_designs_of_whole_fields_are_laid_down_at_the_same_outlay(found):
 
 
 def test_the_best_designs_for_an_aim_are_comparable_and_hold_the_best(found):
-    pool = found.scores.loc[agreements.comparable(found)]
+    pool = found.scores.loc[agreements.comparable_designs(found)]
     assert found.own in pool.index
     assert pool["state"].max() <= found.scores["state"][found.own] + LITTLE
     assert pool.drop(found.own)["others"].abs().max() <= LITTLE
     assert pool.drop(found.own)["of_today"].abs().max() <= LITTLE
-    best = agreements.best_for(found)
+    best = agreements.best_designs(found)
     assert pool.loc[best["participation"][0], "p_all"] == pool["p_all"].max()
     assert pool.loc[best["worst"][0], "worst"] == pool["worst"].min()
     assert pool.loc[best["equality"][0], "inequality"] == pytest.approx(pool["inequality"].min())
@@ -119,7 +119,7 @@ def test_one_design_is_named_best_only_where_no_other_is_as_good(found):
         designs={**found.designs, "twin": found.designs[found.own]},
         scores=found.scores.loc[[found.own, found.own]].set_axis([found.own, "twin"]),
     )
-    assert all(set(names) == {found.own, "twin"} for names in agreements.best_for(twin).values())
+    assert all(set(names) == {found.own, "twin"} for names in agreements.best_designs(twin).values())
     assert "cannot be told apart" in agreement._aims(twin, EN)
     alone = replace(found, scores=found.scores.loc[[found.own]])
     assert agreement._aims(alone, EN) == EN("agreement_alone")
@@ -129,7 +129,7 @@ def test_both_conditions_of_the_comparison_are_said(scenario, found):
     text = str(agreement.agreement_headline(scenario, found, EN))
     assert "no more than the scenario" in text
     assert "let nobody but the state and the regions pay" in text
-    assert f"{len(agreements.comparable(found))} designs" in text
+    assert f"{len(agreements.comparable_designs(found))} designs" in text
 
 
 def test_the_headline_holds_the_scored_figures_and_one_simulation_error(scenario, found):

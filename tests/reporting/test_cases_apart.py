@@ -10,8 +10,10 @@ from pmbudget.batch.notebooks import CHAPTERS, notebook_path
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.questions.classes import breakdown
-from pmbudget.reporting import evidence, pathway, worth
-from pmbudget.reporting import information as pages
+from pmbudget.reporting.ch01_evidence import evidence
+from pmbudget.reporting.ch02_pathway import pathway
+from pmbudget.reporting.ch03_worth import worth
+from pmbudget.reporting.ch07_information import information as pages
 from pmbudget.reporting.words import Words, _phrases
 from pmbudget.road import evaluate_draws
 

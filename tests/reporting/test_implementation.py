@@ -7,7 +7,8 @@ import pytest
 from pmbudget.patient import simulate
 from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.questions import limit_values
-from pmbudget.reporting import access, implementation, store, supply
+from pmbudget.reporting import store
+from pmbudget.reporting.ch04_implementation import access, implementation, supply
 from pmbudget.reporting.frames import implementation_frame
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pmbudget.appraisal import adoption
-from pmbudget.reporting import information as pages
-from pmbudget.reporting import information_headline as answers
+from pmbudget.reporting.ch07_information import information as pages
+from pmbudget.reporting.ch07_information import information_headline as answers
 from pmbudget.reporting.words import Words
 
 LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])

@@ -7,7 +7,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from pmbudget.appraisal.worth import added_worth
-from pmbudget.reporting import budget, comparison, evidence, markup, page, programme, risk, store, value
+from pmbudget.reporting import markup, page, store, value
+from pmbudget.reporting.ch01_evidence import evidence
+from pmbudget.reporting.ch05_budget import budget, programme, risk
+from pmbudget.reporting.ch08_comparison import comparison
 from pmbudget.reporting.words import Words
 
 SHARES = {

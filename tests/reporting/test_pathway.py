@@ -7,7 +7,7 @@ from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.patient.per_patient import staff_share
-from pmbudget.reporting import pathway
+from pmbudget.reporting.ch02_pathway import pathway
 from pmbudget.reporting.words import Words
 
 

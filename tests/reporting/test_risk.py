@@ -9,7 +9,7 @@ import pytest
 
 from pmbudget.appraisal.scoring import cvar
 from pmbudget.inputs.norms import TAX_BASE
-from pmbudget.reporting import programme, risk
+from pmbudget.reporting.ch05_budget import programme, risk
 from pmbudget.reporting.words import Words
 
 EN = Words("en")

@@ -8,7 +8,8 @@ import pytest
 
 from pmbudget.patient.per_patient import increment
 from pmbudget.questions import drivers
-from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
+from pmbudget.reporting import verdict
+from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.figures import _decimals
 from pmbudget.reporting.words import Words
 

@@ -9,7 +9,8 @@ import xarray as xr
 
 from pmbudget.appraisal.increment import Increment
 from pmbudget.inputs import load_scenario
-from pmbudget.reporting import verdict, worth, worth_certainty, worth_drivers, worth_headline
+from pmbudget.reporting import verdict
+from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.words import Words
 
 LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])

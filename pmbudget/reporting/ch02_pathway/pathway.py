@@ -16,7 +16,7 @@ from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.patient.per_patient import increment, present_values, staff_share
-from pmbudget.reporting.evidence import frame_sentences
+from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, lead, note, table

@@ -4,7 +4,7 @@ import pandas as pd
 
 from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions import best_on_average, contenders, proposals, worth_knowing
+from pmbudget.questions import best_on_average, contenders, parameters_worth_knowing, proposals
 from pmbudget.reporting.markup import Html, lead
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -83,7 +83,7 @@ def nothing(value: float, words: Words) -> bool:
 
 def knowledge_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> str:
     """About what it is worth most to know more, those that cannot be told apart together; or that no parameter stands out."""
-    known = worth_knowing(ranked)
+    known = parameters_worth_knowing(ranked)
     if known.empty:
         return words("info_headline_no_parameter")
     names = contenders(known["evppi"], known["se"])

@@ -11,13 +11,13 @@ from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.classes import ATTRIBUTIONS, Breakdown
+from pmbudget.reporting.ch03_worth.worth import WIDTH, strategy_labels
+from pmbudget.reporting.ch03_worth.worth_headline import classes_sentence, stands_out
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.verdict import known, known_digits, known_span, verdict_words
 from pmbudget.reporting.words import Words
-from pmbudget.reporting.worth import WIDTH, strategy_labels
-from pmbudget.reporting.worth_headline import classes_sentence, stands_out
 from pmbudget.road import Results
 
 LOW = "#8fb8d0"

@@ -15,7 +15,7 @@ import pandas as pd
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.agreements import LITTLE, Negotiation, best_for, comparable
+from pmbudget.questions.agreements import LITTLE, Negotiation, best_designs, comparable_designs
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.value import value_sentences
@@ -92,7 +92,7 @@ def _worst(scenario: Scenario, found: Negotiation, words: Words) -> str:
 
 def _aims(found: Negotiation, words: Words) -> str:
     """Which designs serve which aims, and among which: both conditions are said."""
-    pool, best = comparable(found), best_for(found)
+    pool, best = comparable_designs(found), best_designs(found)
     if len(pool) < 2:
         return words("agreement_alone")
     parts = []

@@ -13,7 +13,7 @@ from pmbudget.evidence.generators import generator
 from pmbudget.evidence.random_effects import crude, new_setting
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.inputs.studies import AccuracyStudy, RatioStudy, SurvivalStudy, UptakeStudy
-from pmbudget.reporting.evidence import case_blocks, label_of, three
+from pmbudget.reporting.ch01_evidence.evidence import case_blocks, label_of, three
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, heading, prose
 from pmbudget.reporting.words import Words

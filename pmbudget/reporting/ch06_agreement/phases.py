@@ -8,7 +8,7 @@ from pmbudget.inputs.funding import Funding, load_funding
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import Negotiation
 from pmbudget.questions.phases import WHO, infrastructure_shares, paid_by_phase
-from pmbudget.reporting.agreement import NOTHING
+from pmbudget.reporting.ch06_agreement.agreement import NOTHING
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results

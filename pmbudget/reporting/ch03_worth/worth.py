@@ -17,10 +17,10 @@ from pmbudget.inputs.norms import NORMS, thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments, staff_share
 from pmbudget.questions.classes import Breakdown
-from pmbudget.reporting.evidence import frame_sentences, grade_counts
+from pmbudget.reporting.ch01_evidence.evidence import frame_sentences, grade_counts
+from pmbudget.reporting.ch02_pathway.pathway import has_later_lines, treated_share
 from pmbudget.reporting.frames import incremental_table, interval_frame
 from pmbudget.reporting.markup import Html, note, rate, table
-from pmbudget.reporting.pathway import has_later_lines, treated_share
 from pmbudget.reporting.verdict import known, known_digits, verdict_words
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results

@@ -6,13 +6,13 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal.equity import distributional_nmb, gini, health_lost_to_waiting, theil
-from pmbudget.appraisal.worth import beside_courses, care_benefit
+from pmbudget.appraisal.worth import care_benefit, cost_beside
 from pmbudget.inputs.capacity import Organisation
 from pmbudget.inputs.norms import discount_rates
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.hubs import break_even_volume, laboratories
-from pmbudget.programme.reach import never_served, served, share_reached
+from pmbudget.programme.reach import persons_never_served, persons_served, share_reached
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
@@ -31,7 +31,7 @@ def laboratories_table(
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
-    people = served(results.reach, scenario.case.new).sel(mix="new", year=[last], drop=True).isel(rows_of)
+    people = persons_served(results.reach, scenario.case.new).sel(mix="new", year=[last], drop=True).isel(rows_of)
     found = {which: service(draws, case, scenario.regions, outcomes, people, which) for which in get_args(Organisation)}
     today = found[plan.today]["cost"].sum(["region", "year"])
     weight = people / people.sum(["region", "year"]).clip(min=1.0)
@@ -89,7 +89,7 @@ def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Datas
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
-    people, left_out = results.reach.eligible.sum("year"), never_served(results.reach, scenario.case.new)
+    people, left_out = results.reach.eligible.sum("year"), persons_never_served(results.reach, scenario.case.new)
     _, gain = increments(results.per_patient, scenario.case)
     lost = left_out.sel(mix="new", drop=True) * gain
     rows = []
@@ -141,7 +141,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
         row += [words.span(interval_frame(measure(one, people)).iloc[0], digits=3) for measure in (gini, theil)]
         row.append(words.span(interval_frame(_lost_to_waiting(scenario, results, mix)).iloc[0], digits=1))
         of_care = care.sel(mix=mix, drop=True)
-        beside = beside_courses(scenario, results.worth, mix) - beside_courses(scenario, results.worth, "today")
+        beside = cost_beside(scenario, results.worth, mix) - cost_beside(scenario, results.worth, "today")
         weighted = distributional_nmb(of_care, level, people.mean("draw"), aversion=aversion)
         whole = of_care.sum("region")
         row += [words.span_msek(interval_frame(each).iloc[0]) for each in (whole, -beside, whole - beside, weighted)]

@@ -9,12 +9,12 @@ from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.classes import Breakdown
+from pmbudget.reporting.ch03_worth.worth import WIDTH, strategy_labels
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, table
 from pmbudget.reporting.verdict import known, known_span, leading_threshold, ratio_words
 from pmbudget.reporting.words import Words
-from pmbudget.reporting.worth import WIDTH, strategy_labels
 from pmbudget.road import Results
 from pmbudget.vocabulary import CREDIBLE_INTERVAL
 

@@ -2,7 +2,7 @@
 
 from pmbudget.appraisal.negotiation import Solution, least_state_outlay, nash_agreement, participation_map
 from pmbudget.questions.agreements import Negotiation, Paces, share_of_what_is_new
-from pmbudget.reporting.agreement import NOTHING, limit_words
+from pmbudget.reporting.ch06_agreement.agreement import NOTHING, limit_words
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.words import Words
 

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal import ceac, ratio
+from pmbudget.appraisal import ceac
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.questions import best_on_average, contenders
 from pmbudget.questions.classes import Breakdown
-from pmbudget.reporting.information_headline import listed
+from pmbudget.reporting.ch07_information.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
 from pmbudget.reporting.verdict import (
     error_words,
@@ -21,6 +21,7 @@ from pmbudget.reporting.verdict import (
     leading_thresholds,
     ratio_words,
     two_digits,
+    verdict_key,
 )
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -60,17 +61,6 @@ def verdict_sentence(found: Increment, new: str, comparator: str, words: Words) 
         qaly=qaly,
         verdict=words(f"verdict_{key}", icer=ratio),
     )
-
-
-def verdict_key(found: Increment) -> str:
-    """The text of a verdict: a ratio only where there is one, dominance as such only where both signs are sure."""
-    if found.kind in ("icer", "southwest"):
-        return found.kind if found.ratio_is_known else "unknown"
-    if found.kind == "equal":
-        return "equal"
-    same_health = ratio(1.0, float(found.qaly.mean()))[0] == "dominated"
-    kind = "cheaper" if found.kind == "dominant" and same_health else found.kind
-    return kind if found.is_sure else f"{kind}_unsure"
 
 
 def _told(name: str, values: np.ndarray, most: int, words: Words) -> str:

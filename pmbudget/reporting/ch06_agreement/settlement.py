@@ -1,14 +1,13 @@
 """Chapter 06, the money: who carries what before and after, region by region and year by year, and who pays for the next test."""
 
 import numpy as np
-import xarray as xr
 
-from pmbudget.appraisal.settled import outcome
 from pmbudget.financing import silo_gap
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.agreements import LITTLE, Negotiation, best_for, incentives
-from pmbudget.reporting import budget
-from pmbudget.reporting.agreement import NOTHING, design_label, limit_words
+from pmbudget.questions.agreements import LITTLE, Negotiation, best_designs, incentives, region_outcomes
+from pmbudget.questions.phases import change_by_payer
+from pmbudget.reporting.ch05_budget import budget
+from pmbudget.reporting.ch06_agreement.agreement import NOTHING, design_label, limit_words
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, prices_note, table
@@ -25,14 +24,9 @@ def silo_table(scenario: Scenario, results: Results, found: Negotiation | None, 
     if found is None:
         return NOTHING
     years = found.years
-    cost = results.settlement.accounts.sel(year=years).sum("year").mean("draw")
-    change = cost.sel(mix="new", drop=True) - cost.sel(mix="today", drop=True)
-    transition = change["part"] == "transition"
-    care, beside = (
-        change.isel(account=np.flatnonzero(chosen)).groupby("payer").sum() for chosen in (~transition, transition)
-    )
-    payers = [str(payer) for payer in dict.fromkeys(change["payer"].to_numpy())]
-    care, beside = (part.reindex(payer=payers, fill_value=0.0) for part in (care, beside))
+    change = change_by_payer(results, years)
+    care, beside = change["care"], change["transition"]
+    payers = [str(payer) for payer in change["payer"].to_numpy()]
     own = list(scenario.regions.index)
     gap = silo_gap(care)
     rows = [
@@ -71,23 +65,16 @@ def region_money(scenario: Scenario, results: Results, found: Negotiation | None
     """By region under the scenario's own agreement: before, received, after, with intervals; tax, probability of losing, use today."""
     if found is None:
         return NOTHING
-    programme, length = found.programme, len(found.years)
-    own, before = found.outcomes[found.own], outcome(programme, ())
-    per_head = own.by_region / programme.people / length
-    frame = interval_frame(
-        xr.DataArray(per_head, dims=("draw", "region"), coords={"region": list(scenario.regions.index)})
-    )
-    frame = frame.set_index("region")
-    tax = own.by_region.mean(axis=0) / programme.people / programme.regions["tax_base"].to_numpy() * 1e4 / length
+    figures = region_outcomes(found)
+    after = interval_frame(figures["after"]).set_index("region")
     rows = [
         [
             str(region["region"]),
-            words.percent(programme.use_today[place]),
-            words.number(before.by_region.mean(axis=0)[place] / programme.people[place] / length, 1),
-            words.number((before.by_region - own.by_region).mean(axis=0)[place] / programme.people[place] / length, 1),
-            words.span(frame.loc[code], digits=1),
-            words.number(tax[place], 2),
-            words.probability(float((per_head[:, place] > found.tolerance).mean())),
+            words.percent(found.programme.use_today[place]),
+            *(words.number(float(figures[name][place]), 1) for name in ("before", "received")),
+            words.span(after.loc[code], digits=1),
+            words.number(float(figures["tax_oere"][place]), 2),
+            words.probability(float(figures["p_more"][place])),
         ]
         for place, (code, region) in enumerate(scenario.regions.iterrows())
     ]
@@ -123,7 +110,7 @@ def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
     if found is None:
         return NOTHING
     plt, _ = plot()
-    chosen = list(dict.fromkeys([found.own, *(names[0] for names in best_for(found).values())]))
+    chosen = list(dict.fromkeys([found.own, *(names[0] for names in best_designs(found).values())]))
     years = found.programme.terms.years
     figure, axes = plt.subplots(2, -(-len(chosen) // 2), figsize=(11, 6.2), sharex=True, sharey=True, squeeze=False)
     for axis, name in zip(axes.flat, chosen, strict=False):

@@ -12,10 +12,9 @@ from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.voi import evpi
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions import best_on_average, contenders, proposals, worth_knowing
-from pmbudget.reporting.evidence import frame_sentences
-from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.information_headline import (
+from pmbudget.questions import best_on_average, contenders, parameters_worth_knowing, proposals
+from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
+from pmbudget.reporting.ch07_information.information_headline import (
     WIDTH,
     around,
     best_sizes,
@@ -27,6 +26,7 @@ from pmbudget.reporting.information_headline import (
     study_sentence,
     verdict,
 )
+from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, note, prose, rate, table
 from pmbudget.reporting.verdict import error_words, leading_thresholds
 from pmbudget.reporting.words import Words
@@ -129,7 +129,7 @@ def losses_table(losses: pd.DataFrame, words: Words) -> Html:
 
 def ranking_chart(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> Picture | Html:
     """The most valuable parameters one by one, with intervals, assumptions marked; or that none is surely worth knowing."""
-    known = worth_knowing(ranked)
+    known = parameters_worth_knowing(ranked)
     if known.empty:
         return note(words("info_headline_no_parameter"))
     plt, _ = plot()
@@ -159,7 +159,7 @@ def ranking_table(scenario: Scenario, losses: pd.DataFrame, ranked: pd.DataFrame
     """The parameters worth knowing, beyond two standard errors: per patient, per year, share of everything, grade of evidence."""
     patients, everything = losses["patients"].mean(), losses["information"].mean()
     rows = []
-    known = worth_knowing(ranked)
+    known = parameters_worth_knowing(ranked)
     for name, row in known.head(RANKED).iterrows():
         yearly = row["evppi"] * patients
         rows.append(

@@ -1,0 +1,1 @@
+"""Chapter 02: what happens to one patient."""
