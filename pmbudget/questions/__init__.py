@@ -13,7 +13,7 @@ from pmbudget.questions.assumptions import assumption_shares
 from pmbudget.questions.classes import Breakdown, breakdown
 from pmbudget.questions.drivers import budget_tornado, importance, patient_parameters, threshold_map, tornado
 from pmbudget.questions.levers import lever_effects
-from pmbudget.questions.limits import limit_values
+from pmbudget.questions.limits import limit_values, stated_limits
 from pmbudget.questions.loss import burden_by_payer, four_states, present_benefit, yearly_loss
 from pmbudget.questions.national import best_on_average, national_use, proposals
 from pmbudget.questions.parameters import (
@@ -51,6 +51,7 @@ __all__ = [
     "rank_parameters",
     "rank_sets",
     "rollout_designs",
+    "stated_limits",
     "studies_by_size",
     "threshold_map",
     "tornado",

@@ -1,4 +1,6 @@
-"""What each limit of supply costs."""
+"""What limits of supply hold back, and what each of them costs."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -9,8 +11,25 @@ from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment
 from pmbudget.programme.capacity import shadow_prices
 from pmbudget.programme.supply import courses, persons_a_month, queue_terms
-from pmbudget.road import Results
+from pmbudget.road import Results, evaluated
 from pmbudget.vocabulary import BLOCK
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A scenario with every limit of supply that its case states, and what it comes to on the same draws."""
+
+    scenario: Scenario
+    results: Results
+
+
+def stated_limits(scenario: Scenario, results: Results, *, draws: int, seed: int) -> Limited | None:
+    """The scenario with all stated limits, which may be what ``results`` hold already; None for a case without limits."""
+    if scenario.case.capacity is None:
+        return None
+    stated = scenario.with_stated_limits()
+    same = stated.limits == scenario.limits
+    return Limited(stated, results if same else evaluated(stated, draws=draws, seed=seed))
 
 
 def limit_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float) -> xr.Dataset:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.ranking import simulation_error
+from pmbudget.appraisal.ranking import ERRORS, P_ORDER, simulation_error
 from pmbudget.appraisal.worth import Added, cost_per
 from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
@@ -126,11 +126,11 @@ def more_or_less(stem: str, value: float) -> str:
 def verdict_of(inmb: xr.DataArray, better: float) -> str:
     """Whether a programme is worth it, as far as its draws allow: the sign must exceed two simulation errors and hold in 70 of 100."""
     mean, error = float(inmb.mean()), simulation_error(inmb)
-    if abs(mean) <= 2 * error:
+    if abs(mean) <= ERRORS * error:
         return "value_verdict_even"
     if mean > 0:
-        return "value_verdict_worth" if better >= 0.7 else "value_verdict_perhaps"
-    return "value_verdict_not" if better <= 0.3 else "value_verdict_perhaps_not"
+        return "value_verdict_worth" if better >= P_ORDER else "value_verdict_perhaps"
+    return "value_verdict_not" if better <= 1 - P_ORDER else "value_verdict_perhaps_not"
 
 
 def _reasons(scenario: Scenario, words: Words) -> str:

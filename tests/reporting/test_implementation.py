@@ -7,6 +7,7 @@ import pytest
 from pmbudget.patient import simulate
 from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.questions import limit_values
+from pmbudget.questions.limits import Limited
 from pmbudget.reporting import store
 from pmbudget.reporting.ch04_implementation import access, implementation, supply
 from pmbudget.reporting.frames import implementation_frame
@@ -83,7 +84,7 @@ def test_every_table_of_the_chapter_can_be_made(any_world, few, values, language
     (chosen, results), words = any_world, Words(language)
     outcomes = simulate(few, chosen.case, horizon=1)
     stated = chosen.with_stated_limits()
-    held = supply.Limited(stated, evaluate_draws(stated, few.isel(draw=slice(20)))) if chosen.case.capacity else None
+    held = Limited(stated, evaluate_draws(stated, few.isel(draw=slice(20)))) if chosen.case.capacity else None
     made = [
         implementation.implementation_headline(chosen, results, held, words),
         supply.limits_table(chosen, results, held, words),
@@ -100,7 +101,7 @@ def test_every_table_of_the_chapter_can_be_made(any_world, few, values, language
 def test_every_figure_of_the_chapter_can_be_made(limited, walked):
     charts = (implementation.coverage_map, implementation.pace_chart, supply.posts_chart)
     pictures = [make(limited, walked, Words("en")) for make in charts]
-    pictures.append(supply.limits_chart(supply.Limited(limited, walked), Words("en")))
+    pictures.append(supply.limits_chart(Limited(limited, walked), Words("en")))
     assert all(picture.png.startswith(b"\x89PNG") and picture.alt for picture in pictures)
 
 
@@ -114,7 +115,7 @@ def test_what_was_reached_is_kept_beside_a_run(tmp_path, limited, walked):
 
 def test_e_a_queue_is_told_only_where_limits_hold(scenario, limited, unlimited, few, walked):
     words, some = Words("sv"), few.isel(draw=slice(20))
-    held = supply.Limited(limited, walked)
+    held = Limited(limited, walked)
     off = implementation.implementation_headline(scenario, evaluate_draws(scenario, some), held, words)
     on = implementation.implementation_headline(limited, walked, held, words)
     none = implementation.implementation_headline(unlimited, evaluate_draws(unlimited, some), None, words)

@@ -10,9 +10,10 @@ import pytest
 
 from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs import load_scenario
+from pmbudget.questions.limits import Limited
 from pmbudget.reporting import summary, value
 from pmbudget.reporting.ch04_implementation import access, implementation
-from pmbudget.reporting.ch04_implementation.supply import Limited, limits_table
+from pmbudget.reporting.ch04_implementation.supply import limits_table
 from pmbudget.reporting.ch05_budget import budget, programme, risk
 from pmbudget.reporting.ch08_comparison import comparison
 from pmbudget.reporting.store import RunSummary

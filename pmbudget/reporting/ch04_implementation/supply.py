@@ -1,7 +1,5 @@
 """Chapter 04 on supply: what holds back, where and when, who waits, which posts are short, what each limit costs."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -10,29 +8,13 @@ from pmbudget.appraisal.ranking import surely_best
 from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import share_reached
+from pmbudget.questions.limits import Limited
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
 from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
-from pmbudget.road import Results, evaluated
-
-
-@dataclass(frozen=True)
-class Limited:
-    """A scenario with every limit of supply that its case states, and what it comes to on the same draws."""
-
-    scenario: Scenario
-    results: Results
-
-
-def with_stated_limits(scenario: Scenario, results: Results, *, draws: int, seed: int) -> Limited | None:
-    """The scenario with all stated limits, which may be what ``results`` hold already; None for a case without limits."""
-    if scenario.case.capacity is None:
-        return None
-    stated = scenario.with_stated_limits()
-    same = stated.limits == scenario.limits
-    return Limited(stated, results if same else evaluated(stated, draws=draws, seed=seed))
+from pmbudget.road import Results
 
 
 def limits_table(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:
