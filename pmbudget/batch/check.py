@@ -127,18 +127,18 @@ def _agreement_file(scenario: Scenario, name: str | None) -> str:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no two-draw evaluation touched, over all scenarios, each once more with all its levers on.
+    """Parameters that no two-draw evaluation touched, over all scenarios, and one of each case with all its levers on.
 
     Those of the context are not there to be read.
     """
     read: set[str] = {*NORMS, TAX_BASE, *GRANT_BEHAVIOUR, PARTICIPATION}
     known: dict[str, Parameter] = {}
-    for scenario in scenarios:
+    levered = {one.definition.case: one.with_levers(*one.case.levers) for one in scenarios}
+    for scenario in (*scenarios, *levered.values()):
         table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
         watched = ReadDraws(table)
         try:
-            for one in (scenario, scenario.with_levers(*scenario.case.levers)):
-                evaluate_draws(one, pulled(one, watched))
+            evaluate_draws(scenario, pulled(scenario, watched))
         except ValueError as error:
             return [
                 Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")

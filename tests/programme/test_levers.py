@@ -87,7 +87,7 @@ def moved(shipped, crude_fits):
         gated = replace(gated, case=gated.case.model_copy(update={"levers": waited_for}))
         return {
             "agreement_even": lever_effects(even, draws=20)["mean"],
-            "agreement_gated": lever_effects(gated, draws=500)["mean"],
+            "agreement_gated": lever_effects(gated, draws=100)["mean"],
         }
 
 
