@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR, PARTICIPATION
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.crude import crude_posterior
@@ -16,8 +15,8 @@ from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
 from pmbudget.inputs.dated import Dated
 from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
 from pmbudget.inputs.funding import read_funding
-from pmbudget.inputs.norms import NORMS, TAX_BASE
-from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, read_parameters
+from pmbudget.inputs.needs import NEEDS
+from pmbudget.inputs.parameters import PRICE_YEAR, read_parameters
 from pmbudget.inputs.regions import read_regions
 from pmbudget.inputs.scenarios import read_scenario
 from pmbudget.road import evaluate_draws, pulled
@@ -127,28 +126,30 @@ def _agreement_file(scenario: Scenario, name: str | None) -> str:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no two-draw evaluation touched, over all scenarios, and one of each case with all its levers on.
+    """Parameters that no evaluation reads: of the scenarios, and of them with all their levers on as long as any is left.
 
     Those of the context are not there to be read.
     """
-    read: set[str] = {*NORMS, TAX_BASE, *GRANT_BEHAVIOUR, PARTICIPATION}
-    known: dict[str, Parameter] = {}
-    levered = {one.definition.case: one.with_levers(*one.case.levers) for one in scenarios}
-    for scenario in (*scenarios, *levered.values()):
-        table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
-        watched = ReadDraws(table)
-        try:
-            evaluate_draws(scenario, pulled(scenario, watched))
-        except ValueError as error:
-            return [
-                Fault(shown(root / "scenarios" / f"{scenario.name}.yaml"), "file", str(error), "correct the inputs")
-            ]
-        read |= watched.read | {name for _, name in references(scenario.case.research)}
-        read |= {name for name in [scenario.case.utility_population] if name}
-        read |= {p.rate for name, p in scenario.parameters.items() if p.rate and name in watched.read}
-        known |= dict(scenario.parameters)
-    return [
-        Fault(parameter.file, name, "no evaluation reads it", "use it in case.yaml, or remove it", line=parameter.line)
-        for name, parameter in known.items()
-        if name not in read and not parameter.record.context
-    ]
+    known = {name: parameter for one in scenarios for name, parameter in one.parameters.items()}
+    left = {name for name, parameter in known.items() if not parameter.record.context}
+    left -= {need.name for need in NEEDS}
+    try:
+        for scenario in scenarios:
+            left -= _read_by(scenario)
+        for scenario in scenarios:
+            left -= _read_by(scenario.with_levers(*scenario.case.levers)) if left else set()
+    except ValueError as error:
+        file = shown(root / "scenarios" / f"{scenario.name}.yaml")
+        return [Fault(file, "file", str(error), "correct the inputs")]
+    problem, remedy = "no evaluation reads it", "use it in case.yaml, or remove it"
+    return [Fault(one.file, name, problem, remedy, line=one.line) for name, one in known.items() if name in left]
+
+
+def _read_by(scenario: Scenario) -> set[str]:
+    """The parameters that an evaluation on two draws reads, and those that what could be found out is about."""
+    table = draw_parameters(scenario.parameters, crude_posterior(scenario.parameters), n=2)
+    watched = ReadDraws(table)
+    evaluate_draws(scenario, pulled(scenario, watched))
+    read = watched.read | {name for _, name in references(scenario.case.research)}
+    read |= {name for name in [scenario.case.utility_population] if name}
+    return read | {one.rate for name, one in scenario.parameters.items() if one.rate and name in watched.read}
