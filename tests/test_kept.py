@@ -4,10 +4,13 @@ import json
 from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from pmbudget.inputs import load_scenario
+from pmbudget.questions.agreements import negotiation, programmes_at
+from pmbudget.questions.limits import stated_limits
 from pmbudget.road import evaluate_draws, kept, result_key
 from pmbudget.road.results import Results
 
@@ -159,3 +162,41 @@ def test_the_key_is_of_what_a_number_depends_on(scenario, shipped):
 def test_another_pace_is_the_other_scenario_where_all_else_is_the_same(scenario, shipped):
     slow = load_scenario("agreement_slow", shipped)
     assert result_key(scenario.at_pace(slow), draws=100, seed=1) == result_key(slow, draws=100, seed=1)
+
+
+def test_an_answer_is_made_once_and_only_where_the_results_are_kept(scenario, table, tmp_path):
+    asked = []
+
+    def frame():
+        asked.append(1)
+        index = pd.MultiIndex.from_tuples([("b", "x"), ("a", "y")], names=["lever", "figure"])
+        return pd.DataFrame({"mean": [1.5, np.nan], "sure": [True, False], "grade": ["one", "two"]}, index=index)
+
+    walked = evaluate_draws(scenario, table.isel(draw=slice(4)))
+    held = replace(walked, kept_in=str(tmp_path / "a"))
+    for _ in range(2):
+        pd.testing.assert_frame_equal(kept.answered(held, "what", frame, wtp=1), frame(), check_dtype=False)
+    assert len(asked) == 3
+    kept.answered(held, "what", frame, wtp=2)
+    kept.answered(held, "how", frame, wtp=1)
+    kept.answered(walked, "what", frame, wtp=1)
+    assert len(asked) == 6
+    shares = kept.answered(held, "shares", lambda: xr.Dataset({"cost": 0.1 + 0.2}))
+    assert float(shares["cost"]) == 0.1 + 0.2
+
+
+def test_four_scenarios_with_all_that_chapters_ask_are_walked_once_each(shipped, tmp_path, monkeypatch):
+    """Chapters 03 to 07 of four scenarios need eight walks: four own, and four with all stated limits; other paces are among them."""
+    walked, evaluate = [], kept.evaluate
+    monkeypatch.setattr(kept, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(kept, "evaluate", lambda one, **given: walked.append(one.name) or evaluate(one, **given))
+    names = ("unplanned", "agreement_slow", "agreement_even", "agreement_fast")
+    scenarios = [load_scenario(name, shipped) for name in names]
+    for scenario in scenarios:
+        kept.evaluated(scenario, draws=2)
+    assert sorted(walked) == sorted(names)
+    for scenario in scenarios:
+        results = kept.evaluated(scenario, draws=2)
+        stated_limits(scenario, results, draws=2, seed=1)
+        programmes_at(scenario, negotiation(scenario, results), names[1:], draws=2, seed=1)
+    assert len(walked) == 8

@@ -80,9 +80,9 @@ def test_where_nothing_is_assumed_nothing_rests_on_assumptions(scenario, walked,
 
 
 @pytest.fixture(scope="module")
-def bars(scenario, crude_fits):
+def bars(scenario, results, crude_fits):
     with crude_fits():
-        return tornado(scenario, wtp=WTP)
+        return tornado(scenario, results, wtp=WTP)
 
 
 def gain(results):
@@ -163,9 +163,9 @@ def test_a_map_needs_parameters_that_are_one_uncertain_number(scenario, results,
 
 
 @pytest.fixture(scope="module")
-def budget_bars(scenario, crude_fits):
+def budget_bars(scenario, results, crude_fits):
     with crude_fits():
-        return budget_tornado(scenario, reference="today", years=scenario.years)
+        return budget_tornado(scenario, results, reference="today", years=scenario.years)
 
 
 def spent(results):
@@ -230,12 +230,14 @@ def test_the_map_is_of_the_model_with_its_levers_on(shared, shared_results, with
     assert float(surface[0, 0]) == pytest.approx(here.mean() + there.mean() - there[:5].mean())
 
 
-def test_a_gate_believes_the_same_in_a_tornado_as_in_the_scenario(shipped, crude_draws, without_pymc, monkeypatch):
+def test_a_gate_believes_the_same_in_a_tornado_as_in_the_scenario(
+    shipped, results, crude_draws, without_pymc, monkeypatch
+):
     gated, told = load_scenario("agreement_gated", shipped), []
     monkeypatch.setattr(
         drivers, "walk", lambda one, rows, belief=None: told.append(belief) or walk(one, rows, belief=belief)
     )
-    budget_tornado(gated, reference="today", years=gated.years)
+    budget_tornado(gated, results, reference="today", years=gated.years)
     assert set(told) == {belief_before(gated, crude_draws(gated, 500))}
 
 

@@ -1,6 +1,7 @@
 """What people ask of a scenario that has been evaluated: one question a module.
 
-``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and ``limits`` what each of them moves, ``classes``
+``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and
+``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``classes``
 what one patient's worth is made of. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
 and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts``
 what the introduction itself would teach. Costs of studies and times to a result enter by their expected values.
@@ -12,6 +13,7 @@ levers are pulled, or walks the scenario again, draws by itself with the same se
 from pmbudget.questions.assumptions import assumption_shares
 from pmbudget.questions.classes import Breakdown, breakdown
 from pmbudget.questions.drivers import budget_tornado, importance, patient_parameters, threshold_map, tornado
+from pmbudget.questions.effect import added_without_effect
 from pmbudget.questions.levers import lever_effects
 from pmbudget.questions.limits import limit_values, stated_limits
 from pmbudget.questions.loss import burden_by_payer, four_states, present_benefit, yearly_loss
@@ -29,6 +31,7 @@ from pmbudget.questions.studies import choices, data_quality, studies_by_size
 
 __all__ = [
     "Breakdown",
+    "added_without_effect",
     "assumption_shares",
     "best_on_average",
     "breakdown",

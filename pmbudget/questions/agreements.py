@@ -18,7 +18,7 @@ from pmbudget.inputs.clauses import Clause, Match, NationalSplit
 from pmbudget.inputs.norms import TAX_BASE
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario, load_scenario
-from pmbudget.road import Results, evaluate
+from pmbudget.road import Results, evaluated
 from pmbudget.vocabulary import REGION_PAYERS, TERM
 
 AIMS = (
@@ -212,7 +212,7 @@ def programmes_at(
     for name in paces:
         if name != scenario.name:
             other = scenario.at_pace(load_scenario(name, scenario.folder, case=scenario.definition.case))
-            programmes[name] = programme_at(other, evaluate(other, draws=draws, seed=seed))
+            programmes[name] = programme_at(other, evaluated(other, draws=draws, seed=seed))
             labels[name] = other.definition.label
     return Paces(programmes, labels)
 

@@ -1,6 +1,7 @@
 """How much of the result rests on assumptions."""
 
 import numpy as np
+import xarray as xr
 
 from pmbudget.appraisal import net_monetary_benefit
 from pmbudget.evidence.draws import redrawn
@@ -8,7 +9,7 @@ from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment
-from pmbudget.road import Results, evaluate_draws, parameter_draws, pulled
+from pmbudget.road import Results, answered, evaluate_draws, parameter_draws, pulled
 from pmbudget.vocabulary import BLOCK, REFERENCES
 
 
@@ -27,6 +28,11 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
         net monetary benefit at ``wtp``; ``cost``, of the expected change in the budget, and ``cost_patient``, of a patient's expected added
         cost; each 0-1.
     """
+    found = answered(results, "assumption shares", lambda: xr.Dataset(_shares(scenario, results, wtp, seed)), wtp=wtp)
+    return {str(name): float(share) for name, share in found.data_vars.items()}
+
+
+def _shares(scenario: Scenario, results: Results, wtp: float, seed: int) -> dict[str, float]:
     assumed = [name for name, parameter in scenario.parameters.items() if parameter.spread_is_assumed]
     posterior = fit_evidence(scenario.parameters)
     n = results.per_patient.cost.sizes["draw"]

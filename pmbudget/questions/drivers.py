@@ -13,11 +13,11 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment, present_values
 from pmbudget.programme.reach import belief_before
-from pmbudget.road import Results, parameter_draws, pulled, scenario_draws, walk
+from pmbudget.road import Results, answered, parameter_draws, pulled, scenario_draws, walk
 from pmbudget.vocabulary import BLOCK, TAILS
 
 
-def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
+def tornado(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) -> pd.DataFrame:
     """One-way sensitivity of the incremental net monetary benefit per patient.
 
     Each uncertain parameter of the patient's model in turn at the ends of its 95 % interval, the others at their means.
@@ -28,19 +28,30 @@ def tornado(scenario: Scenario, *, wtp: float, seed: int = 1) -> pd.DataFrame:
         Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
         INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
+    return answered(results, "tornado", lambda: _tornado(scenario, wtp, seed), wtp=wtp)
+
+
+def _tornado(scenario: Scenario, wtp: float, seed: int) -> pd.DataFrame:
     names, table = _one_way(scenario, seed)
     rows = pulled(scenario, table)
     cost, qaly = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
     return _bars(scenario, names, increment(net_monetary_benefit(cost, qaly, wtp), scenario.case).to_numpy())
 
 
-def budget_tornado(scenario: Scenario, *, reference: str, years: list[int], seed: int = 1) -> pd.DataFrame:
+def budget_tornado(
+    scenario: Scenario, results: Results, *, reference: str, years: list[int], seed: int = 1
+) -> pd.DataFrame:
     """One-way sensitivity of the net budget impact of all payers over ``years`` against ``reference``.
 
     As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted. A gate begins
     with the same belief as in :func:`pmbudget.road.evaluate`: what all draws say, not the rows of the tornado. Where the scenario lays
     nothing that exists already on the test, the bar of the allocation key goes from that to what the key at its mean would lay on it.
     """
+    about = {"reference": reference, "years": years}
+    return answered(results, "budget tornado", lambda: _budget_tornado(scenario, reference, years, seed), **about)
+
+
+def _budget_tornado(scenario: Scenario, reference: str, years: list[int], seed: int) -> pd.DataFrame:
     names, rows = _one_way(scenario, seed)
     belief = belief_before(scenario, scenario_draws(scenario, draws=BLOCK, seed=seed))
 
@@ -161,6 +172,17 @@ def threshold_map(
     ValueError
         One of them is known exactly, one for each region, or there is no such parameter.
     """
+    about = {"names": names, "wtp": wtp, "steps": steps, "few": few}
+
+    def make() -> xr.Dataset:
+        return _threshold_map(scenario, results, names, wtp, steps, few, seed).to_dataset(name="benefit")
+
+    return answered(results, "threshold map", make, **about)["benefit"]
+
+
+def _threshold_map(
+    scenario: Scenario, results: Results, names: tuple[str, str], wtp: float, steps: int, few: int, seed: int
+) -> xr.DataArray:
     benefit = increment(net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp), scenario.case)
     table = parameter_draws(scenario, draws=benefit.sizes["draw"], seed=seed)
     for name in names:

@@ -5,11 +5,11 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.road import Results, evaluate_draws, parameter_draws, pulled
+from pmbudget.road import Results, answered, evaluate_draws, parameter_draws, pulled
 from pmbudget.vocabulary import BLOCK, REGION_PAYERS, TAILS
 
 
-def lever_effects(scenario: Scenario, *, draws: int = BLOCK, seed: int = 1) -> pd.DataFrame:
+def lever_effects(scenario: Scenario, results: Results, *, draws: int = BLOCK, seed: int = 1) -> pd.DataFrame:
     """What each lever of the case moves, alone, against itself off and with the scenario's other levers as they are.
 
     Returns
@@ -21,6 +21,10 @@ def lever_effects(scenario: Scenario, *, draws: int = BLOCK, seed: int = 1) -> p
         ``spread`` (standard deviation of coverage between regions in the last year, percentage points) and, where evidence decides the
         pace, ``right`` (percentage points: how often what is known in the last year points the right way).
     """
+    return answered(results, "lever effects", lambda: _effects(scenario, draws, seed), draws=draws, seed=seed)
+
+
+def _effects(scenario: Scenario, draws: int, seed: int) -> pd.DataFrame:
     table = parameter_draws(scenario, draws=draws, seed=seed)
     known: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
 

@@ -9,14 +9,15 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
@@ -57,25 +58,15 @@ def evaluated(
     folder : str or Path
         Where results are kept, ``outputs/results`` of the project.
     """
-    return kept(
-        result_key(scenario, draws=draws, seed=seed),
-        lambda: evaluate(scenario, draws=draws, seed=seed, progress=progress),
-        Results,
-        folder=folder,
-    )
+    key = result_key(scenario, draws=draws, seed=seed)
+    found = kept(key, lambda: evaluate(scenario, draws=draws, seed=seed, progress=progress), Results, folder=folder)
+    return replace(found, kept_in=str(project_folder(folder or FOLDER) / key))
 
 
-def answered(
-    question: str,
-    scenario: Scenario,
-    make: Callable[[], xr.Dataset],
-    *,
-    draws: int,
-    seed: int,
-    folder: str | Path | None = None,
-    **about: Any,
-) -> xr.Dataset:
-    """The answer to a question that needs walks of its own, made the first time and read from then on.
+def answered[Found: (xr.Dataset, pd.DataFrame)](
+    results: Results, question: str, make: Callable[[], Found], **about: Any
+) -> Found:
+    """The answer to a question that needs walks of its own: made the first time and read from then on, where the results are kept.
 
     Parameters
     ----------
@@ -86,15 +77,29 @@ def answered(
     **about
         What else the answer depends on, as plain data.
     """
-    key = _hashed(question, about, result_key(scenario, draws=draws, seed=seed))
-    return kept(key, lambda: Answer(make()), Answer, folder=folder).found
+    if not results.kept_in:
+        return make()
+    place = Path(results.kept_in)
+
+    def stored() -> Answer:
+        found = make()
+        if isinstance(found, xr.Dataset):
+            return Answer(found, None)
+        columns = found.reset_index()
+        return Answer(xr.Dataset({str(name): ("row", columns[name].to_numpy()) for name in columns}), found.index.names)
+
+    answer = kept(_hashed(question, about, place.name), stored, Answer, folder=place.parent)
+    if answer.index is None:
+        return answer.found
+    return answer.found.to_dataframe().set_index(list(answer.index))  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a question found."""
+    """What a question found; of a frame its columns over ``row``, and which of them are its index."""
 
     found: xr.Dataset
+    index: Sequence[str] | None
 
 
 def result_key(scenario: Scenario, *, draws: int, seed: int) -> str:
@@ -176,6 +181,7 @@ def _written(part: Any, folder: Path, name: str) -> Any:
         return {"values": _written(part.variable, folder, name), "coords": _plain_coords(part)}
     if isinstance(part, xr.Variable | np.ndarray):
         values = np.asarray(part)
+        values = values.astype(str) if values.dtype == object else values
         large = isinstance(part, xr.Variable) and values.dtype == float and values.size >= LARGE
         np.save(folder / f"{name}npy", values.astype(np.float32) if large else values, allow_pickle=False)
         return {"file": f"{name}npy", "dims": list(getattr(part, "dims", ()))}

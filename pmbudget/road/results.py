@@ -17,13 +17,17 @@ from pmbudget.programme.spending import Spending
 
 @dataclass(frozen=True)
 class Results:
-    """What one scenario comes to, room by room; money in SEK of the model's price year."""
+    """What one scenario comes to, room by room; money in SEK of the model's price year.
+
+    ``kept_in`` is the folder that it was read from; empty where it was walked and not kept.
+    """
 
     per_patient: PerPatient
     reach: Reach
     spending: Spending
     settlement: Settlement
     worth: Worth
+    kept_in: str = ""
 
 
 class Gathering:
@@ -42,7 +46,7 @@ class Gathering:
         self.begin += size
 
     def _joined(self, whole: Any, part: Any, size: int) -> Any:
-        if part is None or isinstance(part, Expected):
+        if part is None or isinstance(part, Expected | str):
             return part if whole is None else whole
         if is_dataclass(part):
             parts = {each.name: getattr(part, each.name) for each in fields(part)}

@@ -80,14 +80,14 @@ def test_every_lever_s_prior_includes_no_effect(scenario):
 
 
 @pytest.fixture(scope="module")
-def moved(shipped, crude_fits):
+def moved(shipped, results, crude_fits):
     with crude_fits():
         even, gated = (load_scenario(name, shipped) for name in ("agreement_even", "agreement_gated"))
         waited_for = {name: gated.case.levers[name] for name in ("consent", "early_secondary_use")}
         gated = replace(gated, case=gated.case.model_copy(update={"levers": waited_for}))
         return {
-            "agreement_even": lever_effects(even, draws=20)["mean"],
-            "agreement_gated": lever_effects(gated, draws=100)["mean"],
+            "agreement_even": lever_effects(even, results, draws=20)["mean"],
+            "agreement_gated": lever_effects(gated, results, draws=100)["mean"],
         }
 
 

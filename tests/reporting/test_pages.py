@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from pmbudget.appraisal.worth import added_worth
+from pmbudget.questions.effect import added
 from pmbudget.reporting import markup, page, store, value
 from pmbudget.reporting.ch01_evidence import evidence
 from pmbudget.reporting.ch05_budget import budget, programme, risk
@@ -76,13 +77,13 @@ def test_a_report_shows_one_language_and_no_code():
 def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, worths, table, runs, language):
     words = Words(language)
     made = [
-        budget.budget_headline(scenario, results, results, worths, SHARES, words),
+        budget.budget_headline(scenario, results, added(results), worths, SHARES, words),
         budget.budget_tables(scenario, results, words),
         budget.yearly_table(scenario, results, words, reference="today"),
         budget.region_table(scenario, results, words),
         budget.transfers_table(scenario, results, words),
         budget.component_table(scenario, results, words),
-        budget.no_effect_table(scenario, results, results, words),
+        budget.no_effect_table(scenario, results, added(results), words),
         programme.funnel_table(scenario, results, words),
         programme.mix_table(scenario, results, words),
         programme.uptake_table(scenario, results, words),

@@ -10,6 +10,7 @@ import pytest
 
 from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs import load_scenario
+from pmbudget.questions.effect import added
 from pmbudget.questions.limits import Limited
 from pmbudget.reporting import summary, value
 from pmbudget.reporting.ch04_implementation import access, implementation
@@ -171,7 +172,7 @@ def test_e_no_text_is_left_unfilled(run):
     for language in ("sv", "en"):
         words = Words(language)
         pieces = [
-            budget.budget_headline(run.scenario, run.results, run.results, run.worths, SHARES, words),
+            budget.budget_headline(run.scenario, run.results, added(run.results), run.worths, SHARES, words),
             value.value_table(run.scenario, run.results, run.worths, words),
             implementation.implementation_headline(run.scenario, run.results, None, words),
             programme.population_note(run.scenario, words),

@@ -20,7 +20,7 @@ WTP = 1e6
 def decided(scenario, results, crude_fits):
     with crude_fits():
         influence = drivers.importance(scenario, results, wtp=WTP)
-        bars = drivers.tornado(scenario, wtp=WTP)
+        bars = drivers.tornado(scenario, results, wtp=WTP)
         names = tuple(influence.index[:2])
         surface = drivers.threshold_map(scenario, results, names, wtp=WTP, steps=3, few=4)
     return influence, bars, surface

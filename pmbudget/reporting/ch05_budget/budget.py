@@ -17,6 +17,7 @@ from pmbudget.inputs.clauses import dated_amounts
 from pmbudget.inputs.files import references as references_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import share_reached
+from pmbudget.questions.effect import added
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, region_frame, with_groups
 from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
@@ -27,16 +28,21 @@ from pmbudget.vocabulary import TAILS
 
 
 def budget_headline(
-    scenario: Scenario, results: Results, without: Results, worths: Added, shares: Mapping[str, float], words: Words
+    scenario: Scenario,
+    results: Results,
+    without: xr.DataArray,
+    worths: Added,
+    shares: Mapping[str, float],
+    words: Words,
 ) -> Html:
     """What introduction costs in cash, what of it is the agreement's, who pays, what it buys, how sure, and what that rests on."""
     period, years = next(iter(scenario.periods.items()))
-    today = _over(results, "today", years)
+    today = _over(_national(results, "today"), years)
     freed = results.spending.freed.sel(mix="new", year=years).sum(["year", "resource"])
     sentences = [signed("headline_budget", today.loc["all"], words, period=period)]
     if scenario.agreement:
-        added, unmoved = (_over(each, "unplanned", years).loc["all"] for each in (results, without))
-        sentences.append(signed("headline_agreement", added, words, without=words.span_msek(unmoved)))
+        more, unmoved = (_over(each, years).loc["all"] for each in (added(results), without))
+        sentences.append(signed("headline_agreement", more, words, without=words.span_msek(unmoved)))
     else:
         sentences.append(words("headline_no_agreement"))
     sentences.append(_who_pays(scenario, today, words))
@@ -98,10 +104,13 @@ def _simulation_error(scenario: Scenario, results: Results, worths: Added, words
     return words("simulation_error", draws=words.number(net.size), parts=words("and").join(parts))
 
 
-def _over(results: Results, reference: str, years: list[int]) -> pd.DataFrame:
-    """National net budget of a period by payer and group of payers: mean, lower, upper; SEK."""
-    net = with_groups(results.settlement.net_budget(reference)).sum("region", skipna=False)
-    return interval_frame(net.sel(year=years).sum("year", skipna=False)).set_index("payer")
+def _national(results: Results, reference: str) -> xr.DataArray:
+    return results.settlement.net_budget(reference).sum("region", skipna=False)
+
+
+def _over(net: xr.DataArray, years: list[int]) -> pd.DataFrame:
+    """National net budget (draw, year, payer) of a period by payer and group of payers: mean, lower, upper; SEK."""
+    return interval_frame(with_groups(net.sel(year=years).sum("year", skipna=False))).set_index("payer")
 
 
 def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -109,7 +118,7 @@ def budget_tables(scenario: Scenario, results: Results, words: Words) -> Html:
     inhabitants = float(scenario.regions["population"].sum())
     parts = []
     for reference in scenario.references:
-        columns = {period: _over(results, reference, years) for period, years in scenario.periods.items()}
+        columns = {period: _over(_national(results, reference), years) for period, years in scenario.periods.items()}
         payers = [payer for payer in PAYER_ROWS if payer in next(iter(columns.values())).index]
         rows = []
         for payer in payers:
@@ -231,7 +240,7 @@ def component_table(scenario: Scenario, results: Results, words: Words) -> Html:
     return table(caption, header, rows, strong=[len(rows) - 1], text_columns=2)
 
 
-def no_effect_table(scenario: Scenario, results: Results, without: Results, words: Words) -> Html:
+def no_effect_table(scenario: Scenario, results: Results, without: xr.DataArray, words: Words) -> Html:
     """What the agreement adds with its assumed effect on pace beside no effect, by payer, first five years, MSEK."""
     if not scenario.agreement:
         return note(words("headline_no_agreement"))
@@ -239,8 +248,8 @@ def no_effect_table(scenario: Scenario, results: Results, without: Results, word
     effect = scenario.parameters[scenario.case.uptake.agreement_effect].distribution
     stated = words("no_effect_rows.stated", effect=words.percent(effect.mean) if effect else "")
     rows, payers = [], _columns(with_groups(results.settlement.budget))
-    for label, each in ((stated, results), (words("no_effect_rows.none"), without)):
-        frame = _over(each, "unplanned", years)
+    for label, each in ((stated, added(results)), (words("no_effect_rows.none"), without)):
+        frame = _over(each, years)
         rows.append([label, *(words.span_msek(frame.loc[payer]) for payer in payers)])
     caption = f"{words('no_effect_caption', period=period)}. {words('reference_titles.unplanned')}."
     return table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows)

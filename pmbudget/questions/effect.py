@@ -1,0 +1,30 @@
+"""What an agreement costs where it moves nobody: its effect on the pace is an assumption."""
+
+import xarray as xr
+
+from pmbudget.inputs.scenarios import Scenario, load_scenario
+from pmbudget.road import Results, answered, evaluate
+
+
+def added_without_effect(scenario: Scenario, results: Results, *, draws: int, seed: int) -> xr.DataArray:
+    """What the agreement would add to the nation's budget if it did not move the pace (draw, year, payer), SEK.
+
+    New less unplanned, as :meth:`pmbudget.financing.settlement.Settlement.net_budget`, with the parameter ``agreement_effect`` of the
+    case's uptake at 0 and all else as it was.
+    """
+
+    def walk() -> xr.Dataset:
+        effect = scenario.case.uptake.agreement_effect
+        unmoved = load_scenario(
+            scenario.file, scenario.folder, {**scenario.given, effect: 0}, case=scenario.definition.case
+        )
+        return added(evaluate(unmoved, draws=draws, seed=seed)).to_dataset(name="added")
+
+    if scenario.agreement is None:
+        return added(results)
+    return answered(results, "no effect", walk)["added"]
+
+
+def added(results: Results) -> xr.DataArray:
+    """What the agreement adds to the nation's budget (draw, year, payer), SEK."""
+    return results.settlement.net_budget("unplanned").sum("region", skipna=False)
