@@ -107,7 +107,7 @@ def test_every_figure_of_the_chapter_can_be_made(limited, walked):
 
 def test_what_was_reached_is_kept_beside_a_run(tmp_path, limited, walked):
     store.store_implementation(str(tmp_path), limited, walked)
-    frame = implementation_frame(limited, walked)
+    frame = implementation_frame(walked)
     assert set(frame["measure"]) == {"reached", "aimed", "moved", "lost", "waiting", "months_waited"}
     assert len(frame) == 6 * 3 * 21 * len(limited.years)
     assert [path.name for path in tmp_path.iterdir()] == ["implementation.parquet"]
