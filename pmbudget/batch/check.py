@@ -126,7 +126,7 @@ def _agreement_file(scenario: Scenario, name: str | None) -> str:
 
 
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
-    """Parameters that no evaluation reads: of the scenarios, and of them with all their levers on as long as any is left.
+    """Parameters that no evaluation reads: of the scenarios, and with all levers on of those that have one left.
 
     Those of the context are not there to be read.
     """
@@ -137,7 +137,8 @@ def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
         for scenario in scenarios:
             left -= _read_by(scenario)
         for scenario in scenarios:
-            left -= _read_by(scenario.with_levers(*scenario.case.levers)) if left else set()
+            if left & set(scenario.parameters):
+                left -= _read_by(scenario.with_levers(*scenario.case.levers))
     except ValueError as error:
         file = shown(root / "scenarios" / f"{scenario.name}.yaml")
         return [Fault(file, "file", str(error), "correct the inputs")]
