@@ -117,6 +117,24 @@ def fit(
             console.print(f"{name}: posterior {fit_evidence(load_parameters(case=name)).key}")
 
 
+@app.command()
+def headline(
+    cases: Annotated[list[str] | None, typer.Argument(help="Cases; every one if none is named.")] = None,
+    draws: Annotated[int, typer.Option(min=2, help="Joint draws.")] = 4000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 1,
+) -> None:
+    """Print the headline of cases as Markdown, a row for each scenario that runs by default."""
+    from pmbudget.batch.plan import chosen_scenarios
+    from pmbudget.inputs.files import find_folder
+    from pmbudget.reporting.headline import headline_table
+    from pmbudget.road import evaluated
+
+    known = sorted(path.parent.name for path in (find_folder() / "cases").glob("*/case.yaml"))
+    for case in cases or known:
+        scenarios = chosen_scenarios([], [case])
+        print(f"{case}\n\n{headline_table((one, evaluated(one, draws=draws, seed=seed)) for one in scenarios)}\n")
+
+
 def main() -> None:
     """Entry point: a fault in the inputs is a message, not a traceback."""
     from pmbudget.errors import EvidenceError, InputError

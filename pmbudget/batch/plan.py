@@ -142,23 +142,8 @@ def plan_batch(
     """
     if hindrance := unsafe(name):
         raise InputError([Fault("outputs", "name", hindrance, "give the bare name of a folder", name)])
-    root = find_folder("parameters")
     files = state_of_files()
-    known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
-    asked = known_cases if "all" in cases else list(cases)
-    own: list[str | None] = [None]
-    wanted = [(each, case) for each in names or _files(root / "scenarios") for case in asked or own]
-    if not names:
-        wanted += [(f"{case}/{each}", case) for case in asked for each in _files(root / "scenarios" / case)]
-    scenarios = [one for each, case in wanted for one in expand(load_scenario(each, overrides=overrides, case=case))]
-    if not names:
-        # Stated limits of a case that states none are the scenario without them once more.
-        scenarios = [
-            one
-            for one in scenarios
-            if not one.definition.on_request and (one.definition.limits == "read" or one.case.capacity)
-        ]
-        scenarios.sort(key=lambda each: (each.definition.pace is not None, -_ramp(each)))
+    scenarios = chosen_scenarios(names, cases, overrides=overrides)
     jobs: dict[str, Job] = {}
     walks: dict[str, Walk] = {}
     runs = []
@@ -176,6 +161,29 @@ def plan_batch(
     chapters = tuple(jobs.values())
     comparison = _comparison(folder_path, runs, chapters, settings)
     return Plan(folder_path, tuple(runs), tuple(walks.values()), chapters, comparison, settings, files)
+
+
+def chosen_scenarios(
+    names: Sequence[str], cases: Sequence[str], *, overrides: Mapping[str, Any] | None = None
+) -> list[Scenario]:
+    """The scenarios that a batch is asked for, sweeps written out; see :func:`plan_batch`."""
+    root = find_folder("parameters")
+    known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
+    asked = known_cases if "all" in cases else list(cases)
+    own: list[str | None] = [None]
+    wanted = [(each, case) for each in names or _files(root / "scenarios") for case in asked or own]
+    if not names:
+        wanted += [(f"{case}/{each}", case) for case in asked for each in _files(root / "scenarios" / case)]
+    scenarios = [one for each, case in wanted for one in expand(load_scenario(each, overrides=overrides, case=case))]
+    if not names:
+        # Stated limits of a case that states none are the scenario without them once more.
+        scenarios = [
+            one
+            for one in scenarios
+            if not one.definition.on_request and (one.definition.limits == "read" or one.case.capacity)
+        ]
+        scenarios.sort(key=lambda each: (each.definition.pace is not None, -_ramp(each)))
+    return scenarios
 
 
 def _files(folder: Path) -> list[str]:
