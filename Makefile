@@ -4,7 +4,7 @@ PYTHON := $(shell for p in python3 python3.12 python3.13 python3.14 python; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help run test test-whole check bench calibrate lab clean
+.PHONY: help run house test test-whole check bench calibrate lab clean
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ bench: $(READY)  ## speed and memory beside plain references
 	$(BIN)/python benchmarks/national_budget.py
 	$(BIN)/python benchmarks/agreements.py
 	$(BIN)/python benchmarks/value_of_information.py
+
+house: $(READY)  ## the list of modules in ARCHITECTURE.md
+	$(BIN)/python tests/house.py
 
 lab: $(READY)  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

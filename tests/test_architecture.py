@@ -178,3 +178,11 @@ def test_importing_does_not_load_pymc(module):
 def test_every_benchmark_finds_what_it_measures(path):
     spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def test_the_list_of_modules_is_what_the_modules_say():
+    """Else: make house."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import house
+
+    assert house.DOCUMENT.read_text("utf-8") == house.document()

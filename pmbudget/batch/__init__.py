@@ -1,0 +1,1 @@
+"""How do many scenarios run?"""
