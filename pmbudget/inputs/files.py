@@ -61,6 +61,10 @@ class Document:
             line, node = lines[key], node[key]
         return line
 
+    def fault(self, loc: Sequence[Any], problem: str, remedy: str, value: Any = NOTHING) -> Fault:
+        """What is wrong with the key at ``loc``."""
+        return Fault(self.file, ".".join(map(str, loc)), problem, remedy, value, self.line(loc))
+
 
 def unsafe(name: Any) -> str | None:
     """Why a name cannot be that of a file or folder on every machine and in every page; None if it can."""

@@ -341,7 +341,7 @@ def read_parameters(
     """The set of :func:`load_parameters` after ``overrides``, with the dated values that hold when ``first_year`` begins."""
     known = len(faults)
     prices = load_prices(root, faults)
-    prices_hold = len(faults) == known
+    reader = _Reader(prices, price_year, overrides, first_year, faults, prices_hold=len(faults) == known)
     raw: dict[str, Any] = {}
     parameters: dict[str, Parameter] = {}
     for path in parameter_files(root, case):
@@ -351,53 +351,103 @@ def read_parameters(
         for name, data in document.data.items():
             if name in raw:
                 problem = f"also stands in {parameters[name].file if name in parameters else 'another file'}"
-                faults.append(Fault(document.file, name, problem, "keep one of them", line=document.line([name])))
+                faults.append(document.fault([name], problem, "keep one of them"))
                 continue
             raw[name] = data
-            record, was = _records(name, data, document, overrides.get(name), faults, first_year)
-            if record is not None:
-                parameter = _parameter(name, record, document, path, prices, price_year, faults, prices_hold)
-                if parameter is not None:
-                    parameters[name] = replace(parameter, was=was)
+            if parameter := reader.parameter(name, document, path):
+                parameters[name] = parameter
     faults += _disagreements(parameters) + _torn_apart(parameters)
     used = {parameter.rate for parameter in parameters.values() if parameter.rate}
     for (currency, year), rate in prices.rates.items():
         if (name := rate_name(currency, year)) in used:
             raw[name] = _rate_record(currency, year, rate)
-            document = Document(EXCHANGE_RATES, {name: raw[name]})
-            record, was = _records(name, raw[name], document, overrides.get(name), faults, first_year)
-            if record is not None and isinstance(record.distribution, Reported):
-                parameters[name] = Parameter(
-                    name, record, EXCHANGE_RATES, 1, record.distribution.distribution(), was=was
-                )
+            if parameter := reader.parameter(name, Document(EXCHANGE_RATES, {name: raw[name]}), root / EXCHANGE_RATES):
+                parameters[name] = parameter
     posterior = root / "posterior" / case if case is not None else None
     return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults), posterior)
 
 
-def _records(
-    name: str,
-    data: Any,
-    document: Document,
-    override: Override | None,
-    faults: list[Fault],
-    first_year: int | None,
-) -> tuple[Record | None, Record | None]:
-    """A parameter's record, and the one that it had where an override has taken its place."""
-    told = {FIRST_YEAR: first_year}
-    stated = validated(Record, document, _named(name, data), faults, at=[name], context=told)
-    if override is None or stated is None:
-        return stated, None
-    key = f"{override.place}.{name}"
-    if hindrance := override.problem():
-        faults.append(Fault(override.file, key, *hindrance, override.to, override.line))
-        return None, None
-    found: list[Fault] = []
-    changed = _named(name, override.on(data))
-    stands = Document(override.file, {name: changed})
-    record = validated(Record, stands, changed, found, [name], context={**told, CHOSEN: override.is_choice})
-    # The fault is the override's, wherever the parameter itself stands.
-    faults += [replace(fault, key=f"{override.place}.{fault.key}", line=override.line) for fault in found]
-    return record, stated if record != stated else None
+@dataclass(frozen=True)
+class _Reader:
+    """Makes records into parameters, each by the same prices and overrides; what is wrong is added to ``faults``."""
+
+    prices: Prices
+    price_year: int
+    overrides: Mapping[str, Override]
+    first_year: int | None
+    faults: list[Fault]
+    prices_hold: bool
+
+    def parameter(self, name: str, document: Document, path: Path) -> Parameter | None:
+        """The parameter of that name in a document, which was read from ``path``; None where it cannot be used."""
+        record, was = self._records(name, document)
+        if record is None:
+            return None
+        stated, studies = record.distribution, tuple[Study, ...]()
+        known: Distribution | Pool | None = None
+        if not isinstance(stated, FromStudies):
+            known = stated.distribution()
+        elif not (studies := self._studies(stated, document, name, path)):
+            return None
+        elif stated.model == "expert":
+            try:
+                known = stated.pool(studies)
+            except ValueError as error:
+                at = [name, "distribution", "family"]
+                problem, remedy = str(error).rsplit("; ", 1)
+                self.faults.append(document.fault(at, problem, remedy, stated.family))
+                return None
+        base = Parameter(name, record, document.file, document.line([name]), known, studies, was=was)
+        return self._in_kronor(base, document)
+
+    def _in_kronor(self, base: Parameter, document: Document) -> Parameter | None:
+        """A parameter with the factor and the rate that make money SEK of the price year."""
+        unit, year = base.record.unit, base.record.price_year
+        currency = currency_of(unit)
+        if currency is None or year is None:
+            return base
+        if hindrance := self.prices.problem(unit, year, self.price_year):
+            # What a broken price table breaks in turn is not worth a line each.
+            if self.prices_hold:
+                self.faults.append(document.fault([base.name, "price_year"], *hindrance, year))
+            return None
+        factor = self.prices.factor(unit, year, self.price_year)
+        return replace(base, factor=factor, rate=None if currency == "SEK" else rate_name(currency, year))
+
+    def _records(self, name: str, document: Document) -> tuple[Record | None, Record | None]:
+        """A parameter's record, and the one that it had where an override has taken its place."""
+        data, override, told = document.data[name], self.overrides.get(name), {FIRST_YEAR: self.first_year}
+        stated = validated(Record, document, _named(name, data), self.faults, at=[name], context=told)
+        if override is None or stated is None:
+            return stated, None
+        key = f"{override.place}.{name}"
+        if hindrance := override.problem():
+            self.faults.append(Fault(override.file, key, *hindrance, override.to, override.line))
+            return None, None
+        found: list[Fault] = []
+        changed = _named(name, override.on(data))
+        stands = Document(override.file, {name: changed})
+        record = validated(Record, stands, changed, found, [name], context={**told, CHOSEN: override.is_choice})
+        # The fault is the override's, wherever the parameter itself stands.
+        self.faults.extend(replace(one, key=f"{override.place}.{one.key}", line=override.line) for one in found)
+        return record, stated if record != stated else None
+
+    def _studies(self, stated: FromStudies, document: Document, name: str, path: Path) -> tuple[Study, ...]:
+        """The rows that a parameter is learnt from; none, and a fault, where they cannot be learnt from."""
+        new: list[Fault] = []
+        rows = read_rows(path.parent / stated.studies, ROWS[stated.model], new)
+        if new:
+            # Several parameters read the same table; its faults are told once.
+            self.faults.extend(fault for fault in new if fault not in self.faults)
+            return ()
+        mine = tuple(row for row in rows if row.quantity == stated.quantity)
+        hindrance = stated.problem(mine)
+        if hindrance and not mine:
+            hindrance = hindrance[0], near(stated.quantity, {row.quantity for row in rows})
+        if hindrance:
+            self.faults.append(document.fault([name, "distribution", "quantity"], *hindrance, stated.quantity))
+            return ()
+        return mine
 
 
 def _named(name: str, data: Any) -> Any:
@@ -474,64 +524,3 @@ def _torn_apart(parameters: Mapping[str, Parameter]) -> list[Fault]:
 def rate_name(currency: str, year: int) -> str:
     """The name under which an exchange rate is drawn."""
     return f"rate_{currency.lower()}_{year}"
-
-
-def _studies(stated: FromStudies, document: Document, name: str, path: Path, faults: list[Fault]) -> tuple[Study, ...]:
-    """The rows that a parameter is learnt from; none, and a fault, where they cannot be learnt from."""
-    new: list[Fault] = []
-    rows = read_rows(path.parent / stated.studies, ROWS[stated.model], new)
-    if new:
-        # Several parameters read the same table; its faults are told once.
-        faults.extend(fault for fault in new if fault not in faults)
-        return ()
-    mine = tuple(row for row in rows if row.quantity == stated.quantity)
-    hindrance = stated.problem(mine)
-    if hindrance and not mine:
-        hindrance = hindrance[0], near(stated.quantity, {row.quantity for row in rows})
-    if hindrance:
-        line = document.line([name, "distribution", "quantity"])
-        faults.append(Fault(document.file, f"{name}.distribution.quantity", *hindrance, stated.quantity, line))
-        return ()
-    return mine
-
-
-def _parameter(
-    name: str,
-    record: Record,
-    document: Document,
-    path: Path,
-    prices: Prices,
-    price_year: int,
-    faults: list[Fault],
-    prices_hold: bool,
-) -> Parameter | None:
-    line = document.line([name])
-    stated, studies = record.distribution, tuple[Study, ...]()
-    known: Distribution | Pool | None
-    if isinstance(stated, FromStudies):
-        found = _studies(stated, document, name, path, faults)
-        if not found:
-            return None
-        studies = found
-        try:
-            known = stated.pool(studies) if stated.model == "expert" else None
-        except ValueError as error:
-            problem, remedy = str(error).rsplit("; ", 1)
-            place = f"{name}.distribution.family"
-            line = document.line([name, "distribution", "family"])
-            faults.append(Fault(document.file, place, problem, remedy, stated.family, line))
-            return None
-    else:
-        known = stated.distribution()
-    base = Parameter(name, record, document.file, line, known, studies)
-    currency = currency_of(record.unit)
-    if currency is None or record.price_year is None:
-        return base
-    if hindrance := prices.problem(record.unit, record.price_year, price_year):
-        line = document.line([name, "price_year"])
-        # What a broken price table breaks in turn is not worth a line each.
-        if prices_hold:
-            faults.append(Fault(document.file, f"{name}.price_year", *hindrance, record.price_year, line))
-        return None
-    factor = prices.factor(record.unit, record.price_year, price_year)
-    return replace(base, factor=factor, rate=None if currency == "SEK" else rate_name(currency, record.price_year))
