@@ -32,6 +32,8 @@ calibrate: $(READY)  ## coverage of the intervals that the evidence blocks give
 	$(BIN)/python benchmarks/calibration.py
 
 bench: $(READY)  ## speed and memory beside plain references
+	$(BIN)/python benchmarks/evaluate.py
+	$(BIN)/python benchmarks/patient.py
 	$(BIN)/python benchmarks/capacity.py
 	$(BIN)/python benchmarks/markov.py
 	$(BIN)/python benchmarks/national_budget.py
