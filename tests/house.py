@@ -6,7 +6,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "ARCHITECTURE.md"
-ROOMS = ("inputs", "evidence", "patient", "programme", "financing", "appraisal", "road", "questions", "reporting", "batch")
+ROOMS = (
+    "inputs",
+    "evidence",
+    "patient",
+    "programme",
+    "financing",
+    "appraisal",
+    "road",
+    "questions",
+    "reporting",
+    "batch",
+)
 BOUNDS = re.compile(r"(?<=<!-- modules -->\n).*(?=<!-- end -->)", re.S)
 
 

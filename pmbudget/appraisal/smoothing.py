@@ -8,7 +8,7 @@ likelihood: a parameter that does not matter comes out as one that does not matt
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 DRAWS_PER_PARAMETER = 20
 ITERATIONS = 30
@@ -110,7 +110,9 @@ def enough_draws(n: int, number: int) -> None:
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """The standard normal quantile of each value's rank; equal values share theirs."""
-    return special.ndtri((stats.rankdata(values) - 0.5) / len(values))
+    from scipy.stats import rankdata
+
+    return special.ndtri((rankdata(values) - 0.5) / len(values))
 
 
 def lack_of_fit(parameters: np.ndarray, residuals: np.ndarray) -> tuple[float, float]:
@@ -144,7 +146,7 @@ def _uneven(scores: np.ndarray, residuals: np.ndarray, groups: int) -> tuple[flo
     if free < 1 or between >= total or left < 1:
         return 0.0, 1.0
     noise = (total - between) / left
-    return max(0.0, (between - free * noise) / total), float(stats.f.sf(between / free / noise, free, left))
+    return max(0.0, (between - free * noise) / total), float(special.fdtrc(free, left, between / free / noise))
 
 
 def _shrunk(

@@ -6,9 +6,10 @@ from itertools import chain
 from os import cpu_count
 
 import pmbudget
+from pmbudget.batch.child import made_note
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON
 from pmbudget.batch.plan import Job, Plan, Walk
-from pmbudget.batch.run import Children, Outcome, made_note, run_job, sweep
+from pmbudget.batch.run import Children, Outcome, run_job, sweep
 from pmbudget.reporting.page import overview_html
 from pmbudget.reporting.store import load_runs
 from pmbudget.reporting.words import Words

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from pmbudget.inputs.studies import FromStudies, Study
 
@@ -123,8 +123,8 @@ def heterogeneity(block: CountedRows, part: str | None, spread: float) -> Hetero
     return Heterogeneity(
         len(effects),
         q,
-        float(stats.chi2.sf(q, free)),
-        float(stats.chi2.sf(expected, free)),
+        float(special.chdtrc(free, q)),
+        float(special.chdtrc(free, expected)),
         max(0.0, 1 - free / q) if q else 0.0,
         float(np.sqrt(max(0.0, (q - free) / scale))),
     )

@@ -9,10 +9,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from pmbudget.batch.child import execute_notebook
 from pmbudget.batch.manifest import is_done
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_faults
 from pmbudget.batch.plan import Job, Settings, plan_batch
-from pmbudget.batch.run import SCRATCH, Children, execute_notebook, run_job, sweep
+from pmbudget.batch.run import SCRATCH, Children, run_job, sweep
 from pmbudget.errors import InputError
 from pmbudget.inputs.files import find_folder, unsafe
 

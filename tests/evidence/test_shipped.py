@@ -168,8 +168,8 @@ SKIPPED = (
     tokenize.ENCODING, tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER
 )  # fmt: skip
 DIGESTS = {
-    "random_effects": (1, "22d124133dc70b96"),
-    "accuracy": (1, "0aa3369610e042dc"),
+    "random_effects": (1, "dcc63cc47c274caa"),
+    "accuracy": (1, "26c574b6546e126b"),
     "survival": (1, "7c36c54d8d10f5a8"),
     "uptake": (1, "84eb736778868190"),
     "multinomial": (1, "bb84017e88424611"),
