@@ -1,6 +1,6 @@
 """The parameters that the code knows by name, so that every folder of parameters must hold them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +58,14 @@ NEEDS = (
 )
 
 
-def unmet_needs(root: Path, parameters: ParameterSet, overrides: Mapping[str, Override]) -> list[Fault]:
+def unmet_needs(
+    root: Path, parameters: ParameterSet, overrides: Mapping[str, Override], told: Iterable[Fault]
+) -> list[Fault]:
     """Parameters known by name that the folder has not, or that it or an override gives another unit, or a spread they may not have."""
-    faults = []
+    faults, unread = [], {fault.file for fault in told if fault.key == "file"}
     for need in NEEDS:
-        if need.name not in parameters.raw and not need.shown:
+        # What cannot be read at all is told once and not for each parameter in it.
+        if need.name not in parameters.raw and not need.shown and shown(root / need.file) not in unread:
             problem = f"no file of parameters has it, and {need.reader} reads it"
             remedy = f"add it: {need.meaning}, in {need.unit}"
             faults.append(Fault(shown(root / need.file), need.name, problem, remedy))

@@ -341,14 +341,14 @@ def read_scenario(
         price_year, chosen = merged.get("price_year"), case or merged.get("case")
         year = price_year if isinstance(price_year, int) else PRICE_YEAR
         known = read_parameters(root, chosen if isinstance(chosen, str) else None, year, {}, faults)
-        faults += unmet_needs(root, known, {})
+        faults += unmet_needs(root, known, {}, faults)
         return None
     own = {**stated, **{name: _given(name, to, definition, document) for name, to in overrides.items()}}
     values = {name: one.to for name, one in own.items()}
     definition = definition.model_copy(update={"overrides": values, "case": case or definition.case})
     first_year = definition.years.first
     parameters = read_parameters(root, definition.case, definition.price_year, own, faults, first_year=first_year)
-    faults += unmet_needs(root, parameters, own)
+    faults += unmet_needs(root, parameters, own, faults)
     for name, one in own.items():
         if name not in parameters.raw:
             remedy = near(name, parameters.raw)

@@ -34,6 +34,13 @@ def test_a_folder_without_it_is_one_fault(need, folder):
     assert (need.reader in fault.problem, need.unit in fault.remedy) == (True, True)
 
 
+def test_a_file_that_cannot_be_read_is_told_once(folder):
+    (folder / "norms.yaml").write_text("discount_rate_cost: {", "utf-8")
+    with pytest.raises(InputError) as told:
+        load_scenario("agreement_even", folder)
+    assert [fault.key for fault in told.value.faults if fault.file.endswith("norms.yaml")] == ["file"]
+
+
 @pytest.mark.parametrize("need", [need for need in NEEDS if need.shown], ids=lambda need: need.name)
 def test_a_folder_need_not_have_what_is_only_shown(need, folder):
     without(folder / need.file, need.name)
