@@ -83,7 +83,6 @@ def test_every_cell_of_a_chapter_runs(run, without_pymc, tmp_path, case, scenari
     assert has_content(run(chapter, case=case, scenario=scenario, draws=DRAWS, language="en", output_dir=str(tmp_path)))
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize("case", CASES)
 def test_every_cell_of_the_evidence_runs(run, case):
     assert has_content(run(EVIDENCE, case=case, draws=DRAWS, language="en"))
