@@ -13,7 +13,7 @@ run: $(READY)  ## run every scenario: reports and comparison in outputs/batch
 	$(BIN)/pmbudget run
 
 # One process for each core, up to four; files stay together, so that what they share is made once.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 test: $(READY)  ## the test suite, but for what is slow
 	$(PYTEST) -m "not whole"

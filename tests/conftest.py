@@ -17,17 +17,23 @@ from pmbudget.road import evaluate_draws, kept, recipe
 PARAMETERS = Path(__file__).resolve().parents[1] / "parameters"
 
 
-FITS = {"posterior", "spread"}
-"""Fixtures of tests/evidence that take PyMC half a minute each."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """What stays in one process where tests run in several: a file, all of tests/evidence, which shares its fits, and a run's chapters.
 
+    The groups of pytest-xdist itself are of no effect with pytest 9.2, whose node ids it cannot extend.
+    """
+    from xdist.scheduler import LoadFileScheduling
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Where tests run in several processes, those of a file stay together, and so do all that share the fits."""
-    for item in items:
-        group = "fits" if FITS & set(getattr(item, "fixturenames", ())) else item.path.as_posix()
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(group))
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            if nodeid.startswith("tests/evidence/"):
+                return "tests/evidence"
+            if nodeid.startswith("tests/batch/test_chapters.py"):
+                return nodeid.rsplit("-", 1)[0]
+            return super()._split_scope(nodeid)
+
+    return Together(config, log)
 
 
 def _crude_draws(scenario, n=500, seed=1):

@@ -148,11 +148,12 @@ def test_check_passes_a_notebook_that_remembers_another_kernel(tmp_path):
 def test_scenarios_share_what_they_do_not_change():
     plan = plan_batch(["agreement_even", "agreement_fast"], name="shared")
     by_chapter = {}
-    for job in plan.jobs:
+    for job in plan.chapters:
         by_chapter.setdefault(job.chapter.name, []).append(job)
     assert [len(by_chapter[name]) for name in ("01_evidence", "03_cost_effectiveness", "05_budget_impact")] == [1, 1, 2]
     assert len(by_chapter["01_evidence"][0].folders) == 2
-    assert plan.jobs[-1].chapter == COMPARISON
+    assert plan.comparison.chapter == COMPARISON
+    assert len(plan.walks) == len({walk.key for walk in plan.walks})
 
 
 UNSAFE = ["..", ".", "", "a/b", "../a", "a\\b", 'a"b', "a<b", "a:b", "a\nb", "[/a]", "a.", "a ", " a", "a" * 81]
@@ -187,7 +188,8 @@ def test_another_setting_is_another_run(other):
 
 def test_an_override_of_the_evidence_runs_everything_anew():
     first, second = (plan_batch(["unplanned"], overrides=given) for given in (None, {"utility_progressed": 0.5}))
-    assert not {job.key for job in first.jobs} & {job.key for job in second.jobs}
+    keys = [{job.key for turn in plan.turns for job in turn} for plan in (first, second)]
+    assert not keys[0] & keys[1]
 
 
 def test_without_names_the_world_without_agreement_comes_first_and_then_the_slowest():

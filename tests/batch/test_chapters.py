@@ -26,15 +26,11 @@ CASES = sorted(path.parent.name for path in Path(__file__).parents[2].glob("para
 EVIDENCE, *REST = CHAPTERS
 
 
-def a_run(case, scenario, *marks):
-    """Chapters of a run share their results, and are run in one process."""
-    return pytest.param(case, scenario, marks=[pytest.mark.xdist_group(f"{case}-{scenario}"), *marks])
-
-
 RUNS = [
-    *(a_run(case, "agreement_even") for case in CASES),
-    a_run("nsclc_panel", "all_at_once"),
-    *(a_run("nsclc_panel", name, pytest.mark.whole) for name in ("agreement_gated", "agreement_one_laboratory")),
+    *((case, "agreement_even") for case in CASES),
+    ("nsclc_panel", "all_at_once"),
+    pytest.param("nsclc_panel", "agreement_gated", marks=pytest.mark.whole),
+    pytest.param("nsclc_panel", "agreement_one_laboratory", marks=pytest.mark.whole),
 ]
 
 
@@ -87,7 +83,6 @@ def test_every_cell_of_a_chapter_runs(run, without_pymc, tmp_path, case, scenari
     assert has_content(run(chapter, case=case, scenario=scenario, draws=DRAWS, language="en", output_dir=str(tmp_path)))
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize("case", CASES)
 def test_every_cell_of_the_evidence_runs(run, case):
     assert has_content(run(EVIDENCE, case=case, draws=DRAWS, language="en"))
