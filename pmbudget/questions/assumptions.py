@@ -9,7 +9,7 @@ from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.prices import currency_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment
-from pmbudget.road import Results, answered, evaluate_draws, parameter_draws, pulled
+from pmbudget.road import Results, answered, evaluate_draws, parameter_draws, pulled, walk_blocks
 from pmbudget.vocabulary import BLOCK, REFERENCES
 
 
@@ -28,7 +28,9 @@ def assumption_shares(scenario: Scenario, results: Results, *, wtp: float, seed:
         net monetary benefit at ``wtp``; ``cost``, of the expected change in the budget, and ``cost_patient``, of a patient's expected added
         cost; each 0-1.
     """
-    found = answered(results, "assumption shares", lambda: xr.Dataset(_shares(scenario, results, wtp, seed)), wtp=wtp)
+    found = answered(
+        results, "assumption shares", lambda: xr.Dataset(_shares(scenario, results, wtp, seed)), wtp=wtp, seed=seed
+    )
     return {str(name): float(share) for name, share in found.data_vars.items()}
 
 
@@ -37,19 +39,12 @@ def _shares(scenario: Scenario, results: Results, wtp: float, seed: int) -> dict
     posterior = fit_evidence(scenario.parameters)
     n = results.per_patient.cost.sizes["draw"]
     anew = redrawn(scenario.parameters, posterior, assumed, n=n, seed=seed)
-    other = evaluate_draws(scenario, pulled(scenario, anew), seed=seed + 1_000_003)
-    shares = {}
-    for reference in REFERENCES:
-        totals = [
-            each.settlement.net_budget(reference).sum(["region", "year", "payer"]).to_numpy()
-            for each in (results, other)
-        ]
-        shares[f"variance_{reference}"] = _share_explained(*totals)
-    gains = [
-        increment(net_monetary_benefit(each.per_patient.cost, each.per_patient.qaly, wtp), scenario.case).to_numpy()
-        for each in (results, other)
-    ]
-    shares["variance_inmb"] = _share_explained(*gains)
+    blocks = walk_blocks(scenario, pulled(scenario, anew), seed=seed + 1_000_003)
+    own, other = (
+        _varying(scenario, results, wtp),
+        xr.concat([_varying(scenario, one, wtp) for one in blocks], dim="draw"),
+    )
+    shares = {f"variance_{name}": _share_explained(own[name].to_numpy(), other[name].to_numpy()) for name in own}
     few = min(n, BLOCK)
     table = parameter_draws(scenario, draws=few, seed=seed)
     priced = [
@@ -60,6 +55,13 @@ def _shares(scenario: Scenario, results: Results, wtp: float, seed: int) -> dict
     shares["cost"] = _share_gone(*(_change(each) for each in priced_and_not))
     shares["cost_patient"] = _share_gone(*(_patient_change(scenario, each) for each in priced_and_not))
     return shares
+
+
+def _varying(scenario: Scenario, results: Results, wtp: float) -> xr.Dataset:
+    """The whole period's net budget against each reference, by its name, and ``inmb`` per patient (draw,); SEK."""
+    nets = {one: results.settlement.net_budget(one).sum(["region", "year", "payer"]) for one in REFERENCES}
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    return xr.Dataset({**nets, "inmb": increment(benefit, scenario.case)})
 
 
 def _share_gone(whole: np.ndarray, left: np.ndarray) -> float:

@@ -28,7 +28,7 @@ def tornado(scenario: Scenario, results: Results, *, wtp: float, seed: int = 1) 
         Index parameter, columns low, high (INMB at the lower and upper end), base (all at their means, which is not the expected
         INMB) and is_assumed (whether its interval was assumed), widest first; SEK.
     """
-    return answered(results, "tornado", lambda: _tornado(scenario, wtp, seed), wtp=wtp)
+    return answered(results, "tornado", lambda: _tornado(scenario, wtp, seed), wtp=wtp, seed=seed)
 
 
 def _tornado(scenario: Scenario, wtp: float, seed: int) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def budget_tornado(
     with the same belief as in :func:`pmbudget.road.evaluate`: what all draws say, not the rows of the tornado. Where the scenario lays
     nothing that exists already on the test, the bar of the allocation key goes from that to what the key at its mean would lay on it.
     """
-    about = {"reference": reference, "years": years}
+    about = {"reference": reference, "years": years, "seed": seed}
     return answered(results, "budget tornado", lambda: _budget_tornado(scenario, reference, years, seed), **about)
 
 
@@ -172,7 +172,7 @@ def threshold_map(
     ValueError
         One of them is known exactly, one for each region, or there is no such parameter.
     """
-    about = {"names": names, "wtp": wtp, "steps": steps, "few": few}
+    about = {"names": names, "wtp": wtp, "steps": steps, "few": few, "seed": seed}
 
     def make() -> xr.Dataset:
         return _threshold_map(scenario, results, names, wtp, steps, few, seed).to_dataset(name="benefit")

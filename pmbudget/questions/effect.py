@@ -3,7 +3,7 @@
 import xarray as xr
 
 from pmbudget.inputs.scenarios import Scenario, load_scenario
-from pmbudget.road import Results, answered, evaluate
+from pmbudget.road import Results, answered, scenario_draws, walk_blocks
 
 
 def added_without_effect(scenario: Scenario, results: Results, *, draws: int, seed: int) -> xr.DataArray:
@@ -18,11 +18,12 @@ def added_without_effect(scenario: Scenario, results: Results, *, draws: int, se
         unmoved = load_scenario(
             scenario.file, scenario.folder, {**scenario.given, effect: 0}, case=scenario.definition.case
         )
-        return added(evaluate(unmoved, draws=draws, seed=seed)).to_dataset(name="added")
+        blocks = walk_blocks(unmoved, scenario_draws(unmoved, draws=draws, seed=seed), seed=seed)
+        return xr.concat([added(block) for block in blocks], dim="draw").to_dataset(name="added")
 
     if scenario.agreement is None:
         return added(results)
-    return answered(results, "no effect", walk)["added"]
+    return answered(results, "no effect", walk, draws=draws, seed=seed)["added"]
 
 
 def added(results: Results) -> xr.DataArray:

@@ -1,7 +1,7 @@
 """The whole way walked once: the only place that knows the order of the rooms."""
 
 from pmbudget.road.kept import answered, evaluated, is_alive, is_kept, needed, result_key
-from pmbudget.road.recipe import evaluate, evaluate_draws, parameter_draws, pulled, scenario_draws, walk
+from pmbudget.road.recipe import evaluate, evaluate_draws, parameter_draws, pulled, scenario_draws, walk, walk_blocks
 from pmbudget.road.results import Results
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "result_key",
     "scenario_draws",
     "walk",
+    "walk_blocks",
 ]

@@ -1,6 +1,6 @@
 """From draws to what a scenario is worth, in blocks of draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import xarray as xr
 
@@ -74,22 +74,30 @@ def evaluate_draws(
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """As :func:`evaluate`, on draws that are there already, the scenario's levers pulled on them."""
+    gathered = Gathering(table.sizes["draw"])
+    for part in walk_blocks(scenario, table, seed=seed, block=block):
+        gathered.add(part, part.per_patient.cost.sizes["draw"])
+        if progress:
+            progress(gathered.begin, gathered.draws)
+    whole: Results = gathered.whole
+    return whole
+
+
+def walk_blocks(
+    scenario: Scenario, table: xr.Dataset | ReadDraws, *, seed: int = 1, block: int = BLOCK
+) -> Iterator[Results]:
+    """The results of one block of draws after the other, for who needs a small part of them all; see :func:`evaluate_draws`."""
     if block % BLOCK or block <= 0:
         raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
     require(table, scenario.definition.levers)
-    n = table.sizes["draw"]
     # The same for every block, whatever its size.
-    belief = belief_before(scenario, table.isel(draw=slice(0, BLOCK)))
-    gathered = Gathering(n)
-    for begin in range(0, n, block):
+    belief, expected = belief_before(scenario, table.isel(draw=slice(0, BLOCK))), None
+    for begin in range(0, table.sizes["draw"], block):
         part = table.isel(draw=slice(begin, begin + block))
-        size = part.sizes["draw"]
-        expected = gathered.whole.settlement.expected if begin else None
-        gathered.add(walk(scenario, part, rngs=_rngs(seed, begin, size), belief=belief, expected=expected), size)
-        if progress:
-            progress(begin + size, n)
-    whole: Results = gathered.whole
-    return whole
+        rngs = _rngs(seed, begin, part.sizes["draw"])
+        found = walk(scenario, part, rngs=rngs, belief=belief, expected=expected)
+        expected = found.settlement.expected
+        yield found
 
 
 def _rngs(seed: int, begin: int, size: int) -> Rngs:
