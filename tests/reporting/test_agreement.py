@@ -252,7 +252,7 @@ def test_other_paces_are_evaluated_with_all_that_was_set_and_on_as_many_draws(mo
         seen.append((one.parameters["ratio_untreated"].distribution, draws))
         return evaluate_draws(one, crude_draws(one, draws))
 
-    monkeypatch.setattr(agreements, "evaluate", evaluated)
+    monkeypatch.setattr(agreements, "evaluated", evaluated)
     paces = agreements.programmes_at(scenario, found, ["agreement_slow", scenario.name], draws=20, seed=1)
     assert seen == [(scenario.parameters["ratio_untreated"].distribution, 20)]
     assert list(paces.programmes) == [scenario.name, "agreement_slow"]
