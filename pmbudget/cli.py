@@ -29,7 +29,7 @@ def run(
     draws: Annotated[int, typer.Option(min=2, max=prod(POSTERIOR_DRAWS), help="Joint draws of all parameters.")] = 4000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 1,
     quick: Annotated[bool, typer.Option(help="200 draws, marked as such in every report.")] = False,
-    force: Annotated[bool, typer.Option(help="Run again what is done.")] = False,
+    force: Annotated[bool, typer.Option(help="Make every page again; walks that are kept are read.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run.")] = False,
     name: Annotated[str, typer.Option(help="Folder under outputs/.")] = "batch",
 ) -> None:

@@ -13,7 +13,7 @@ def execute(order: Path) -> None:
     """The child's part: execute the notebook over IPC, strip what is private, export the page."""
     job = json.loads(order.read_text("utf-8"))
     if "chapter" not in job:
-        _walk(job["parameters"], order)
+        _walk(job["key"], job["parameters"], order)
         return
     made = order.parent / "made"
     made.mkdir()
@@ -28,13 +28,15 @@ def execute(order: Path) -> None:
     _export(job, notebook, made / name)
 
 
-def _walk(given: dict[str, Any], order: Path) -> None:
+def _walk(key: str, given: dict[str, Any], order: Path) -> None:
     from pmbudget.inputs import load_scenario
     from pmbudget.road import evaluated
 
     try:
         scenario = load_scenario(given["scenario"], overrides=given["overrides"], case=given["case"])
-        evaluated(scenario, draws=given["draws"], seed=given["seed"])
+        found = evaluated(scenario, draws=given["draws"], seed=given["seed"])
+        if Path(found.kept_in).name != key:
+            raise ValueError("an input was edited after the batch was planned; run again")
     except Exception as error:
         (order.parent / "error.txt").write_text(explained(error), "utf-8")
 

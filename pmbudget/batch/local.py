@@ -29,9 +29,15 @@ def run_plan(plan: Plan, *, workers: int, force: bool, told: Callable[[Walk | Jo
             for turn in plan.turns:
                 if plan.comparison in turn and any(outcome.error for outcome in outcomes):
                     break
+                failed = {outcome.job.key for outcome in outcomes if outcome.error}
                 waiting = plan.waiting(turn, force=force)
-                done = (Outcome(job) for job in turn if job not in waiting)
-                for outcome in chain(done, _side_by_side(waiting, plan, workers)):
+                stuck = [job for job in waiting if isinstance(job, Job) and job.walk in failed]
+                runs = [job for job in waiting if job not in stuck]
+                told_at_once = (
+                    *(Outcome(job) for job in turn if job not in waiting),
+                    *(Outcome(job, "not run: the walk that it reads has failed") for job in stuck),
+                )
+                for outcome in chain(told_at_once, _side_by_side(runs, plan, workers)):
                     outcomes.append(outcome)
                     told(outcome.job, outcome.error)
         finally:

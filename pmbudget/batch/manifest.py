@@ -6,14 +6,16 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import pmbudget
-from pmbudget.inputs.files import find_folder, shown
+from pmbudget.inputs.files import find_folder
 
 NUMERIC = ("numpy", "scipy", "xarray", "pandas", "pymc", "arviz")
 
@@ -38,21 +40,26 @@ def package_key() -> str:
 
 def state_of_files() -> dict[str, tuple[int, int]]:
     """Size and time of change of every file that a run reads: the package's, the parameters', the notebooks'."""
-    read = [path for folder in ("parameters", "notebooks") for path in find_folder(folder).rglob("*") if path.is_file()]
-    return {
-        str(path): (stat.st_size, stat.st_mtime_ns) for path in (*_package_files(), *read) for stat in [path.stat()]
-    }
+    read = [path for folder in ("parameters", "notebooks") for path in find_folder(folder).rglob("*")]
+    state = {}
+    for path in (*_package_files(), *(path for path in read if not path.name.startswith("."))):
+        # What an editor makes and removes in the meantime is no file of the project.
+        with suppress(FileNotFoundError):
+            stat = path.stat()
+            if S_ISREG(stat.st_mode):
+                state[str(path)] = stat.st_size, stat.st_mtime_ns
+    return state
 
 
-def edited(before: Mapping[str, Any]) -> list[str]:
-    """The files that are not as they were, by their names in the project."""
+def edited(before: Mapping[str, Any]) -> list[Path]:
+    """The files that are not as they were."""
     now = state_of_files()
-    return [shown(Path(name)) for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    return [Path(name) for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
 
 
-def is_of_package(names: Iterable[str]) -> bool:
-    """Whether one of the files is of the package itself."""
-    return bool(set(names) & {shown(path) for path in _package_files()})
+def is_of_package(paths: Iterable[Path]) -> bool:
+    """Whether one of the files is, or was, of the package itself."""
+    return any(path.is_relative_to(Path(pmbudget.__file__).parent) for path in paths)
 
 
 @cache

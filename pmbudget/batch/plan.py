@@ -13,7 +13,7 @@ from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
 from pmbudget.inputs.files import find_folder, project_folder, unsafe
 from pmbudget.reporting.words import Words
-from pmbudget.road import is_kept, result_key
+from pmbudget.road import is_kept, posterior_hash, result_key
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to execute, and the run folders that its results go to: runs alike in what it reads share it."""
+    """One notebook to execute, and the run folders that its results go to: runs alike in what it reads share it.
+
+    ``walk`` is the key of the result that it reads, None where it reads none.
+    """
 
     chapter: Chapter
     key: str
@@ -51,6 +54,7 @@ class Job:
     title: str
     posterior: str | None
     settings: Settings
+    walk: str | None = None
 
     @property
     def name(self) -> str:
@@ -111,9 +115,10 @@ class Plan:
         return self.walks, self.chapters, (self.comparison,)
 
     def waiting(self, turn: Sequence[Walk | Job], *, force: bool) -> list[Walk | Job]:
-        """The jobs of a turn that have to run: nothing is walked for chapters that are all there."""
-        if turn == self.walks and not self.waiting(self.chapters, force=force):
-            return []
+        """The jobs of a turn that have to run; what is kept is not walked again, nor what no waiting chapter reads."""
+        if turn == self.walks:
+            read = {job.walk for job in self.waiting(self.chapters, force=force) if isinstance(job, Job)}
+            return [walk for walk in self.walks if walk.key in read and not walk.is_done(self.folder)]
         return [job for job in turn if force or not job.is_done(self.folder)]
 
 
@@ -149,14 +154,15 @@ def plan_batch(
     runs = []
     for scenario in scenarios:
         resolved = scenario.resolved()
-        keys = {chapter: _key(chapter, resolved, settings) for chapter in CHAPTERS}
+        posterior = posterior_hash(scenario)
+        keys = {chapter: _key(chapter, resolved, posterior, settings) for chapter in CHAPTERS}
         folder = f"{scenario.name}-{scenario.definition.case}-{content_key(sorted(keys.values()))[:8]}"
         runs.append(Run(scenario, folder))
         walk = _walk(scenario, settings)
         walks.setdefault(walk.key, walk)
         for chapter, key in keys.items():
             folders = (*jobs[key].folders, folder) if key in jobs else (folder,)
-            jobs[key] = _job(chapter, key, scenario, folders, settings)
+            jobs[key] = _job(chapter, key, scenario, folders, settings, walk.key)
     folder_path = project_folder("outputs") / name
     chapters = tuple(jobs.values())
     comparison = _comparison(folder_path, runs, chapters, settings)
@@ -199,12 +205,12 @@ def _source(chapter: Chapter) -> list[Any]:
     return [(cell["cell_type"], cell["source"], cell.get("metadata", {}).get("tags")) for cell in cells]
 
 
-def _key(chapter: Chapter, resolved: Mapping[str, Any], settings: Settings) -> str:
+def _key(chapter: Chapter, resolved: Mapping[str, Any], posterior: str, settings: Settings) -> str:
     numeric = {name: versions()[name] for name in NUMERIC}
     read = {part: resolved[part] for part in chapter.reads}
     root = find_folder("parameters")
     beside = [path.read_text("utf-8") for pattern in chapter.files for path in sorted(root.glob(pattern))]
-    return content_key(chapter.name, read, beside, vars(settings), _source(chapter), package_key(), numeric)
+    return content_key(chapter.name, read, posterior, beside, vars(settings), _source(chapter), package_key(), numeric)
 
 
 def _walk(scenario: Scenario, settings: Settings) -> Walk:
@@ -227,21 +233,24 @@ def _given(scenario: Scenario, settings: Settings) -> dict[str, Any]:
 
 def is_current(job: Job) -> bool:
     """Whether the files still say what the job was planned on."""
-    if job.chapter is COMPARISON:
+    if job.chapter == COMPARISON:
         return True
     given = job.parameters
     scenario = load_scenario(given["scenario"], overrides=given["overrides"], case=given["case"])
-    return _key(job.chapter, scenario.resolved(), job.settings) == job.key
+    return _key(job.chapter, scenario.resolved(), posterior_hash(scenario), job.settings) == job.key
 
 
-def _job(chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...], settings: Settings) -> Job:
+def _job(
+    chapter: Chapter, key: str, scenario: Scenario, folders: tuple[str, ...], settings: Settings, walk: str
+) -> Job:
     given = {**_given(scenario, settings), "language": settings.language}
     words = Words(settings.language)
     label = words.label(scenario.case.label)
     if chapter.reads == EVERYTHING:
         label = f"{words.label(scenario.definition.label)}: {label}"
     posterior = evidence_key(scenario.parameters)
-    return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings)
+    reads = None if chapter in CHAPTERS[:2] else walk
+    return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings, reads)
 
 
 def _comparison(folder: Path, runs: Sequence[Run], chapters: Sequence[Job], settings: Settings) -> Job:

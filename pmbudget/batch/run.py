@@ -15,6 +15,8 @@ from typing import Any
 
 from pmbudget.batch.manifest import edited, is_of_package, write_manifest
 from pmbudget.batch.plan import Job, Walk, is_current
+from pmbudget.errors import EvidenceError, InputError
+from pmbudget.inputs.files import shown
 from pmbudget.road import is_alive
 
 TIME_LIMIT = 3600
@@ -116,9 +118,17 @@ def run_job(
 def _edited(job: Job, files: Mapping[str, Any] | None) -> str:
     """What was edited since the job was planned and would give another result; nothing where it would give the same."""
     changed = edited(files) if files is not None else []
-    if not changed or not (is_of_package(changed) or not is_current(job)):
+    if not changed or not (is_of_package(changed) or Path(job.notebook) in changed or not _is_current(job)):
         return ""
-    return ", ".join(changed)
+    return ", ".join(map(shown, changed))
+
+
+def _is_current(job: Job) -> bool:
+    """Whether the files still say what the job was planned on; files that cannot be read do not."""
+    try:
+        return is_current(job)
+    except (InputError, EvidenceError, OSError, ValueError):
+        return False
 
 
 def _as_far(job: Job, scratch: Path, batch: Path, told: str) -> str:

@@ -111,7 +111,12 @@ def replace_folder(folder: Path, components: Mapping[str, Component]) -> None:
         store(new, components, MANIFEST)
         if folder.exists():
             shutil.move(folder, old)
-        shutil.move(new, folder)
+        try:
+            shutil.move(new, folder)
+        except BaseException:
+            if old.exists():
+                shutil.move(old, folder)
+            raise
 
 
 def packed(fitted: xr.Dataset) -> bytes:

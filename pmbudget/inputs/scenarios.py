@@ -16,6 +16,7 @@ from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.agreements import STANDING, Agreement, read_agreement
 from pmbudget.inputs.capacity import WAITING, Organisation
 from pmbudget.inputs.cases import Case, read_case
+from pmbudget.inputs.distributions import distribution
 from pmbudget.inputs.files import (
     LONGEST_NAME,
     Document,
@@ -245,6 +246,14 @@ class Scenario:
     def with_stated_limits(self) -> "Scenario":
         """The same with every limit of supply that the case states, those that rest on a guess too."""
         return replace(self, definition=self.definition.model_copy(update={"limits": "stated"}))
+
+    def with_value(self, name: str, value: float) -> "Scenario":
+        """The same with a parameter known to be a number, in the model's unit."""
+        parameter = replace(
+            self.parameters[name], distribution=distribution("fixed", value=value), factor=1.0, rate=None
+        )
+        parameters = replace(self.parameters, parameters={**self.parameters.parameters, name: parameter})
+        return replace(self, parameters=parameters)
 
     def with_levers(self, *names: str) -> "Scenario":
         """The same with these levers of the case on, and no others."""

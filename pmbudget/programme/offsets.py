@@ -37,13 +37,13 @@ def set_free(cost: xr.DataArray, cashable: xr.DataArray) -> xr.DataArray:
     cost = cost.transpose("draw", "mix", "region", "year", "resource")
     kept = (cashable.min("draw") if "draw" in cashable.dims else cashable) < 1
     chosen = np.flatnonzero(kept.to_numpy())
-    freed = cost.isel(resource=chosen)
-    values = freed.to_numpy()
+    part = cost.isel(resource=chosen)
+    values = part.to_numpy().copy()
     values -= values[:, [list(cost["mix"].to_numpy()).index("today")]]
     np.minimum(values, 0.0, out=values)
     share = 1 - np.atleast_2d(cashable.transpose(..., "resource").to_numpy())[:, chosen]
     values *= share[:, None, None, None]
-    return freed.reset_coords(drop=True)
+    return part.copy(data=values).reset_coords(drop=True)
 
 
 def offsets(change: xr.DataArray, freed: xr.DataArray) -> xr.Dataset:

@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from pmbudget.inputs.scenarios import Scenario, load_scenario
+from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road import Results, answered, scenario_draws, walk_blocks
 
 
@@ -14,10 +14,7 @@ def added_without_effect(scenario: Scenario, results: Results, *, draws: int, se
     """
 
     def walk() -> xr.Dataset:
-        effect = scenario.case.uptake.agreement_effect
-        unmoved = load_scenario(
-            scenario.file, scenario.folder, {**scenario.given, effect: 0}, case=scenario.definition.case
-        )
+        unmoved = scenario.with_value(scenario.case.uptake.agreement_effect, 0.0)
         blocks = walk_blocks(unmoved, scenario_draws(unmoved, draws=draws, seed=seed), seed=seed)
         return xr.concat([added(block) for block in blocks], dim="draw").to_dataset(name="added")
 

@@ -1,6 +1,6 @@
 """The whole way walked once: the only place that knows the order of the rooms."""
 
-from pmbudget.road.kept import answered, evaluated, is_alive, is_kept, needed, result_key
+from pmbudget.road.kept import answered, evaluated, is_alive, is_kept, needed, posterior_hash, result_key
 from pmbudget.road.recipe import evaluate, evaluate_draws, parameter_draws, pulled, scenario_draws, walk, walk_blocks
 from pmbudget.road.results import Results
 
@@ -14,6 +14,7 @@ __all__ = [
     "is_kept",
     "needed",
     "parameter_draws",
+    "posterior_hash",
     "pulled",
     "result_key",
     "scenario_draws",

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -23,7 +23,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 import pmbudget
-from pmbudget.evidence.fit import evidence_key
+from pmbudget.evidence.fit import fit_evidence
 from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.road.recipe import evaluate
@@ -36,8 +36,9 @@ LARGE = 100_000
 """Values from which an array is float32 on disk."""
 ROOMS = ("vocabulary.py", "inputs", "evidence", "patient", "programme", "financing", "appraisal", "road", "questions")
 """Whose code decides a result."""
-WORDS = ("label", "note", "source", "question", "was")
-"""Keys of a resolved scenario that no number depends on."""
+WORDS = ("label", "note", "source", "question", "was", "studies_rows")
+"""Keys of a resolved scenario that no number depends on: what study tables say stands in the posterior."""
+LIBRARIES = ("numpy", "scipy", "xarray", "pandas")
 NEEDED, SCRATCH, MANIFEST = ".needed-", ".part-", "manifest.json"
 
 
@@ -103,13 +104,22 @@ class Answer:
 
 
 def result_key(scenario: Scenario, *, draws: int, seed: int) -> str:
-    """What a result is kept under: all inputs that a number depends on, the posterior, the rooms' code, draws and seed."""
+    """What a result is kept under: all inputs that a number depends on, the posterior's draws, code and libraries, draws and seed."""
     resolved = scenario.resolved()
     definition = resolved["scenario"]
-    asked = {name: definition[name] for name in ("years", "pace", "levers", "laboratories", "limits", "allocated")}
+    asked = {name: definition[name] for name in ("years", "pace", "levers", "laboratories", "allocated")}
     read = {name: resolved[name] for name in ("agreement", "standing", "case", "price_year", "parameters", "regions")}
-    posterior = evidence_key(scenario.parameters)
-    return _hashed(_without_words(read), asked, posterior, code_key(), draws, seed)
+    made_by = {name: version(name) for name in LIBRARIES}
+    return _hashed(_without_words(read), asked, scenario.limits, posterior_hash(scenario), CODE, made_by, draws, seed)
+
+
+def posterior_hash(scenario: Scenario) -> str:
+    """SHA-256 of the draws of all that is learnt; evidence that is fitted nowhere yet is fitted."""
+    draws = fit_evidence(scenario.parameters).draws
+    found = hashlib.sha256()
+    for name in sorted(map(str, draws.data_vars)):
+        found.update(name.encode() + np.ascontiguousarray(draws[name].to_numpy()).tobytes())
+    return found.hexdigest()
 
 
 def _without_words(value: Any) -> Any:
@@ -118,9 +128,8 @@ def _without_words(value: Any) -> Any:
     return [_without_words(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-@cache
-def code_key() -> str:
-    """SHA-256 of the code of the rooms that decide a result."""
+def code_hash() -> str:
+    """SHA-256 of the code of the rooms that decide a result, as it stands now."""
     root = Path(pmbudget.__file__).parent
     files = [file for room in ROOMS for file in sorted([root / room, *(root / room).rglob("*.py")]) if file.is_file()]
     return _hashed([(file.relative_to(root).as_posix(), file.read_text("utf-8")) for file in files])
@@ -129,6 +138,10 @@ def code_key() -> str:
 def _hashed(*parts: Any) -> str:
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+CODE = code_hash()
+"""The code that this process has loaded."""
 
 
 def kept[Record](key: str, make: Callable[[], Record], kind: type[Record], *, folder: str | Path | None) -> Record:
@@ -145,8 +158,8 @@ def kept[Record](key: str, make: Callable[[], Record], kind: type[Record], *, fo
 
 
 def is_kept(key: str, *, folder: str | Path | None = None) -> bool:
-    """Whether a record of that key is in the folder; whether it is whole is seen when it is read."""
-    return (project_folder(folder or FOLDER) / key / MANIFEST).is_file()
+    """Whether a record of that key is in the folder with all its files; that each is whole is seen when it is read."""
+    return _stated(project_folder(folder or FOLDER) / key, whole=False) is not None
 
 
 def _store(place: Path, record: Any) -> None:
@@ -155,12 +168,15 @@ def _store(place: Path, record: Any) -> None:
         made = Path(scratch) / place.name
         made.mkdir()
         parts = _written(record, made, "")
-        stated = {"key": place.name, "files": {file.name: _digest(file) for file in made.iterdir()}, "parts": parts}
+        files = {file.name: [file.stat().st_size, _digest(file)] for file in made.iterdir()}
+        stated = {"key": place.name, "files": files, "parts": parts, "parts_hash": _hashed(parts)}
         (made / MANIFEST).write_text(json.dumps(stated), "utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        # Somebody else may have put the same in place meanwhile.
-        with suppress(OSError):
-            os.rename(made, place)
+        if _stated(place, whole=True) is None:
+            # What is damaged goes; what somebody else has put in place meanwhile stays.
+            with suppress(OSError):
+                os.rename(place, Path(scratch) / "damaged")
+            with suppress(OSError):
+                os.rename(made, place)
 
 
 def _digest(file: Path) -> str:
@@ -191,20 +207,34 @@ def _written(part: Any, folder: Path, name: str) -> Any:
 
 
 def _plain_coords(part: xr.Dataset | xr.DataArray) -> dict[str, Any]:
-    return {str(name): [list(one.dims), one.to_numpy().tolist()] for name, one in part.coords.items()}
+    return {str(name): [list(one.dims), one.to_numpy().tolist(), one.dtype.kind] for name, one in part.coords.items()}
 
 
 def _read(place: Path, kind: type[Any]) -> Any:
     """The record that a folder holds, if the folder is whole and its own; else None."""
-    try:
-        stated = json.loads((place / MANIFEST).read_text("utf-8"))
-        if stated["key"] != place.name or any(_digest(place / name) != sha for name, sha in stated["files"].items()):
-            return None
-        found = _rebuilt(stated["parts"], kind, place)
+    stated = _stated(place, whole=True)
+    if stated is None:
+        return None
+    # Whose folder it is may not be ours to touch.
+    with suppress(OSError):
         os.utime(place / MANIFEST)
+    try:
+        return _rebuilt(stated["parts"], kind, place)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found
+
+
+def _stated(place: Path, *, whole: bool) -> Mapping[str, Any] | None:
+    """What a folder's manifest says, if it is the folder's own and all files are there, ``whole`` to the last byte; else None."""
+    try:
+        stated = json.loads((place / MANIFEST).read_text("utf-8"))
+        sound = stated["key"] == place.name and stated["parts_hash"] == _hashed(stated["parts"])
+        for name, (size, digest) in stated["files"].items():
+            file = place / name
+            sound = sound and file.stat().st_size == size and (not whole or _digest(file) == digest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return stated if sound else None
 
 
 def _rebuilt(part: Any, kind: Any, folder: Path) -> Any:
@@ -226,7 +256,11 @@ def _rebuilt(part: Any, kind: Any, folder: Path) -> Any:
 
 
 def _coords(stated: Mapping[str, Any]) -> dict[str, xr.Variable]:
-    return {name: xr.Variable(dims, np.array(values)) for name, (dims, values) in stated.items()}
+    kinds = {"O": str, "U": str, "T": str}
+    return {
+        name: xr.Variable(dims, np.array(values, kinds.get(kind, kind)))
+        for name, (dims, values, kind) in stated.items()
+    }
 
 
 def _variable(stated: Mapping[str, Any], folder: Path) -> xr.Variable:
@@ -271,18 +305,26 @@ def _make_room(folder: Path) -> None:
     held = set[str]()
     for lease in folder.glob(f"{NEEDED}*"):
         if is_alive(int(lease.name.removeprefix(NEEDED))):
-            held |= set(lease.read_text("utf-8").splitlines())
+            with suppress(FileNotFoundError):
+                held |= set(lease.read_text("utf-8").splitlines())
         else:
             lease.unlink(missing_ok=True)
     for scratch in folder.glob(f"{SCRATCH}*"):
         if not is_alive(int(scratch.name.removeprefix(SCRATCH).split("-")[0])):
             shutil.rmtree(scratch, ignore_errors=True)
-    used = sorted(folder.glob(f"*/{MANIFEST}"), key=lambda file: file.stat().st_mtime, reverse=True)
     total = 0
-    for place, manifest in enumerate(used):
-        total += sum(file.stat().st_size for file in manifest.parent.iterdir())
-        if place and total > LARGEST_FOLDER and manifest.parent.name not in held:
-            shutil.rmtree(manifest.parent, ignore_errors=True)
+    for place, (_, size, found) in enumerate(sorted(_used(folder), reverse=True)):
+        total += size
+        if place and total > LARGEST_FOLDER and found.name not in held:
+            shutil.rmtree(found, ignore_errors=True)
+
+
+def _used(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """When each kept record was last read, its bytes, and where it is; one that another process removes meanwhile is left out."""
+    for manifest in folder.glob(f"*/{MANIFEST}"):
+        with suppress(FileNotFoundError):
+            size = sum(file.stat().st_size for file in manifest.parent.iterdir())
+            yield manifest.stat().st_mtime, size, manifest.parent
 
 
 def is_alive(pid: int) -> bool:
@@ -291,6 +333,8 @@ def is_alive(pid: int) -> bool:
         return True
     try:
         os.kill(pid, 0)
+    except PermissionError:
+        return True
     except OSError:
         return False
     return True

@@ -60,8 +60,7 @@ def test_a_file_that_the_chapter_reads(project, job, monkeypatch, place):
 
 
 def test_the_package_itself(project, job, monkeypatch):
-    monkeypatch.setattr(running, "edited", lambda before: ["pmbudget/road/recipe.py"])
-    monkeypatch.setattr(running, "is_of_package", lambda names: True)
+    monkeypatch.setattr(running, "edited", lambda before: [ROOT / "pmbudget" / "road" / "recipe.py"])
     outcome, done = run(job, monkeypatch, lambda: None)
     assert "recipe.py was edited while this ran" in outcome.error
     assert not done
