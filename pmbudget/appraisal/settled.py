@@ -22,9 +22,6 @@ from pmbudget.inputs.clauses import Clause, Instalments, Shared
 from pmbudget.programme.reach import Reach, access, persons_served
 from pmbudget.vocabulary import REGION_PAYERS, TERM
 
-MARGIN_DRAWS = 10
-"""Draws behind the marginal share of a test: it is an expectation of rates, and every design would pay for more."""
-
 
 @dataclass(frozen=True)
 class Programme:
@@ -85,6 +82,7 @@ def programme_of(
     new: str,
     standing: Sequence[Clause] = (),
     years: int = TERM,
+    margin_draws: int = 10,
 ) -> Programme:
     """An evaluated scenario as something to negotiate on.
 
@@ -102,6 +100,8 @@ def programme_of(
         What holds whatever is agreed.
     years : int
         How many years the parties count.
+    margin_draws : int
+        Draws behind the marginal share of a test, which every design that is scored pays for; a grant at a threshold needs hundreds.
     """
     # Beside the forecast a settlement never looks ahead, so that years beyond the one after the agreement are of no matter to it.
     until = {"year": slice(None, start + years)}
@@ -132,7 +132,7 @@ def programme_of(
     added = region["new"] - region["unplanned"]
     return Programme(
         mixes["new"],
-        margin_of(mixes["new"], draws=MARGIN_DRAWS),
+        margin_of(mixes["new"], draws=margin_draws),
         added,
         state["new"] - state["unplanned"],
         people,

@@ -25,7 +25,7 @@ def key_figures(scenario: Scenario, results: Results, worths: Added, shares: Map
     """The figures that a comparison shows: measure, reference, period, payer, threshold, unit, mean, lower, upper.
 
     ``net_budget`` (SEK, cash) and ``net_budget_per_inhabitant`` by reference, period and payer; ``freed`` (SEK), capacity set free
-    beside it; ``coverage``, the share reached in the last year, by mix; :func:`pmbudget.reporting.value.value_figures`;
+    beside it; ``coverage``, the share reached in a period's last year, by mix and period; :func:`pmbudget.reporting.value.value_figures`;
     :func:`worth_figures`; ``assumption_share`` by what it is a share of.
     """
     inhabitants = float(scenario.regions["population"].sum())
@@ -43,8 +43,10 @@ def key_figures(scenario: Scenario, results: Results, worths: Added, shares: Map
             parts.append(each.assign(measure="net_budget_per_inhabitant", unit="SEK/inhabitant", **place))
             set_free = interval_frame(freed.sel(year=years).sum("year"))
             parts.append(set_free.assign(measure="freed", unit="SEK", **place))
-    share = interval_frame(share_reached(results.reach, scenario.case.new, ("region",)).isel(year=-1, drop=True))
-    parts.append(share.rename(columns={"mix": "reference"}).assign(measure="coverage", unit="share"))
+    share = share_reached(results.reach, scenario.case.new, ("region",))
+    for period, years in scenario.periods.items():
+        at_end = interval_frame(share.sel(year=years[-1], drop=True)).rename(columns={"mix": "reference"})
+        parts.append(at_end.assign(measure="coverage", unit="share", period=period))
     parts.append(value_figures(scenario, worths))
     parts.append(worth_figures(scenario, results))
     parts.append(

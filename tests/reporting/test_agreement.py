@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pmbudget.appraisal.negotiation import Solution
@@ -312,3 +313,8 @@ def test_the_limit_is_of_one_year_and_comes_from_the_parameters(scenario, found)
     assert found.epsilon == pytest.approx(found.tolerance * len(found.years))
     per_head = found.outcomes[found.own].by_region / found.programme.people / len(found.years)
     assert found.scores.loc[found.own, "p_all"] == pytest.approx(np.mean((per_head <= found.tolerance).all(axis=1)))
+
+
+def test_designs_alike_stand_in_the_order_of_their_names_whatever_rounding_does():
+    scores = pd.DataFrame({"state": [5e6, 3e6 + 1e-7, 3e6]}, index=pd.Index(["c", "a", "b"], name="design"))
+    assert agreement._in_order(scores, "state").index.tolist() == ["a", "b", "c"]

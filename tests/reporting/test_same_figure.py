@@ -10,6 +10,7 @@ import pytest
 
 from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs import load_scenario
+from pmbudget.programme.reach import share_reached
 from pmbudget.questions.effect import added
 from pmbudget.questions.limits import Limited
 from pmbudget.reporting import summary, value
@@ -227,3 +228,10 @@ def test_e_a_programme_is_called_worth_it_only_as_far_as_its_draws_allow(mean, s
 def test_e_a_cost_and_a_saving_are_told_with_their_own_words(amount, said):
     row = {"mean": amount, "lower": amount - 1e6, "upper": amount + 1e6}
     assert said in budget.signed("headline_budget", row, WORDS, period="2027–2031")
+
+
+def test_the_share_reached_of_a_period_is_that_of_its_last_year(run):
+    share = share_reached(run.results.reach, run.scenario.case.new, ("region",)).sel(mix="new").mean("draw")
+    kept = run.figures.query("measure == 'coverage' and reference == 'new'").set_index("period")["mean"]
+    for period, years in run.scenario.periods.items():
+        assert kept[period] == pytest.approx(float(share.sel(year=years[-1])))

@@ -40,7 +40,8 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
         rows.append(row)
     keys = ("what", "reached", "moved", "lost", "qaly", "cost", "inmb")
     header = [words(f"limits_columns.{key}", year=scenario.years[-1], wtp=words.number(wtp)) for key in keys]
-    caption = words("limits_caption", period=scenario.whole_period)
+    key = "limits_caption" if len(rows) > 1 else "limits_caption_hold"
+    caption = words(key, period=scenario.whole_period)
     return table(f"{caption}. {words('interval_note')}", header, rows)
 
 

@@ -108,6 +108,12 @@ def _aims(found: Negotiation, words: Words) -> str:
     return words("agreement_aims", count=words.number(len(pool)), aims="; ".join(parts))
 
 
+def _in_order(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Designs by what they cost, to the krona; those alike by name, so that no rounding decides."""
+    rounded = frame[column].round(0 if column == "state" else 6)
+    return frame.loc[rounded.reset_index().sort_values([column, frame.index.name])[frame.index.name]]
+
+
 def value(scenario: Scenario, results: Results, found: Negotiation | None, words: Words) -> Html:
     """What the programme itself is worth, in the sentences of chapter 05: no design of an agreement moves it at a given pace."""
     return note(*value_sentences(scenario, added_worth(scenario, results.worth), words)) if found else NOTHING
@@ -118,7 +124,7 @@ def money_table(found: Negotiation | None, words: Words) -> Html:
     if found is None:
         return NOTHING
     rows = []
-    for name, row in found.scores.sort_values("state").iterrows():
+    for name, row in _in_order(found.scores, "state").iterrows():
         agreement = found.agreements[str(name)]
         span = {
             who: {"mean": row[who], "lower": row[f"{who}_lower"], "upper": row[f"{who}_upper"]}
@@ -156,7 +162,7 @@ def property_table(scenario: Scenario, found: Negotiation | None, words: Words) 
     if found is None:
         return NOTHING
     rows = []
-    for name, row in found.scores.sort_values("state").iterrows():
+    for name, row in _in_order(found.scores, "state").iterrows():
         rows.append(
             [
                 design_label(found, str(name), words),
@@ -189,7 +195,7 @@ def front_chart(found: Negotiation | None, words: Words) -> Picture | Html:
     plt, _ = plot()
     scores = found.scores.assign(outlay=found.scores["state"] / 1e6, worst=found.per_year(found.scores["worst"]))
     front, sharing = found.front, found.sharing
-    order = scores.sort_values("outlay")
+    order = _in_order(scores, "outlay")
     figure, axis = plt.subplots(figsize=(11, 7))
     edge = order[front[order.index]]
     axis.plot(edge["outlay"], edge["worst"], color="#7f7f7f", linewidth=1, drawstyle="steps-post", zorder=1)
@@ -225,7 +231,7 @@ def losers_chart(scenario: Scenario, found: Negotiation | None, words: Words) ->
     if found is None:
         return NOTHING
     plt, sns = plot()
-    order = found.scores.sort_values("state").index
+    order = _in_order(found.scores, "state").index
     loses = {}
     for name in order:
         per_head = found.outcomes[str(name)].by_region / found.programme.people

@@ -109,7 +109,7 @@ def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
         rows = []
         for run in runs:
             own = run.figures.query("reference == 'today' and period == @period").set_index("measure")
-            reached = run.figures.query("measure == 'coverage' and reference == 'new'").iloc[0]
+            reached = run.figures.query("measure == 'coverage' and reference == 'new' and period == @period").iloc[0]
             at = own[own["threshold"] == limit]
             rows.append(
                 [
