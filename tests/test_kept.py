@@ -200,3 +200,17 @@ def test_four_scenarios_with_all_that_chapters_ask_are_walked_once_each(shipped,
         stated_limits(scenario, results, draws=2, seed=1)
         programmes_at(scenario, negotiation(scenario, results), names[1:], draws=2, seed=1)
     assert len(walked) == 8
+
+
+def test_the_key_is_of_what_experts_said_too(shipped):
+    """Their answers are pooled as they stand in the table: no posterior holds them."""
+    scenario = load_scenario("agreement_even", shipped, case="rare_disease_wgs")
+    asked = [one for one in scenario.parameters.values() if one.studies and not one.is_learnt]
+    assert asked
+    first = asked[0]
+    told = first.studies[0]
+    column = next(name for name, value in told.model_dump().items() if isinstance(value, float))
+    others = (told.model_copy(update={column: getattr(told, column) * 1.1}), *first.studies[1:])
+    parameters = {**scenario.parameters.parameters, first.name: replace(first, studies=others)}
+    moved = replace(scenario, parameters=replace(scenario.parameters, parameters=parameters))
+    assert result_key(moved, draws=100, seed=1) != result_key(scenario, draws=100, seed=1)

@@ -36,8 +36,8 @@ LARGE = 100_000
 """Values from which an array is float32 on disk."""
 ROOMS = ("vocabulary.py", "inputs", "evidence", "patient", "programme", "financing", "appraisal", "road", "questions")
 """Whose code decides a result."""
-WORDS = ("label", "note", "source", "question", "was", "studies_rows")
-"""Keys of a resolved scenario that no number depends on: what study tables say stands in the posterior."""
+WORDS = ("label", "note", "source", "question", "was")
+"""Keys of a resolved scenario that no number depends on."""
 LIBRARIES = ("numpy", "scipy", "xarray", "pandas")
 NEEDED, SCRATCH, MANIFEST = ".needed-", ".part-", "manifest.json"
 
