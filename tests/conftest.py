@@ -12,7 +12,7 @@ from pmbudget.evidence.draws import draw_parameters
 from pmbudget.inputs import load_scenario
 from pmbudget.questions import assumptions
 from pmbudget.questions.classes import breakdown
-from pmbudget.road import evaluate_draws, kept, recipe
+from pmbudget.road import evaluate_draws, recipe, shelf
 
 PARAMETERS = Path(__file__).resolve().parents[1] / "parameters"
 
@@ -117,5 +117,5 @@ def parts(scenario, table):
 def kept_apart(tmp_path_factory):
     """What tests keep of results goes to a folder of their own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "FOLDER", str(tmp_path_factory.mktemp("results")))
+        patch.setattr(shelf, "FOLDER", str(tmp_path_factory.mktemp("results")))
         yield

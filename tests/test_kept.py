@@ -11,7 +11,7 @@ import xarray as xr
 from pmbudget.inputs import load_scenario
 from pmbudget.questions.agreements import negotiation, programmes_at
 from pmbudget.questions.limits import stated_limits
-from pmbudget.road import evaluate_draws, kept, result_key
+from pmbudget.road import evaluate_draws, kept, result_key, shelf
 from pmbudget.road.results import Results
 
 
@@ -45,13 +45,13 @@ def made(limited, crude_draws):
 @pytest.fixture
 def large(monkeypatch):
     """Nearly all arrays are large enough to be packed."""
-    monkeypatch.setattr(kept, "LARGE", 100)
+    monkeypatch.setattr(shelf, "LARGE", 100)
 
 
 def test_what_is_read_is_what_was_made(made, tmp_path, large):
     found, make, asked = made
-    first = kept.kept("a", make, Results, folder=tmp_path)
-    again = kept.kept("a", make, Results, folder=tmp_path)
+    first = shelf.kept("a", make, Results, folder=tmp_path)
+    again = shelf.kept("a", make, Results, folder=tmp_path)
     assert len(asked) == 1
     whole, one, other = arrays_of(found), arrays_of(first), arrays_of(again)
     assert whole.keys() == one.keys() == other.keys()
@@ -71,16 +71,16 @@ def test_what_is_read_is_what_was_made(made, tmp_path, large):
 
 def test_small_arrays_keep_every_digit(made, tmp_path):
     found, make, _ = made
-    read = kept.kept("a", make, Results, folder=tmp_path)
+    read = shelf.kept("a", make, Results, folder=tmp_path)
     np.testing.assert_array_equal(read.settlement.ledger.to_numpy(), found.settlement.ledger.to_numpy())
 
 
 def test_only_what_is_touched_is_read(made, tmp_path, large, monkeypatch):
     _, make, _ = made
-    kept.kept("a", make, Results, folder=tmp_path)
-    read, get = [], kept.OnDisk.__getitem__
-    monkeypatch.setattr(kept.OnDisk, "__getitem__", lambda self, key: read.append(self.shape) or get(self, key))
-    found = kept.kept("a", make, Results, folder=tmp_path)
+    shelf.kept("a", make, Results, folder=tmp_path)
+    read, get = [], shelf.OnDisk.__getitem__
+    monkeypatch.setattr(shelf.OnDisk, "__getitem__", lambda self, key: read.append(self.shape) or get(self, key))
+    found = shelf.kept("a", make, Results, folder=tmp_path)
     assert not read
     found.settlement.budget.sel(payer="state").load()
     assert read == [found.settlement.budget.shape]
@@ -89,7 +89,7 @@ def test_only_what_is_touched_is_read(made, tmp_path, large, monkeypatch):
 @pytest.mark.parametrize("harm", ["byte", "missing", "manifest", "foreign", "half"])
 def test_what_is_damaged_or_foreign_is_made_anew(made, tmp_path, harm):
     _, make, asked = made
-    kept.kept("a", make, Results, folder=tmp_path)
+    shelf.kept("a", make, Results, folder=tmp_path)
     array, manifest = tmp_path / "a" / "settlement.budget.npy", tmp_path / "a" / "manifest.json"
     if harm == "byte":
         content = bytearray(array.read_bytes())
@@ -103,9 +103,9 @@ def test_what_is_damaged_or_foreign_is_made_anew(made, tmp_path, harm):
         manifest.write_text(json.dumps({**json.loads(manifest.read_text("utf-8")), "key": "b"}), "utf-8")
     else:
         manifest.unlink()
-    kept.kept("a", make, Results, folder=tmp_path)
+    shelf.kept("a", make, Results, folder=tmp_path)
     assert len(asked) == 2
-    kept.kept("a", make, Results, folder=tmp_path)
+    shelf.kept("a", make, Results, folder=tmp_path)
     assert len(asked) == 2
 
 
@@ -114,19 +114,19 @@ def test_an_error_leaves_nothing_behind(tmp_path):
         raise ValueError("no number")
 
     with pytest.raises(ValueError, match="no number"):
-        kept.kept("a", fail, Results, folder=tmp_path)
+        shelf.kept("a", fail, Results, folder=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_longest_unused_goes_and_what_a_batch_needs_stays(made, tmp_path, monkeypatch):
     _, make, _ = made
     for name in ("needed", "old", "used"):
-        kept.kept(name, make, Results, folder=tmp_path)
+        shelf.kept(name, make, Results, folder=tmp_path)
     size = sum(file.stat().st_size for file in (tmp_path / "old").iterdir())
-    monkeypatch.setattr(kept, "LARGEST_FOLDER", 2.5 * size)
-    with kept.needed(["needed"], folder=tmp_path):
-        kept.kept("used", make, Results, folder=tmp_path)
-        kept.kept("new", make, Results, folder=tmp_path)
+    monkeypatch.setattr(shelf, "LARGEST_FOLDER", 2.5 * size)
+    with shelf.needed(["needed"], folder=tmp_path):
+        shelf.kept("used", make, Results, folder=tmp_path)
+        shelf.kept("new", make, Results, folder=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["needed", "new", "used"]
 
 
@@ -134,7 +134,7 @@ def test_what_ended_processes_left_is_swept(made, tmp_path):
     _, make, _ = made
     (tmp_path / ".part-999999999-x").mkdir()
     (tmp_path / ".needed-999999999").write_text("b", "utf-8")
-    kept.kept("a", make, Results, folder=tmp_path)
+    shelf.kept("a", make, Results, folder=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -188,7 +188,7 @@ def test_an_answer_is_made_once_and_only_where_the_results_are_kept(scenario, ta
 def test_four_scenarios_with_all_that_chapters_ask_are_walked_once_each(shipped, tmp_path, monkeypatch):
     """Chapters 03 to 07 of four scenarios need eight walks: four own, and four with all stated limits; other paces are among them."""
     walked, evaluate = [], kept.evaluate
-    monkeypatch.setattr(kept, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(shelf, "FOLDER", str(tmp_path))
     monkeypatch.setattr(kept, "evaluate", lambda one, **given: walked.append(one.name) or evaluate(one, **given))
     names = ("unplanned", "agreement_slow", "agreement_even", "agreement_fast")
     scenarios = [load_scenario(name, shipped) for name in names]

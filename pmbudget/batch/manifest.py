@@ -15,15 +15,9 @@ from stat import S_ISREG
 from typing import Any
 
 import pmbudget
-from pmbudget.inputs.files import find_folder
+from pmbudget.inputs.files import content_hash, find_folder
 
 NUMERIC = ("numpy", "scipy", "xarray", "pandas", "pymc", "arviz")
-
-
-def content_key(*parts: Any) -> str:
-    """SHA-256 of plain data."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _package_files() -> list[Path]:
@@ -35,7 +29,7 @@ def _package_files() -> list[Path]:
 def package_key() -> str:
     """SHA-256 of the package's own files, as they were when it was first asked for."""
     root = Path(pmbudget.__file__).parent
-    return content_key([(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in _package_files()])
+    return content_hash([(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in _package_files()])
 
 
 def state_of_files() -> dict[str, tuple[int, int]]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pmbudget.batch.manifest import NUMERIC, content_key, is_done, package_key, state_of_files, versions
+from pmbudget.batch.manifest import NUMERIC, is_done, package_key, state_of_files, versions
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, EVERYTHING, Chapter, notebook_path
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
-from pmbudget.inputs.files import find_folder, project_folder, unsafe
+from pmbudget.inputs.files import content_hash, find_folder, project_folder, unsafe
 from pmbudget.reporting.words import Words
 from pmbudget.road import is_kept, posterior_hash, result_key
 
@@ -156,7 +156,7 @@ def plan_batch(
         resolved = scenario.resolved()
         posterior = posterior_hash(scenario)
         keys = {chapter: _key(chapter, resolved, posterior, settings) for chapter in CHAPTERS}
-        folder = f"{scenario.name}-{scenario.definition.case}-{content_key(sorted(keys.values()))[:8]}"
+        folder = f"{scenario.name}-{scenario.definition.case}-{content_hash(sorted(keys.values()))[:8]}"
         runs.append(Run(scenario, folder))
         walk = _walk(scenario, settings)
         walks.setdefault(walk.key, walk)
@@ -210,7 +210,7 @@ def _key(chapter: Chapter, resolved: Mapping[str, Any], posterior: str, settings
     read = {part: resolved[part] for part in chapter.reads}
     root = find_folder("parameters")
     beside = [path.read_text("utf-8") for pattern in chapter.files for path in sorted(root.glob(pattern))]
-    return content_key(chapter.name, read, posterior, beside, vars(settings), _source(chapter), package_key(), numeric)
+    return content_hash(chapter.name, read, posterior, beside, vars(settings), _source(chapter), package_key(), numeric)
 
 
 def _walk(scenario: Scenario, settings: Settings) -> Walk:
@@ -254,7 +254,7 @@ def _job(
 
 
 def _comparison(folder: Path, runs: Sequence[Run], chapters: Sequence[Job], settings: Settings) -> Job:
-    key = content_key(sorted(job.key for job in chapters), _source(COMPARISON), package_key())
+    key = content_hash(sorted(job.key for job in chapters), _source(COMPARISON), package_key())
     given = {"batch": str(folder), "runs": [run.folder for run in runs], "language": settings.language}
     label = Words(settings.language).label(runs[0].scenario.case.label)
     return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, settings)

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pmbudget.batch.manifest import edited, is_of_package, write_manifest
 from pmbudget.batch.plan import Job, Walk, is_current
 from pmbudget.errors import EvidenceError, InputError
 from pmbudget.inputs.files import shown
-from pmbudget.road import is_alive
 
 TIME_LIMIT = 3600
 """Seconds of wall clock that one notebook may take."""
@@ -82,7 +83,7 @@ def sweep(batch: Path) -> None:
     """Remove what interrupted runs left half done, those that are still at work apart."""
     for folder in batch.glob(f"{SCRATCH}*"):
         owner = folder.name.removeprefix(SCRATCH).split("-")[0]
-        if not (owner.isdigit() and is_alive(int(owner))):
+        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,9 @@
 """Reading YAML so that every fault can name its file and line."""
 
 import difflib
+import hashlib
 import io
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -231,6 +233,12 @@ def references(value: Any, loc: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, .
     else:
         return []
     return [found for key, part in inner for found in references(part, (*loc, key))]
+
+
+def content_hash(*parts: Any) -> str:
+    """SHA-256 of plain data."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def project_folder(folder: str | Path) -> Path:

@@ -6,8 +6,8 @@ import xarray as xr
 
 from pmbudget.evidence.learning import Belief, gated_starts
 from pmbudget.inputs.cases import Case
+from pmbudget.inputs.paces import AgreedPace
 from pmbudget.inputs.programmes import FollowUp, Uptake
-from pmbudget.inputs.scenarios import AgreedPace
 from pmbudget.patient.costing import Draws
 from pmbudget.programme.pace import Agreed, Held, OwnCourse, Pace
 

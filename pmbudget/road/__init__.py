@@ -1,8 +1,9 @@
 """The whole way walked once: the only place that knows the order of the rooms."""
 
-from pmbudget.road.kept import answered, evaluated, is_alive, is_kept, needed, posterior_hash, result_key
+from pmbudget.road.kept import answered, evaluated, posterior_hash, result_key
 from pmbudget.road.recipe import evaluate, evaluate_draws, parameter_draws, pulled, scenario_draws, walk, walk_blocks
 from pmbudget.road.results import Results
+from pmbudget.road.shelf import is_kept, needed
 
 __all__ = [
     "Results",
@@ -10,7 +11,6 @@ __all__ = [
     "evaluate",
     "evaluate_draws",
     "evaluated",
-    "is_alive",
     "is_kept",
     "needed",
     "parameter_draws",

@@ -4,7 +4,7 @@ import pytest
 
 from pmbudget.errors import InputError
 from pmbudget.inputs import expand, load_scenario
-from pmbudget.inputs.scenarios import AgreedPace
+from pmbudget.inputs.paces import AgreedPace
 
 HEAD = 'label: {sv: "Prov", en: "Trial"}\nbase: agreement_even\nevidence: assumption\nsource: {title: "Invented"}\n'
 SWEEP = "sweep:\n  discount_rate_cost: [0, 0.05]\n  discount_rate_qaly: [0, 0.03, 0.05]\n"

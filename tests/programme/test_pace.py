@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from scipy import special
 
-from pmbudget.inputs.scenarios import AgreedPace
+from pmbudget.inputs.paces import AgreedPace
 from pmbudget.programme import coverage
 from pmbudget.programme.pace import IMITATION_RATIO, REACHED, Agreed, Held, OwnCourse, progress
 
