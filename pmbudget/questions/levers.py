@@ -16,7 +16,7 @@ def lever_effects(scenario: Scenario, results: Results, *, draws: int = BLOCK, s
     -------
     DataFrame
         Index (lever, figure), columns mean, lower, upper (95 %) of the change over the years shown, in the mix ``new``: ``net`` and
-        ``net_regions`` (SEK: net budget against today's use, of all payers and of the regions' own), ``tested`` and ``outside`` (persons
+        ``net_regions`` (SEK: the budget of all payers and of the regions' own), ``tested`` and ``outside`` (persons
         tested inside and outside the eligible population), ``qaly`` (all patients' QALYs), ``posts`` (full-time posts in the last year),
         ``spread`` (standard deviation of coverage between regions in the last year, percentage points) and, where evidence decides the
         pace, ``right`` (percentage points: how often what is known in the last year points the right way).
@@ -48,12 +48,14 @@ def _effects(scenario: Scenario, draws: int, seed: int) -> pd.DataFrame:
 
 def _figures(scenario: Scenario, results: Results) -> dict[str, np.ndarray]:
     """The figures that levers are judged by, over draws."""
-    new, net = {"mix": "new"}, results.settlement.net_budget("today").sum(["region", "year"])
+    new = {"mix": "new"}
+    # What the scenario itself costs: a lever may move today's use as well, and that is no part of what it moves in the scenario.
+    cost = results.settlement.budget.sel(new).sum(["region", "year"])
     patients = results.reach.patients.sel(new).sum(["region", "year"])
-    own = [payer for payer in net["payer"].to_numpy() if payer in REGION_PAYERS]
+    own = [payer for payer in cost["payer"].to_numpy() if payer in REGION_PAYERS]
     figures = {
-        "net": net.sum("payer"),
-        "net_regions": net.sel(payer=own).sum("payer"),
+        "net": cost.sum("payer"),
+        "net_regions": cost.sel(payer=own).sum("payer"),
         "tested": patients.sel(fate=scenario.case.new),
         "outside": results.reach.outside.sel(new).sum(["region", "year"]),
         "qaly": (patients * results.per_patient.fate_qaly).sum("fate"),

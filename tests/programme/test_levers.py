@@ -8,6 +8,7 @@ from scipy import special
 from pmbudget.inputs import load_scenario
 from pmbudget.programme.levers import pull, require
 from pmbudget.questions import lever_effects
+from pmbudget.road import evaluate_draws, parameter_draws, pulled
 
 LABEL = {"sv": "spak", "en": "lever"}
 SOURCE = {"title": "none"}
@@ -110,6 +111,19 @@ def test_each_lever_moves_its_figure_in_its_direction(moved, lever, figure, sign
 @pytest.mark.parametrize("lever", ["consent", "early_secondary_use"])
 def test_better_follow_up_makes_the_decision_on_waves_right_more_often(moved, lever):
     assert moved["agreement_gated"].loc[lever, "right"] > 1e-3
+
+
+def test_what_a_lever_costs_is_of_the_scenario_as_its_tests_are(shipped, results, crude_fits):
+    """A lever that moves today's use too: the cost moves with the patients of the same world."""
+    even = load_scenario("agreement_even", shipped)
+    with crude_fits():
+        moved = lever_effects(even, results, draws=20)["mean"]
+        table = parameter_draws(even, draws=20)
+        on, off = (
+            evaluate_draws(one, pulled(one, table)) for one in (even.with_levers("shared_it"), even.with_levers())
+        )
+    cost = [one.settlement.budget.sel(mix="new").sum(["region", "year", "payer"]).mean("draw") for one in (on, off)]
+    assert moved.loc["shared_it", "net"] == pytest.approx(float(cost[0] - cost[1]))
 
 
 def test_co_funding_moves_money_and_saves_none(moved):
