@@ -75,7 +75,7 @@ def test_a_lever_that_moves_nothing_says_so(scenario):
     rows = [(name, "net", 0.0, 0.0, 0.0) for name in names[1:]] + [(names[0], "net", -2e6, -3e6, 1e6)]
     effects = pd.DataFrame(rows, columns=["lever", "figure", "mean", "lower", "upper"]).set_index(["lever", "figure"])
     found = cells(programme.lever_table(scenario, effects, EN))
-    assert found[0][2:] == ["Net budget, MSEK", "\u22122.00 (\u22123.00 to 1.00)"]
+    assert found[0][2:] == ["Cost, MSEK", "\u22122.00 (\u22123.00 to 1.00)"]
     assert {row[2] for row in found[1:]} == {EN("lever_figures.nothing")}
 
 
