@@ -6,6 +6,7 @@ import pytest
 
 from pmbudget.errors import InputError
 from pmbudget.inputs import expand, load_scenario
+from pmbudget.inputs.prices import load_prices
 from pmbudget.reporting.ch01_evidence.evidence import set_by_scenario_table
 from pmbudget.reporting.words import Words
 
@@ -217,7 +218,10 @@ def test_an_exchange_rate_can_be_overridden_with_a_source_of_its_own(shipped):
     found = load_scenario("unplanned", shipped, {"rate_eur_2015": own}).parameters["rate_eur_2015"]
     assert provenance(found) == ("published", "The Riksbank")
     assert found.distribution.is_fixed
-    assert found.was.evidence == "assumption"
+    assert (found.was.evidence, found.was.source.title) == (
+        "derived",
+        load_prices(shipped, []).rates["EUR", 2015].source,
+    )
     assert load_scenario("unplanned", shipped, {"rate_eur_2015": 10}).parameters.fixed("rate_eur_2015") == 10
 
 
