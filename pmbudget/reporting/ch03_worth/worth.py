@@ -159,8 +159,8 @@ def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
     names = [str(name) for name in outcomes["strategy"].to_numpy()]
     lines = {
         "found_row": (outcomes["found"], 0),
-        "matched_row": (treated_share(case, outcomes), 1),
-        "first_line_row": (treated_share(case, outcomes, first_line=True), 1),
+        "matched_row": (treated_share(outcomes), 1),
+        "first_line_row": (treated_share(outcomes, first_line=True), 1),
         "mismatched_row": (outcomes["mismatched"], 1),
         "staff_row": (staff_share(outcomes["cost_once"], case), 0),
     }

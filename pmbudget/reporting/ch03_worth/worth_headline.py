@@ -145,7 +145,7 @@ def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp:
     case = scenario.case
     whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
     without = parts.benefit_untreated(scenario.case, wtp)
-    treated = {name: one.matched for name, one in case.classes.items() if one.matched}
+    treated = {name: str(one.matched or one.later) for name, one in case.classes.items() if one.is_sought}
     told = []
     for name, management in treated.items() if len(treated) > 1 else ():
         other = without.sel(subgroup=name)
