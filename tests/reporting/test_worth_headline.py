@@ -151,9 +151,10 @@ def test_b9_the_shipped_cases_say_what_was_read(shipped):
 
 
 def with_strategy(results, **gain):
-    """Results in which the new strategy adds a planted net benefit, sure or not."""
+    """Results in which one strategy adds a planted net benefit to the comparator, sure or not, and the others are far worse."""
     cost = results.per_patient.cost.copy(data=np.zeros(results.per_patient.cost.shape))
-    qaly = results.per_patient.qaly.copy(data=np.zeros(results.per_patient.qaly.shape))
+    qaly = results.per_patient.qaly.copy(data=np.full(results.per_patient.qaly.shape, -10.0))
+    qaly.loc[{"strategy": "sequential"}] = 0.0
     n = cost.sizes["draw"]
     cost.loc[{"strategy": "panel"}] = draws(gain["cost"], gain["spread"], n)
     qaly.loc[{"strategy": "panel"}] = gain["qaly"]
