@@ -94,9 +94,14 @@ def _by_event(case: Case, cohort: Cohort, horizon: int, spans: list[Span]) -> di
     for place, (state, trace) in enumerate(cohort.occupied.items()):
         years = middle(trace[: horizon * cycles + 1])
         years /= cycles
-        dying = {months: _ratio(middle(there[place]) / cycles, years) for months, there in near.items()}
+        dying = {months: _ratio(middle(within[place]) / cycles, years) for months, within in near.items()}
+        first = {
+            months: _first_months(years, stayed, months * cycles // MONTHS, cycles)
+            for (stayed_in, months), stayed in cohort.stayed.items()
+            if stayed_in == state
+        }
         for span in dict.fromkeys([Span(state), *(one for one in spans if one.state == state)]):
-            found[span] = in_years(_counted(span, years, cohort, dying, cycles), cycles, span.until_month)
+            found[span] = in_years(_counted(span, years, first, dying), cycles, span.until_month)
     for name, entered in cohort.entered.items():
         found[name] = in_years(entered[: horizon * cycles], cycles)
     for state, window, lived in last_months(case, near):
@@ -105,18 +110,16 @@ def _by_event(case: Case, cohort: Cohort, horizon: int, spans: list[Span]) -> di
 
 
 def _counted(
-    span: Span, years: np.ndarray, cohort: Cohort, dying: dict[int, np.ndarray], cycles: int
+    span: Span, years: np.ndarray, first: dict[int, np.ndarray], dying: dict[int, np.ndarray]
 ) -> np.ndarray:
-    """Of the years in a state, by cycle (cycle, draw), those within the span; those until a month since start are the caller's.
+    """Of the years in a state, by cycle (cycle, draw), those within the span; a month since the start is left to the caller.
 
-    ``dying``, for each time before death, is the share within it of those in the state. It is taken to be the same however long ago the
-    state was entered, as with one rate of leaving it is.
+    ``first`` are those in the first months since the state was entered, by months. ``dying`` is the share within each time before death
+    of those in the state, taken to be the same however long ago they entered it.
     """
-    counted = years
-    if span.in_state_until_month:
-        counted = _first_months(span.state, span.in_state_until_month, years, cohort, cycles)
+    counted = first[span.in_state_until_month] if span.in_state_until_month else years
     if span.in_state_from_month:
-        counted = counted - _first_months(span.state, span.in_state_from_month, years, cohort, cycles)
+        counted = counted - first[span.in_state_from_month]
     if span.last_months:
         counted = counted * dying[span.last_months]
     if span.until_last_months:
@@ -124,10 +127,10 @@ def _counted(
     return counted
 
 
-def _first_months(state: str, months: int, years: np.ndarray, cohort: Cohort, cycles: int) -> np.ndarray:
-    """Of the years in a state those in the first months since it was entered (cycle, draw); until then, all of them."""
-    longer = middle(cohort.stayed[state, months][: len(years) + 1]) / cycles
-    longer[: months * cycles // MONTHS] = 0
+def _first_months(years: np.ndarray, stayed: np.ndarray, cycles_before: int, cycles: int) -> np.ndarray:
+    """Of the years in a state those of its first months (cycle, draw), ``stayed`` being who is in it for longer; at first, all."""
+    longer = middle(stayed[: len(years) + 1]) / cycles
+    longer[:cycles_before] = 0
     return np.maximum(years - longer, 0.0)
 
 

@@ -32,13 +32,12 @@ def near_death(case: Case, cohort: Cohort, horizon: int) -> dict[int, np.ndarray
         return {}
     cycles, states = case.cycles_per_year, list(case.states)[:-1]
     alive = np.stack([cohort.occupied[state][: horizon * cycles + 1] for state in states])
-    nobody = np.zeros_like(next(iter(cohort.died.values())))
-    died = np.stack([cohort.died.get(state, nobody) for state in states]).cumsum(axis=1)
-    died = np.pad(died, ((0, 0), (1, 0), (0, 0)))
-    return {
-        months: _placed(_dying_within(died, months * cycles / MONTHS, alive.shape[1]), alive)
-        for months in case.months_before_death
-    }
+    found = {months: np.zeros_like(alive) for months in case.months_before_death}
+    for state, flow in cohort.died.items():
+        died = np.pad(flow.cumsum(axis=0), ((1, 0), (0, 0)))
+        for months, near in found.items():
+            near[states.index(state)] = _dying_within(died, months * cycles / MONTHS, alive.shape[1])
+    return {months: _placed(near, alive) for months, near in found.items()}
 
 
 def last_months(case: Case, near: dict[int, np.ndarray]) -> Iterator[tuple[str, LastMonths, np.ndarray]]:
@@ -54,10 +53,10 @@ def last_months(case: Case, near: dict[int, np.ndarray]) -> Iterator[tuple[str, 
 
 
 def _dying_within(died: np.ndarray, ahead: float, points: int) -> np.ndarray:
-    """Deaths between each point and ``ahead`` cycles after it (state, point, draw), even within a cycle."""
-    whole, begin, last = int(ahead), np.arange(points), died.shape[1] - 1
-    low, high = (died[:, np.minimum(begin + whole + step, last)] for step in (0, 1))
-    return low + (ahead - whole) * (high - low) - died[:, :points]
+    """Deaths between each point and ``ahead`` cycles after it (point, draw), even within a cycle."""
+    whole, begin, last = int(ahead), np.arange(points), len(died) - 1
+    low, high = (died[np.minimum(begin + whole + step, last)] for step in (0, 1))
+    return low + (ahead - whole) * (high - low) - died[:points]
 
 
 def _placed(near: np.ndarray, alive: np.ndarray) -> np.ndarray:
