@@ -109,9 +109,7 @@ def _by_event(case: Case, cohort: Cohort, horizon: int, spans: list[Span]) -> di
     return found
 
 
-def _counted(
-    span: Span, years: np.ndarray, first: dict[int, np.ndarray], dying: dict[int, np.ndarray]
-) -> np.ndarray:
+def _counted(span: Span, years: np.ndarray, first: dict[int, np.ndarray], dying: dict[int, np.ndarray]) -> np.ndarray:
     """Of the years in a state, by cycle (cycle, draw), those within the span; a month since the start is left to the caller.
 
     ``first`` are those in the first months since the state was entered, by months. ``dying`` is the share within each time before death
