@@ -4,6 +4,7 @@ import xarray as xr
 from scipy import special
 
 from pmbudget.inputs.courses import LastMonths, Window
+from pmbudget.inputs.items import CareItem, Span
 from pmbudget.patient import simulate
 from pmbudget.patient.course import alike, course, occupancy
 from pmbudget.patient.curves import baseline
@@ -108,23 +109,32 @@ def test_a_constant_hazard_gives_each_year_its_share(constant, case):
 
 def test_what_runs_on_is_counted_by_its_interval(constant, case):
     outcomes = simulate(constant, case, horizon=20)
-    [item] = [item for item in case.items_for_all if item.when == "progression_free"]
+    [item] = [item for item in case.items_for_all if item.span == Span("progression_free")]
     times = outcomes["activity"].sel(resource=item.resource)
     assert times.to_numpy() == pytest.approx((outcomes["life_years"] * 365.25 / item.every_days).to_numpy(), rel=1e-9)
 
 
 def test_everyone_dies_once(constant, case):
-    outcomes = simulate(constant, case, horizon=20)
-    [item] = [item for item in case.items_for_all if item.when == "on_death"]
-    deaths = outcomes["activity"].sel(resource=item.resource).sum("year_since_start")
+    once = CareItem(resource="rebiopsy", when="on_death")
+    outcomes = simulate(constant, case.model_copy(update={"items_for_all": (once,)}), horizon=20)
+    deaths = outcomes["activity"].sel(resource="rebiopsy").sum("year_since_start")
     assert deaths.to_numpy() == pytest.approx(1 - np.exp(-RATE * 240), rel=1e-9)
 
 
+def test_the_last_months_are_as_many_for_all_who_live_so_long(constant, case):
+    """Of one rate r: (1 - exp(-r w)) / r months of w, whichever state they are in; those who die after the horizon have theirs then."""
+    [item, _] = [item for item in case.items_for_all if item.last_months]
+    outcomes = simulate(constant, case, horizon=20)
+    months = outcomes["activity"].sel(resource=item.resource).sum("year_since_start")
+    exact = (1 - np.exp(-RATE * item.last_months)) / RATE * (1 - np.exp(-RATE * 240))
+    assert months.to_numpy() == pytest.approx(exact, rel=1e-3)
+
+
 def test_cost_is_activity_times_price_where_there_is_one_price(outcomes, case, few):
-    [item] = [item for item in case.items_for_all if item.when == "on_death"]
+    [item] = [item for item in case.items_for_all if item.in_state_from_month]
     price = few[item.price[0]]
-    deaths, cost = (outcomes[name].sel(resource=item.resource) for name in ("activity", "cost"))
-    xr.testing.assert_allclose(cost, (deaths * price).transpose(*cost.dims))
+    months, cost = (outcomes[name].sel(resource=item.resource) for name in ("activity", "cost"))
+    xr.testing.assert_allclose(cost, (months * price).transpose(*cost.dims))
 
 
 def test_the_strategies_are_alike_but_for_their_tests_when_nothing_is_found(few, case, unlooked_for):

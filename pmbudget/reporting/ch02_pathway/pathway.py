@@ -400,7 +400,8 @@ def resource_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Ht
     rows.append(_cost_row(words("total"), by_year.sum("resource"), periods, words))
     header = [words("resource")]
     header += [words("year_since", years=str(a + 1) if b == a + 1 else f"{a + 1}–{b}") for a, b in periods]
-    caption = f"{words('resource_caption')}. {words('interval_note')}{_per_patient_note(case, words)}"
+    phases = f" {words('phases_note')}" if case.has_curves and case.stays else ""
+    caption = f"{words('resource_caption')}. {words('interval_note')}{_per_patient_note(case, words)}{phases}"
     return table(caption, [*header, words("total")], rows, strong=sums)
 
 
