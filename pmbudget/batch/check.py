@@ -153,4 +153,6 @@ def _read_by(scenario: Scenario) -> set[str]:
     evaluate_draws(scenario, pulled(scenario, watched))
     read = watched.read | {name for _, name in references(scenario.case.research)}
     read |= {name for name in [scenario.case.utility_population] if name}
-    return read | {one.rate for name, one in scenario.parameters.items() if one.rate and name in watched.read}
+    return read | {
+        other for name, one in scenario.parameters.items() if name in watched.read for other in one.drawn_with
+    }

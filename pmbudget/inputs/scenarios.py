@@ -191,7 +191,7 @@ class Scenario:
     def with_value(self, name: str, value: float) -> "Scenario":
         """The same with a parameter known to be a number, in the model's unit."""
         parameter = replace(
-            self.parameters[name], distribution=distribution("fixed", value=value), factor=1.0, rate=None
+            self.parameters[name], distribution=distribution("fixed", value=value), factor=1.0, rate=None, trend=None
         )
         parameters = replace(self.parameters, parameters={**self.parameters.parameters, name: parameter})
         return replace(self, parameters=parameters)

@@ -20,6 +20,7 @@ from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
 from pmbudget.inputs.files import Evidence, references
 from pmbudget.inputs.parameters import Parameter, Record
+from pmbudget.inputs.prices import Trend
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import English, Html, as_stored, lead, note, table
@@ -30,6 +31,8 @@ LEAST_RATIO = 0.2
 """Units whose values have two decimals, and the least mean that does."""
 FOR_ALL = ("norms", "financing")
 """Shared files whose parameters every case is counted with."""
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits as an exponent has them."""
 GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "assumption")
 
 
@@ -53,8 +56,8 @@ def case_parameters(scenario: Scenario) -> dict[str, Parameter]:
         for name, one in scenario.parameters.items()
         if name in named or Path(one.file).parent.name == scenario.definition.case or Path(one.file).stem in FOR_ALL
     }
-    rates = {one.rate for one in own.values() if one.rate}
-    return {name: one for name, one in scenario.parameters.items() if name in own or name in rates}
+    drawn = {other for one in own.values() for other in one.drawn_with}
+    return {name: one for name, one in scenario.parameters.items() if name in own or name in drawn}
 
 
 def counted_parameters(scenario: Scenario) -> list[Parameter]:
@@ -326,10 +329,6 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
     body = []
     for name, parameter in case_parameters(scenario).items():
         record, values = parameter.record, draws[name]
-        conversion = words("not_applicable")
-        if record.price_year is not None:
-            rate = words.label(scenario.parameters[parameter.rate].record.label) if parameter.rate else ""
-            conversion = words.figure(parameter.factor) + (f" × {rate}" if rate else "")
         body.append(
             [
                 _label(scenario, parameter, words),
@@ -337,15 +336,37 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
                 _grade(parameter, words),
                 _source(parameter, words),
                 str(record.price_year or words("not_applicable")),
-                conversion,
+                _index(scenario, record, words),
+                _conversion(scenario, parameter, words),
                 _before(blocks.get(name), parameter, draws, words),
                 value_words(parameter, values, words),
             ]
         )
-    keys = ("label", "unit", "grade", "source", "price_year", "factor", "prior", "value")
-    conversions = words("conversion_note", rates=words("conversion_rates"), year=scenario.parameters.price_year)
+    keys = ("label", "unit", "grade", "source", "price_year", "index", "factor", "prior", "value")
+    conversions = words("conversion_note", year=scenario.parameters.price_year)
     header = [words(f"evidence_columns.{key}") for key in keys]
-    return table(f"{words('evidence_caption')}. {conversions}", header, body, text_columns=4)
+    return table(f"{words('evidence_caption')}. {conversions}", header, body, text_columns=6)
+
+
+def _index(scenario: Scenario, record: Record, words: Words) -> str:
+    """What moves a price from its own year; a dash of what is no money, and where nothing says it because the year is the model's."""
+    if record.index is None:
+        return words("not_applicable")
+    if isinstance(record.index, Trend):
+        return words("price_index.trend", trend=words.label(scenario.parameters[record.index.trend].record.label))
+    return words(f"price_index.{record.index}")
+
+
+def _conversion(scenario: Scenario, parameter: Parameter, words: Words) -> str:
+    """By what a price is multiplied; a dash of what is no money."""
+    if parameter.record.price_year is None:
+        return words("not_applicable")
+    conversion = words.figure(parameter.factor)
+    if parameter.rate:
+        conversion += f" × {words.label(scenario.parameters[parameter.rate].record.label)}"
+    if parameter.trend:
+        conversion += f" × {words('conversion_trend', years=str(parameter.trend_years).translate(RAISED))}"
+    return conversion
 
 
 def _label(scenario: Scenario, parameter: Parameter, words: Words) -> str:
