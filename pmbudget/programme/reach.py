@@ -57,7 +57,7 @@ def persons_reflexed(reach: Reach, new: str) -> xr.DataArray:
     return persons_served(reach, new) * reach.reflexed
 
 
-def tests_made(reach: Reach, new: str) -> xr.DataArray:
+def persons_tested(reach: Reach, new: str) -> xr.DataArray:
     """Persons tested with the new strategy, eligible or not (draw, mix, region, year)."""
     return persons_served(reach, new) + persons_reflexed(reach, new) + reach.outside
 
