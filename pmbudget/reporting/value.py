@@ -120,9 +120,7 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
 
 
 def reflex_sentence(scenario: Scenario, results: Results, words: Words) -> str:
-    """What tests ordered with the diagnosis add per eligible patient for those who prove not fit for treatment; nothing without such."""
-    if scenario.case.eligible.reflex is None:
-        return ""
+    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit."""
     persons = results.reach.eligible
     each = (results.reach.reflexed * persons).sum(["region", "year"]) / persons.sum(["region", "year"])
     more = each * increment(results.per_patient.test_cost, scenario.case)
