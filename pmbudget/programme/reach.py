@@ -11,7 +11,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient, follow, increment
 from pmbudget.programme.gate import belief_of, paces_by_mix
-from pmbudget.programme.misuse import starts_outside
+from pmbudget.programme.misuse import reflexed, starts_outside
 from pmbudget.programme.pace import coverage
 from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
 from pmbudget.programme.supply import supplied
@@ -28,7 +28,8 @@ class Reach:
     ``funnel`` (draw, step, region): expected persons of the first year. ``eligible`` (draw, region, year): newly eligible. ``aimed`` and
     ``reached`` (draw, mix, region, year): the share of them who would get the new strategy by the pace, and who get it. ``patients``
     (draw, mix, fate, region, year): fates are the strategies, and where limits of supply hold the case's reasons of loss, and ``waiting``
-    for those who still wait when the last year ends. ``outside`` (draw, mix, region, year): tested outside the eligible. ``supply``: what
+    for those who still wait when the last year ends. ``outside`` (draw, mix, region, year): tested outside the eligible, and ``reflexed``
+    (draw, region, year): tested at diagnosis and not fit for treatment, for each of the eligible. ``supply``: what
     limits of supply held back, see :func:`pmbudget.programme.supply.supplied`; None where the case states none. ``known`` (draw, year):
     P(worth it | known by then) where evidence decides the pace, else None. ``volume_error`` (draw,): realised over projected volume in
     the reference class, 1 without one.
@@ -40,6 +41,7 @@ class Reach:
     reached: xr.DataArray
     patients: xr.DataArray
     outside: xr.DataArray
+    reflexed: xr.DataArray
     supply: xr.Dataset | None
     known: xr.DataArray | None
     volume_error: xr.DataArray
@@ -48,6 +50,16 @@ class Reach:
 def persons_served(reach: Reach, new: str) -> xr.DataArray:
     """Persons of the eligible who get the new strategy (draw, mix, region, year)."""
     return reach.patients.sel(fate=new, drop=True)
+
+
+def persons_reflexed(reach: Reach, new: str) -> xr.DataArray:
+    """Persons tested at diagnosis with the new strategy who prove not fit for treatment (draw, mix, region, year)."""
+    return persons_served(reach, new) * reach.reflexed
+
+
+def persons_tested(reach: Reach, new: str) -> xr.DataArray:
+    """Persons tested with the new strategy, eligible or not (draw, mix, region, year)."""
+    return persons_served(reach, new) + persons_reflexed(reach, new) + reach.outside
 
 
 def persons_never_served(reach: Reach, new: str) -> xr.DataArray:
@@ -76,13 +88,15 @@ class Flow:
     """Patients from those under treatment already to the last year shown, and what another organisation of laboratories costs.
 
     ``eligible`` (draw, region, year), ``begun`` (draw, mix, fate, region, year), ``outside`` (draw, mix, region, year): persons.
-    ``reached`` (draw, mix, region, year): share of the eligible. ``organisation`` (draw, mix, region, year, resource): SEK, or None.
+    ``reflexed`` (draw, region, year): persons for each of the eligible. ``reached`` (draw, mix, region, year): share of the eligible.
+    ``organisation`` (draw, mix, region, year, resource): SEK, or None.
     """
 
     eligible: xr.DataArray
     begun: xr.DataArray
     reached: xr.DataArray
     outside: xr.DataArray
+    reflexed: xr.DataArray
     organisation: xr.DataArray | None
 
 
@@ -113,6 +127,7 @@ def reach(
     # Where nobody is eligible nobody is missed either.
     reached = (tested / eligible).where(eligible > 0, aimed).transpose(*aimed.dims)
     outside = per_draw(starts_outside(draws, case.uptake, regions, tested), size).transpose(*tested.dims)
+    unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
     volume = draws[case.eligible.volume_error] if case.eligible.volume_error else xr.DataArray(1.0)
     shown = {"year": scenario.years}
     record = Reach(
@@ -122,11 +137,12 @@ def reach(
         reached=reached.sel(shown),
         patients=begun.sel(shown),
         outside=outside.sel(shown),
+        reflexed=unfit.sel(shown),
         supply=supply,
         known=known,
         volume_error=volume * xr.DataArray(np.ones(size), dims="draw"),
     )
-    return record, Flow(eligible, begun, reached, outside, organisation)
+    return record, Flow(eligible, begun, reached, outside, unfit, organisation)
 
 
 def _aimed(

@@ -27,49 +27,60 @@ def testing_cost(
     laboratory: xr.DataArray,
     tested: xr.DataArray,
     held: xr.DataArray,
-    outside: xr.DataArray,
+    beyond: xr.DataArray,
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
-    """Cost of tests outside the eligible population, and what others bear of all tests.
+    """Cost of tests of others than the eligible, and what others than the laboratory bear.
 
     Parameters
     ----------
     laboratory : DataArray
-        (draw, …, resource): cash per test of the new strategy, at the year's prices.
-    tested, outside : DataArray
-        (draw, mix, region, year), persons inside and outside the eligible population.
+        (draw, strategy, …, resource): cash per person tested, at the year's prices.
+    tested : DataArray
+        (draw, mix, region, year), persons tested with the new strategy as the eligible are.
     held : DataArray
-        (draw, region, year): persons tested at today's use.
+        (draw, region, year): those of them who are at today's use.
+    beyond : DataArray
+        (draw, mix, strategy, region, year): persons tested who are not eligible.
 
     Returns
     -------
     DataArray
-        (draw, mix, region, year, resource), SEK: tests outside.
+        (draw, mix, region, year, resource), SEK: their tests.
     DataArray
         As that: moved from the laboratory to others, 0 in sum over resources; None where the laboratory bears all. It is another payer and
         no other use.
     """
-    cost = (outside * laboratory.reset_coords(drop=True)).transpose(*outside.dims, "resource")
-    cost = _described(case, cost)
+    laboratory = laboratory.reset_coords(drop=True)
+    cost = _described(case, _by_strategy(beyond, laboratory).transpose(*tested.dims, "resource"))
     if not case.borne_elsewhere:
         return cost, None
-    moved = borne_elsewhere(draws, case.borne_elsewhere, regions, laboratory=laboratory, tested=tested, held=held)
+    new = laboratory.sel(strategy=case.new, drop=True)
+    moved = borne_elsewhere(draws, case.borne_elsewhere, regions, laboratory=new, tested=tested, held=held)
     return cost, _described(case, moved)
+
+
+def _by_strategy(persons: xr.DataArray, each: xr.DataArray) -> xr.DataArray:
+    """Persons x what each comes to, summed over strategies one by one, since all at once are large."""
+    names = persons["strategy"].to_numpy()
+    parts = (persons.sel(strategy=name, drop=True) * each.sel(strategy=name, drop=True) for name in names)
+    return sum(parts, start=xr.DataArray(0.0))
 
 
 def _described(case: Case, cost: xr.DataArray) -> xr.DataArray:
     return cost.assign_coords(resource_coordinates(case, list(map(str, cost["resource"].to_numpy()))))
 
 
-def staff_minutes(
-    outcomes: xr.Dataset, starts: xr.DataArray, outside: xr.DataArray, case: Case, years: list[int]
-) -> xr.DataArray:
-    """Minutes of each profession (draw, mix, year, resource) in the nation, for the patients and for tests outside them."""
+def staff_minutes(outcomes: xr.Dataset, starts: xr.DataArray, beyond: xr.DataArray, years: list[int]) -> xr.DataArray:
+    """Minutes of each profession (draw, mix, year, resource) in the nation, for the patients and for the tests of others than these.
+
+    Both are persons (draw, mix, strategy, region, year).
+    """
     staff = (outcomes["kind"] == "staff").to_numpy()
     national = starts.sum("region").expand_dims(region=[NATIONAL])
     used = outcomes.drop_vars(["cost", "cost_once"]).rename(activity="cost", activity_once="cost_once")
     activity = used[[name for name in ("cost", "cost_once", "position") if name in used]].isel(resource=staff)
     minutes = budget_impact(activity, national).isel(region=0, drop=True).sel(year=years)
-    beyond = outcomes["activity_once"].sel(strategy=case.new, drop=True).isel(resource=staff)
-    laboratory = xr.DataArray((beyond["unit"] == "diagnostic_unit").to_numpy(), dims="resource")
-    tests = outside.sum("region").sel(year=years)
-    return minutes + (tests * beyond * laboratory).transpose(*minutes.dims)
+    once = outcomes["activity_once"].isel(resource=staff)
+    laboratory = xr.DataArray((once["unit"] == "diagnostic_unit").to_numpy(), dims="resource")
+    tests = beyond.sum("region").sel(year=years)
+    return minutes + _by_strategy(tests, once * laboratory).transpose(*minutes.dims)

@@ -1,7 +1,8 @@
 """What people ask of a scenario that has been evaluated: one question a module.
 
 ``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and
-``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``classes``
+``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``today`` what is left to introduce
+at each value of today's use, ``classes``
 what one patient's worth is made of. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
 and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts``
 what the introduction itself would teach. Costs of studies and times to a result enter by their expected values.
@@ -28,11 +29,13 @@ from pmbudget.questions.parameters import (
 )
 from pmbudget.questions.rollouts import rollout_designs
 from pmbudget.questions.studies import choices, data_quality, studies_by_size
+from pmbudget.questions.today import at_known_use
 
 __all__ = [
     "Breakdown",
     "added_without_effect",
     "assumption_shares",
+    "at_known_use",
     "best_on_average",
     "breakdown",
     "budget_tornado",

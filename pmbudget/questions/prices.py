@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.programme.reach import persons_served
+from pmbudget.programme.reach import persons_tested
 from pmbudget.road import Results
 
 
@@ -25,8 +25,7 @@ def neutral_price(scenario: Scenario, results: Results) -> NeutralPrice:
     """The price of a test at which introduction costs nothing net over the first years, all payers together, against today's use."""
     period, new = {"year": scenario.first_years}, scenario.case.new
     net = results.settlement.net_budget("today").sel(period).sum(["region", "year", "payer"])
-    tests = persons_served(results.reach, new) + results.reach.outside
-    more = tests.sel(period).sum(["region", "year"]).mean("draw")
+    more = persons_tested(results.reach, new).sel(period).sum(["region", "year"]).mean("draw")
     return NeutralPrice(
         price=float(results.per_patient.test_cost.sel(strategy=new).mean()),
         net=float(net.mean()),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from ruamel.yaml import YAML
 
 from pmbudget.appraisal.worth import Added
@@ -14,21 +15,30 @@ from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import Negotiation
 from pmbudget.reporting.frames import budget_frame, implementation_frame, ledger_frame, outcomes_frame
-from pmbudget.reporting.summary import key_figures, paired_draws
+from pmbudget.reporting.summary import key_figures, known_use_figures, paired_draws
 from pmbudget.road import Results
 
 
 def store_budget(
-    output_dir: str, scenario: Scenario, results: Results, worths: Added, shares: Mapping[str, float]
+    output_dir: str,
+    scenario: Scenario,
+    results: Results,
+    worths: Added,
+    shares: Mapping[str, float],
+    known: xr.Dataset | None,
 ) -> None:
-    """Budget, ledger, key figures with the draws to rank them by, and the resolved scenario; nothing where ``output_dir`` is empty."""
+    """Budget, ledger, key figures with the draws to rank them by, and the resolved scenario; nothing where ``output_dir`` is empty.
+
+    ``known`` is what the scenario comes to were today's use known.
+    """
     if not output_dir:
         return
     folder = Path(output_dir)
     budget_frame(results).to_parquet(folder / "budget.parquet")
     ledger_frame(results).to_parquet(folder / "ledger.parquet")
     paired_draws(scenario, results, worths).to_parquet(folder / "draws.parquet")
-    figures = key_figures(scenario, results, worths, shares)
+    figures = [key_figures(scenario, results, worths, shares), known_use_figures(known)]
+    figures = pd.concat([part for part in figures if len(part)], ignore_index=True)
     figures.to_parquet(folder / "summary.parquet")
     _excel_csv(figures, folder / "summary.csv")
     yaml = YAML()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from pmbudget.appraisal import ceac, net_monetary_benefit
 from pmbudget.appraisal.increment import Increment
@@ -55,6 +56,21 @@ def key_figures(scenario: Scenario, results: Results, worths: Added, shares: Map
         )
     )
     return pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS)
+
+
+KNOWN_USE = "net_budget_at_known_use"
+
+
+def known_use_figures(known: xr.Dataset | None) -> pd.DataFrame:
+    """What introduction would cost all payers were today's use known (SEK, cash), by the value (``reference``) and period.
+
+    ``known`` is of :func:`pmbudget.questions.at_known_use`; no rows without one.
+    """
+    if known is None:
+        return pd.DataFrame(columns=COLUMNS)
+    found = interval_frame(known["net"]).rename(columns={"value": "reference"})
+    found = found.assign(measure=KNOWN_USE, payer="all", unit="SEK", reference=found["reference"].map("{:g}".format))
+    return found.reindex(columns=COLUMNS)
 
 
 def paired_draws(scenario: Scenario, results: Results, worths: Added) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pmbudget.questions import best_on_average, contenders
 from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.ch07_information.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
+from pmbudget.reporting.value import reflex_sentence
 from pmbudget.reporting.verdict import (
     error_words,
     known,
@@ -215,7 +216,7 @@ def simulation_note(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Cycle length, half-cycle, discounting, horizon, and how often curves had to be kept from crossing."""
+    """Cycle length, half-cycle, discounting, horizon, how often curves had to be kept from crossing, and tests of the unfit."""
     case = scenario.case
     sentences = [
         words(
@@ -230,4 +231,6 @@ def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
     ]
     if case.has_curves:
         sentences.append(words("method_crossings", share=words.percent(results.per_patient.crossings, 1)))
+    if case.eligible.reflex:
+        sentences.append(reflex_sentence(scenario, results, words))
     return note(*sentences)

@@ -8,12 +8,13 @@ import xarray as xr
 from pmbudget.inputs.files import references
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increments
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
-from pmbudget.programme.reach import persons_never_served, persons_served
+from pmbudget.programme.reach import persons_never_served, persons_reflexed, persons_served, persons_tested
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, collapsed, note, prices_note, table
+from pmbudget.reporting.value import reflex_sentence
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -71,18 +72,22 @@ def _figure(scenario: Scenario, name: str, words: Words) -> str:
 
 
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Patients and tests by year: who comes to the decision, who gets the new strategy in each mix, tests outside."""
+    """Patients and tests by year: who comes to the decision, who gets the new strategy in each mix, tests of others and all tests."""
     eligible = interval_frame(results.reach.eligible.sum("region", skipna=False)).set_index("year")
     new = interval_frame(persons_served(results.reach, scenario.case.new).sum("region", skipna=False)).set_index(
         ["mix", "year"]
     )
-    outside = interval_frame(results.reach.outside.sel(mix="new").sum("region")).set_index("year")
+    beside = {"outside": results.reach.outside}
+    if scenario.case.eligible.reflex:
+        reach, test = results.reach, scenario.case.new
+        beside |= {"unfit": persons_reflexed(reach, test), "all": persons_tested(reach, test)}
+    tests = {name: interval_frame(one.sel(mix="new").sum("region")).set_index("year") for name, one in beside.items()}
     rows = [
         [
             str(year),
             words.span(eligible.loc[year], digits=0),
             *(words.span(new.loc[mix, year], digits=0) for mix in ("today", "unplanned", "new")),
-            words.span(outside.loc[year], digits=0),
+            *(words.span(one.loc[year], digits=0) for one in tests.values()),
         ]
         for year in scenario.years
     ]
@@ -91,9 +96,24 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
         words("year"),
         words("mix_columns.eligible"),
         *(words(f"mix_columns.{mix}") for mix in ("today", "unplanned", "new")),
-        words("mix_columns.outside"),
+        *(words(f"mix_columns.{name}") for name in tests),
     ]
     return table(words("mix_caption", strategy=strategy.lower()), header, rows)
+
+
+def reflex_note(scenario: Scenario, results: Results, words: Words) -> Html:
+    """How many tests there are in the scenario's last year and on whom, where they are ordered with the diagnosis; else nothing."""
+    if scenario.case.eligible.reflex is None:
+        return Html("")
+    reach, new, last = results.reach, scenario.case.new, {"mix": "new", "year": scenario.years[-1]}
+    parts = {
+        "all": persons_tested(reach, new),
+        "eligible": persons_served(reach, new),
+        "unfit": persons_reflexed(reach, new),
+        "outside": reach.outside,
+    }
+    told = {name: words.number(float(one.sel(last).sum("region").mean())) for name, one in parts.items()}
+    return note(words("reflex_tests", year=last["year"], **told), reflex_sentence(scenario, results, words))
 
 
 def uptake_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -225,7 +245,10 @@ def _kinds(change: xr.DataArray) -> list[str]:
 
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses."""
+    """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses.
+
+    Where tests are ordered with the diagnosis also those not fit for treatment, and what the new strategy costs more for them.
+    """
     cost, qaly = increments(results.per_patient, scenario.case)
     wtp = thresholds(scenario)["wtp_very_high"]
     untested = persons_never_served(results.reach, scenario.case.new).sel(mix="new", drop=True)
@@ -239,8 +262,20 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
         "under_use_qaly": (lost["under_use_qaly"], 1.0),
         "under_use": (lost["under_use"], 1e6),
     }
+    if scenario.case.eligible.reflex:
+        unfit = persons_reflexed(results.reach, scenario.case.new).sel(mix="new", drop=True).sum("year")
+        dearer = increment(results.per_patient.test_cost, scenario.case)
+        figures |= {"unfit": (unfit, 1.0), "unfit_cost": (unfit * dearer, 1e6)}
     frames = {key: interval_frame(value / scale).set_index("region") for key, (value, scale) in figures.items()}
-    digits = {"outside": 0, "untested": 0, "over_use": 2, "under_use_qaly": 1, "under_use": 2}
+    digits = {
+        "outside": 0,
+        "untested": 0,
+        "over_use": 2,
+        "under_use_qaly": 1,
+        "under_use": 2,
+        "unfit": 0,
+        "unfit_cost": 2,
+    }
     rows = [
         [
             scenario.regions.loc[code, "region"],

@@ -15,6 +15,7 @@ from pmbudget.inputs.norms import THRESHOLDS
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
+from pmbudget.reporting.summary import KNOWN_USE
 from pmbudget.reporting.verdict import ratio_words
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import REFERENCES
@@ -97,6 +98,36 @@ def _ranks(runs: Sequence[RunSummary], measure: str, period: str, words: Words) 
     }
     key = f"index_rank_{measure}_" + ("both" if len(said) == 2 else next(iter(said), "none"))
     return [words(key, period=period, **said)]
+
+
+def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
+    """What introduction costs all payers in each run were today's use known, value by value, and as counted; a table for each period.
+
+    Nothing for a case that shows no values.
+    """
+    known = [run.figures[run.figures["measure"] == KNOWN_USE].set_index(["period", "reference"]) for run in runs]
+    values = list(known[0].index.get_level_values("reference").unique())
+    if not values:
+        return Html("")
+    stated = [_indexed(run, "net_budget") for run in runs]
+    header = [
+        words("scenario"),
+        *(words.percent(float(value)) for value in values),
+        words("index_today_stated"),
+    ]
+    tables = []
+    for period in known[0].index.get_level_values("period").unique():
+        rows = [
+            [
+                words.label(run.scenario),
+                *(words.span_msek(at.loc[period, value]) for value in values),
+                words.span_msek(budget.loc["today", period, "all"]),
+            ]
+            for run, at, budget in zip(runs, known, stated, strict=True)
+        ]
+        caption = words("index_today_caption", period=period)
+        tables.append(table(f"{caption}. {words('interval_note')}", header, rows))
+    return Html("".join(tables))
 
 
 def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
