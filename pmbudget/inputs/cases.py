@@ -114,7 +114,9 @@ class Case(Strict):
     def _structures_compare_two(self) -> Self:
         for name, one in self.structures.items():
             if (one.strategy or self.new) == (one.comparator or self.comparator):
-                raise ValueError(f"structure {name} compares a strategy with itself; give another strategy or comparator")
+                raise ValueError(
+                    f"structure {name} compares a strategy with itself; give another strategy or comparator"
+                )
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,8 @@
 
 ``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and
 ``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``classes``
-what one patient's worth is made of. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
+what one patient's worth is made of, ``structures`` whether it survives being built otherwise, ``breadth`` at what effect further
+alterations would pay. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
 and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts``
 what the introduction itself would teach. Costs of studies and times to a result enter by their expected values.
 
@@ -11,6 +12,7 @@ levers are pulled, or walks the scenario again, draws by itself with the same se
 """
 
 from pmbudget.questions.assumptions import assumption_shares
+from pmbudget.questions.breadth import Further, further_alterations
 from pmbudget.questions.classes import Breakdown, breakdown
 from pmbudget.questions.drivers import budget_tornado, importance, patient_parameters, threshold_map, tornado
 from pmbudget.questions.effect import added_without_effect
@@ -27,10 +29,13 @@ from pmbudget.questions.parameters import (
     rank_sets,
 )
 from pmbudget.questions.rollouts import rollout_designs
+from pmbudget.questions.structures import Structures, tried_structures
 from pmbudget.questions.studies import choices, data_quality, studies_by_size
 
 __all__ = [
     "Breakdown",
+    "Further",
+    "Structures",
     "added_without_effect",
     "assumption_shares",
     "best_on_average",
@@ -41,6 +46,7 @@ __all__ = [
     "contenders",
     "data_quality",
     "four_states",
+    "further_alterations",
     "importance",
     "learnable_parameters",
     "lever_effects",
@@ -58,5 +64,6 @@ __all__ = [
     "studies_by_size",
     "threshold_map",
     "tornado",
+    "tried_structures",
     "yearly_loss",
 ]

@@ -12,6 +12,7 @@ from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.reach import share_reached
+from pmbudget.questions.structures import BASE, Structures
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.value import value_figures
 from pmbudget.reporting.verdict import leading_threshold, leading_thresholds, verdict_key
@@ -101,3 +102,24 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
         rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
     return pd.DataFrame(rows)
+
+
+def structure_figures(scenario: Scenario, tried: Structures) -> pd.DataFrame:
+    """What the index says of the structures tried, at the threshold that leads: measure, threshold, unit, mean, lower, upper.
+
+    ``structures``, how many alternatives; ``structures_kept``, in how many of them the decision of the main analysis holds, missing
+    where the draws do not decide there; ``structures_inmb``, the main analysis and the lowest and highest mean, SEK. No rows without
+    alternatives.
+    """
+    if not tried.alternatives:
+        return pd.DataFrame()
+    limits = leading_thresholds(scenario)
+    limit = max(limits, key=limits.__getitem__)
+    frame = tried.frame(limits[limit])
+    base, others, mean = int(frame.loc[BASE, "decision"]), frame["decision"].drop(BASE), frame["mean"]
+    rows: list[dict[str, Any]] = [
+        {"measure": "structures", "unit": "structures", "mean": len(others)},
+        {"measure": "structures_kept", "unit": "structures", "mean": (others == base).sum() if base else float("nan")},
+        {"measure": "structures_inmb", "unit": "SEK", "mean": mean[BASE], "lower": mean.min(), "upper": mean.max()},
+    ]
+    return pd.DataFrame(rows).assign(threshold=limit)
