@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment
 from pmbudget.questions.classes import Breakdown
@@ -18,7 +19,8 @@ class Further:
 
     Of those that it is like, expected values: ``reach``, the share of carriers who are treated on the new strategy's answer; and per
     patient treated who would not be with the comparator ``cost``, of care (SEK), ``qaly`` and ``benefit`` (SEK). ``needed`` has index
-    prevalence and columns mean, lower, upper (net benefit per patient treated, SEK) and qaly (at that mean and the same cost of care).
+    prevalence and columns mean, lower, upper, error (net benefit per patient treated, and the Monte Carlo error of its mean, SEK) and
+    qaly (at that mean and the same cost of care).
     """
 
     reach: float
@@ -26,6 +28,13 @@ class Further:
     qaly: float
     benefit: float
     needed: pd.DataFrame
+
+    @property
+    def enough(self) -> float:
+        """The prevalence at which net benefit is 0 where treating gains as much as of those it is like; missing where none is."""
+        prevalence, needed = float(self.needed.index[0]), float(self.needed["mean"].iloc[0])
+        found = prevalence * needed / self.benefit if self.benefit > 0 and needed > 0 else float("nan")
+        return found if found <= 1 else float("nan")
 
 
 def further_alterations(scenario: Scenario, parts: Breakdown, *, wtp: float) -> Further | None:
@@ -69,5 +78,6 @@ def break_even(benefit: np.ndarray, prevalence: np.ndarray, reach: float) -> pd.
     """
     each = -benefit[:, np.newaxis] / (prevalence * reach)
     lower, upper = np.quantile(each, TAILS, axis=0)
-    columns = {"mean": each.mean(axis=0), "lower": lower, "upper": upper}
+    errors = [simulation_error(one) for one in each.T]
+    columns = {"mean": each.mean(axis=0), "lower": lower, "upper": upper, "error": errors}
     return pd.DataFrame(columns, index=pd.Index(prevalence, name="prevalence"))

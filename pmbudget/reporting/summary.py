@@ -105,21 +105,21 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
 
 
 def structure_figures(scenario: Scenario, tried: Structures) -> pd.DataFrame:
-    """What the index says of the structures tried, at the threshold that leads: measure, threshold, unit, mean, lower, upper.
+    """What the index says of the structures tried, at each threshold that leads: measure, threshold, unit, mean, lower, upper.
 
     ``structures``, how many alternatives; ``structures_kept``, in how many of them the decision of the main analysis holds, missing
     where the draws do not decide there; ``structures_inmb``, the main analysis and the lowest and highest mean, SEK. No rows without
     alternatives.
     """
-    if not tried.alternatives:
-        return pd.DataFrame()
-    limits = leading_thresholds(scenario)
-    limit = max(limits, key=limits.__getitem__)
-    frame = tried.frame(limits[limit])
-    base, others, mean = int(frame.loc[BASE, "decision"]), frame["decision"].drop(BASE), frame["mean"]
-    rows: list[dict[str, Any]] = [
-        {"measure": "structures", "unit": "structures", "mean": len(others)},
-        {"measure": "structures_kept", "unit": "structures", "mean": (others == base).sum() if base else float("nan")},
-        {"measure": "structures_inmb", "unit": "SEK", "mean": mean[BASE], "lower": mean.min(), "upper": mean.max()},
-    ]
-    return pd.DataFrame(rows).assign(threshold=limit)
+    rows: list[dict[str, Any]] = []
+    for limit, wtp in leading_thresholds(scenario).items() if tried.alternatives else ():
+        frame = tried.frame(wtp)
+        base, others, mean = int(frame.loc[BASE, "decision"]), frame["decision"].drop(BASE), frame["mean"]
+        kept = float((others == base).sum()) if base else float("nan")
+        ends = {"mean": mean[BASE], "lower": mean.min(), "upper": mean.max()}
+        rows += [
+            {"measure": "structures", "threshold": limit, "unit": "structures", "mean": len(others)},
+            {"measure": "structures_kept", "threshold": limit, "unit": "structures", "mean": kept},
+            {"measure": "structures_inmb", "threshold": limit, "unit": "SEK", **ends},
+        ]
+    return pd.DataFrame(rows)

@@ -3,6 +3,7 @@
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.breadth import Further
 from pmbudget.reporting.markup import Html, heading, note, prose, table
+from pmbudget.reporting.verdict import known_digits
 from pmbudget.reporting.words import Words
 
 
@@ -13,7 +14,7 @@ def breadth_section(scenario: Scenario, found: Further | None, words: Words, *, 
     rows = [
         [
             words.percent(float(str(prevalence))),
-            words.span(row, digits=-3) if row["mean"] > 0 else words("breadth_none"),
+            words.span(row, digits=known_digits(row["error"], -3)) if row["mean"] > 0 else words("breadth_none"),
             words.number(row["qaly"], 2) if row["mean"] > 0 else words("not_applicable"),
         ]
         for prevalence, row in found.needed.iterrows()
@@ -28,6 +29,12 @@ def breadth_section(scenario: Scenario, found: Further | None, words: Words, *, 
         + table(words("breadth_caption", new=new, wtp=words.number(wtp)), header, rows)
         + note(
             words("breadth_method", reach=words.percent(found.reach), cost=gaps["cost"], like=like),
-            words("breadth_compared", qaly=words.number(found.qaly, 2), benefit=gaps["benefit"]),
+            words("breadth_compared", qaly=words.number(found.qaly, 2), benefit=gaps["benefit"])
+            + _enough(found, words),
         )
     )
+
+
+def _enough(found: Further, words: Words) -> str:
+    """How common further alterations would have to be with the gain of those known; nothing where none is enough, or needed."""
+    return "" if found.enough != found.enough else f" {words('breadth_enough', share=words.percent(found.enough, 1))}"

@@ -36,16 +36,15 @@ def range_sentence(scenario: Scenario, tried: Structures, words: Words) -> str:
     wtp = leading_threshold(scenario)
     frame = tried.frame(wtp)
     ends = {"low": frame["mean"].idxmin(), "high": frame["mean"].idxmax()}
-    base = frame.loc[BASE]
-    digits = known_digits(float(frame["error"].max()), -2)
+    base, digits = frame.loc[BASE], {name: known_digits(error, -2) for name, error in frame["error"].items()}
     return words(
         "structure_range",
         count=len(tried.alternatives),
         wtp=words.number(wtp),
         **_pair(scenario, words),
-        **{end: words.number(frame.loc[name, "mean"], digits) for end, name in ends.items()},
+        **{end: words.number(frame.loc[name, "mean"], digits[name]) for end, name in ends.items()},
         **{f"{end}_label": words("quoted", text=_label(scenario, str(name), words)) for end, name in ends.items()},
-        **{end: words.number(base[end], digits) for end in ("mean", "lower", "upper")},
+        **{end: words.number(base[end], digits[BASE]) for end in ("mean", "lower", "upper")},
     )
 
 
@@ -76,10 +75,10 @@ def structure_table(scenario: Scenario, tried: Structures, words: Words) -> Html
     wtp = leading_threshold(scenario)
     frame = tried.frame(wtp)
     rows = [_row(scenario, tried, str(name), frame, words, wtp=wtp) for name in frame.index]
-    keys = ("label", "group", "cost", "qaly", "icer", "benefit", "p", "difference", "decision")
+    keys = ("label", "decision", "cost", "qaly", "icer", "benefit", "p", "difference")
     caption = words("structure_caption", wtp=words.number(wtp))
     header = [words(f"structure_columns.{key}") for key in keys]
-    return table(caption, header, rows, text_columns=2, words_from=8)
+    return table(caption, header, rows, text_columns=2)
 
 
 def _row(
@@ -87,17 +86,15 @@ def _row(
 ) -> list[str]:
     found = tried.moved(name) if name else tried.base
     row = frame.loc[name]
-    group = words(f"structure_groups.{scenario.case.structures[name].group}") if name else ""
     return [
         _label(scenario, name, words),
-        group,
+        _best(scenario, name, frame, words),
         known(found.cost, words, -2),
         known(found.qaly, words, 3),
         verdict_words(found.cost, found.qaly, words),
         words.span(row, digits=known_digits(row["error"], -2)),
         words.probability(row["p"]),
         _against_base(tried, name, words, wtp=wtp),
-        _best(scenario, name, frame, words),
     ]
 
 
@@ -159,12 +156,17 @@ def structure_notes(scenario: Scenario, tried: Structures, words: Words) -> Html
     few = words.number(min(FEW, draws))
     told = note(words("structure_note", few=few, draws=words.number(draws)), words("structure_use"))
     rows = [
-        [words.label(one.label), "; ".join(_changes(scenario, one, words)), as_stored(one.note, words)]
+        [
+            words.label(one.label),
+            words(f"structure_groups.{one.group}"),
+            "; ".join(_changes(scenario, one, words)),
+            as_stored(one.note, words),
+        ]
         for one in scenario.case.structures.values()
     ]
-    header = [words(f"structure_change_columns.{key}") for key in ("label", "changes", "note")]
+    header = [words(f"structure_change_columns.{key}") for key in ("label", "group", "changes", "note")]
     return Html(
-        told + collapsed(words("structure_changes"), table(words("structure_changes"), header, rows, text_columns=3))
+        told + collapsed(words("structure_changes"), table(words("structure_changes"), header, rows, text_columns=4))
     )
 
 
