@@ -5,7 +5,7 @@ No case's name stands in the package: a case is a folder under ``parameters/case
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -26,25 +26,17 @@ from pmbudget.inputs.programmes import (
     Uptake,
 )
 from pmbudget.inputs.research import Research
+from pmbudget.inputs.structures import Breadth, Severity, Structure
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
-
-
-class Severity(Strict):
-    """How severe the authority that prices drugs has judged the disease to be, ``of`` which patients, and where that was read."""
-
-    level: Literal["moderate", "high", "very_high"]
-    of: Text
-    evidence: Evidence
-    source: Source
 
 
 class Case(Strict):
     """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months.
 
     ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
-    assessment of it was read.
+    assessment of it was read. ``structures`` are alternatives to what the case says, each tried by itself.
     """
 
     label: Text
@@ -85,6 +77,8 @@ class Case(Strict):
     levers: dict[str, Lever] = Field(default_factory=dict)
     capacity: Capacity | None = None
     research: Research | None = None
+    structures: dict[str, Structure] = Field(default_factory=dict)
+    breadth: Breadth | None = None
 
     @property
     def has_curves(self) -> bool:
@@ -139,6 +133,22 @@ class Case(Strict):
             raise ValueError("classes with later go with pathway.late; add or remove one of them")
         if self.pathway.late and not self.pathway.timing:
             raise ValueError("pathway.late is of answers that come late; add pathway.timing")
+        return self
+
+    @model_validator(mode="after")
+    def _structures_compare_two(self) -> Self:
+        for name, one in self.structures.items():
+            if (one.strategy or self.new) == (one.comparator or self.comparator):
+                raise ValueError(
+                    f"structure {name} compares a strategy with itself; give another strategy or comparator"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _breadth_is_like_what_is_treated(self) -> Self:
+        for name in self.breadth.like if self.breadth else ():
+            if self.classes[name].matched is None:
+                raise ValueError(f"breadth is like {name}, for which nothing is done; name classes that are treated")
         return self
 
     @model_validator(mode="after")
@@ -220,6 +230,10 @@ class Case(Strict):
                 where = f"managements.{name}.moves"
                 yield from [(where, move.origin, self.states), (where, move.to, self.states)]
                 yield from [(f"{where}.classes", one, self.classes) for one in move.classes]
+        for name, structure in self.structures.items():
+            compared = (("strategy", structure.strategy), ("comparator", structure.comparator))
+            yield from [(f"structures.{name}.{key}", one, self.strategies) for key, one in compared if one]
+        yield from [("breadth.like", name, self.classes) for name in (self.breadth.like if self.breadth else ())]
         if self.relatives:
             yield from [("relatives.of", name, self.classes) for name in self.relatives.of]
             if self.relatives.found and self.relatives.unfound:

@@ -14,9 +14,13 @@ from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import Negotiation
+from pmbudget.questions.structures import Structures
 from pmbudget.reporting.frames import budget_frame, implementation_frame, ledger_frame, outcomes_frame
-from pmbudget.reporting.summary import key_figures, known_use_figures, paired_draws
+from pmbudget.reporting.summary import key_figures, known_use_figures, paired_draws, structure_figures
 from pmbudget.road import Results
+
+STRUCTURES = "structures.parquet"
+"""The figures of chapter 03 that a comparison reads; those of chapter 05 are in the summary."""
 
 
 def store_budget(
@@ -47,10 +51,11 @@ def store_budget(
         yaml.dump(scenario.resolved(), file)
 
 
-def store_outcomes(output_dir: str, results: Results) -> None:
-    """Cost and QALY per patient by strategy; nothing where ``output_dir`` is empty."""
+def store_outcomes(output_dir: str, scenario: Scenario, results: Results, tried: Structures) -> None:
+    """Cost and QALY per patient by strategy, and what the structures tried come to; nothing where ``output_dir`` is empty."""
     if output_dir:
         outcomes_frame(results).to_parquet(Path(output_dir) / "outcomes.parquet")
+        structure_figures(scenario, tried).to_parquet(Path(output_dir) / STRUCTURES)
 
 
 def store_agreement(output_dir: str, found: Negotiation | None) -> None:
@@ -115,6 +120,10 @@ def load_runs(batch: str | Path, runs: Sequence[str] = ()) -> list[RunSummary]:
 
 def _run(batch: Path, name: str) -> RunSummary:
     resolved = YAML(typ="safe").load((batch / name / "scenario.resolved.yaml").read_text("utf-8"))
+    figures = pd.read_parquet(batch / name / "summary.parquet")
+    # A batch may have been asked for without chapter 03.
+    if (tried := batch / name / STRUCTURES).is_file() and len(rows := pd.read_parquet(tried)):
+        figures = pd.concat([figures, rows], ignore_index=True)
     return RunSummary(
         name,
         Text(**resolved["scenario"]["label"]),
@@ -122,6 +131,6 @@ def _run(batch: Path, name: str) -> RunSummary:
         resolved["scenario"]["case"],
         resolved["price_year"],
         resolved["agreement"] is not None,
-        pd.read_parquet(batch / name / "summary.parquet"),
+        figures,
         pd.read_parquet(batch / name / "draws.parquet"),
     )

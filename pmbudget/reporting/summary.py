@@ -13,6 +13,7 @@ from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.reach import share_reached
+from pmbudget.questions.structures import BASE, Structures
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.value import value_figures
 from pmbudget.reporting.verdict import leading_threshold, leading_thresholds, verdict_key
@@ -116,4 +117,25 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         )
         gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
         rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
+    return pd.DataFrame(rows)
+
+
+def structure_figures(scenario: Scenario, tried: Structures) -> pd.DataFrame:
+    """What the index says of the structures tried, at each threshold that leads: measure, threshold, unit, mean, lower, upper.
+
+    ``structures``, how many alternatives; ``structures_kept``, in how many of them the decision of the main analysis holds, missing
+    where the draws do not decide there; ``structures_inmb``, the main analysis and the lowest and highest mean, SEK. No rows without
+    alternatives.
+    """
+    rows: list[dict[str, Any]] = []
+    for limit, wtp in leading_thresholds(scenario).items() if tried.alternatives else ():
+        frame = tried.frame(wtp)
+        base, others, mean = int(frame.loc[BASE, "decision"]), frame["decision"].drop(BASE), frame["mean"]
+        kept = float((others == base).sum()) if base else float("nan")
+        ends = {"mean": mean[BASE], "lower": mean.min(), "upper": mean.max()}
+        rows += [
+            {"measure": "structures", "threshold": limit, "unit": "structures", "mean": len(others)},
+            {"measure": "structures_kept", "threshold": limit, "unit": "structures", "mean": kept},
+            {"measure": "structures_inmb", "threshold": limit, "unit": "SEK", **ends},
+        ]
     return pd.DataFrame(rows)

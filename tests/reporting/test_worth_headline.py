@@ -9,12 +9,14 @@ import xarray as xr
 
 from pmbudget.appraisal.increment import Increment
 from pmbudget.inputs import load_scenario
+from pmbudget.questions.structures import Structures
 from pmbudget.reporting import verdict
 from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.words import Words
 
 LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])
 WTP = 1e6
+UNTRIED = Structures(Increment.of([0.0, 0.0], [0.0, 0.0]), {})
 
 
 def draws(mean, spread, n=400):
@@ -258,7 +260,7 @@ def test_the_parameter_that_the_uncertainty_hangs_on_is_named_only_where_told_ap
 def test_b15_this_chapter_and_the_value_of_information_refer_to_each_other(scenario, results, parts, language):
     words = Words(language)
     frame = pd.DataFrame({"share": [0.0], "se": [1.0], "is_assumed": [True]}, index=[next(iter(scenario.parameters))])
-    told = worth_headline.worth_headline(scenario, results, parts, frame, words)
+    told = worth_headline.worth_headline(scenario, results, parts, frame, UNTRIED, words)
     assert words("headline_without_change") in told
     assert words("reports.03_cost_effectiveness").lower().replace("-", " ") in words("info_patient").lower().replace(
         "-", " "

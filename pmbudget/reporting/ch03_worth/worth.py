@@ -21,7 +21,7 @@ from pmbudget.reporting.ch01_evidence.evidence import frame_sentences, grade_cou
 from pmbudget.reporting.ch02_pathway.pathway import has_later_lines, treated_share
 from pmbudget.reporting.frames import incremental_table, interval_frame
 from pmbudget.reporting.markup import Html, note, rate, table
-from pmbudget.reporting.verdict import known, known_digits, verdict_words
+from pmbudget.reporting.verdict import known, known_digits, leading_thresholds, verdict_words
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -92,11 +92,12 @@ def _added(results: Results, frame: pd.DataFrame, name: str, words: Words) -> li
 
 
 def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """At each threshold: which strategy is best on average, how probably the new one is, what it gains, what each choice may lose."""
-    case, labels = scenario.case, strategy_labels(scenario, words)
-    norms = sorted(
-        ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters), key=lambda x: x[1]
-    )
+    """At each threshold, those that lead first: which strategy is best on average, how probably the new one is, what it gains, what each
+    choice may lose.
+    """
+    case, labels, leads = scenario.case, strategy_labels(scenario, words), leading_thresholds(scenario)
+    known_norms = ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters)
+    norms = sorted(known_norms, key=lambda norm: (norm[0] not in leads, norm[1]))
     cost, qaly = increments(results.per_patient, scenario.case)
     gains = {name: net_monetary_benefit(cost, qaly, wtp) / 1e3 for name, wtp in norms}
     digits = min(known_digits(simulation_error(gain), 1) for gain in gains.values())
@@ -133,7 +134,11 @@ def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
     else:
         source = words.data(case.severity.source.title)
         level = words(f"severity_levels.{case.severity.level}")
+        source = f"{source}; {words(f'evidence.{case.severity.evidence}')}"
         judged_as = words("severity_judged", level=level, patients=words.label(case.severity.of), source=source)
+        if held := case.severity.held_for:
+            grade = words(f"evidence.{held.evidence}")
+            judged_as = f"{judged_as} {words('severity_held', patients=words.label(held.patients), grade=grade)}"
     sources = words("severity_thresholds")
     if case.utility_population is None:
         return note(judged_as, words("severity_unknown"), sources)
@@ -144,13 +149,22 @@ def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
         words(
             "severity",
             absolute=words.span(absolute, digits=1),
-            expected=words.number(float(parts.population_health.mean()), 1),
+            expected=words.span(interval_frame(parts.population_health).iloc[0], digits=1),
             share=words.percent(share["mean"]),
             low=words.percent(share["lower"]),
             high=words.percent(share["upper"]),
+            comparator=words.inside(case.strategies[case.comparator].label),
         ),
+        _population_grades(scenario, case.utility_population, words),
         sources,
     )
+
+
+def _population_grades(scenario: Scenario, utility: str, words: Words) -> str:
+    """On what the population's QALYs rest: grades of its mortality and of its quality of life."""
+    names = {"mortality": scenario.case.mortality.rate, "utility": utility}
+    grades = {key: words(f"evidence.{scenario.parameters[name].record.evidence}") for key, name in names.items()}
+    return words("severity_grades", **grades)
 
 
 def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:

@@ -11,6 +11,8 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.questions import best_on_average, contenders
 from pmbudget.questions.classes import Breakdown
+from pmbudget.questions.structures import Structures
+from pmbudget.reporting.ch03_worth.worth_structures import structure_sentences
 from pmbudget.reporting.ch07_information.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
 from pmbudget.reporting.value import reflex_sentence
@@ -33,14 +35,17 @@ CYCLES = {1: "year", 12: "month"}
 
 
 def worth_headline(
-    scenario: Scenario, results: Results, parts: Breakdown, influence: pd.DataFrame, words: Words
+    scenario: Scenario, results: Results, parts: Breakdown, influence: pd.DataFrame, tried: Structures, words: Words
 ) -> Html:
-    """The answers: cost and health, how sure, worth it or not, for whom, what turns it, what it hangs on; each with its condition."""
+    """The answers: over which structures, cost and health, how sure, worth it or not, for whom, what turns it, what it hangs on; each with
+    its condition.
+    """
     case = scenario.case
     found = Increment.of(*increments(results.per_patient, scenario.case))
     new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
     wtp = leading_threshold(scenario)
     return lead(
+        *structure_sentences(scenario, tried, words),
         verdict_sentence(found, new, comparator, words),
         risk_sentence(found, new, words),
         threshold_sentence(scenario, results, words),
@@ -96,11 +101,22 @@ def threshold_sentence(scenario: Scenario, results: Results, words: Words) -> st
         gaps |= {f"p_{name}": words.probability(share), name: words.number(wtp)}
     if len(limits) == 1:
         (name,) = limits
-        level = words(f"severity_levels.{case.severity.level}") if case.severity else ""
-        told = words("headline_probability_level", new=new, p=gaps[f"p_{name}"], wtp=gaps[name], level=level)
+        told = _at_level(scenario, words, new=new, p=gaps[f"p_{name}"], wtp=gaps[name])
     else:
         told = f"{words('headline_probability', **gaps)} {words(_unassessed(scenario))}"
     return f"{told} {best_sentence(scenario, results, words)}"
+
+
+def _at_level(scenario: Scenario, words: Words, **gaps: str) -> str:
+    """The probability at the threshold of the severity judged, and whether that was judged for these patients or is taken to hold."""
+    severity = scenario.case.severity
+    if severity is None:
+        raise ValueError("one threshold leads where a severity was judged; the case states none")
+    level = words(f"severity_levels.{severity.level}")
+    if severity.held_for is None:
+        return words("headline_probability_level", level=level, **gaps)
+    patients = {"of": words.label(severity.of), "held": words.label(severity.held_for.patients)}
+    return words("headline_probability_held", level=level, **patients, **gaps)
 
 
 def _unassessed(scenario: Scenario) -> str:

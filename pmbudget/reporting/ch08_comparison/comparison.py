@@ -182,7 +182,23 @@ def _worth_sentence(run: RunSummary, words: Words) -> str:
     chances = [
         words("index_chance", chance=words.probability(chance[name]), wtp=words.number(wtp[name])) for name in wtp.index
     ]
-    return words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
+    worth = words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
+    return " ".join([worth, *(_structure_sentence(run, name, words) for name in wtp.index)]).strip()
+
+
+def _structure_sentence(run: RunSummary, limit: str, words: Words) -> str:
+    """Whether the decision of the main analysis at a threshold survives other structures; nothing of a run that tried none."""
+    found = run.figures[run.figures["measure"].str.startswith("structures")]
+    if found.empty:
+        return ""
+    own = found[found["threshold"] == limit].set_index("measure")
+    kept, ends = own.loc["structures_kept", "mean"], own.loc["structures_inmb"]
+    wtp = run.figures.query("measure == 'threshold'").set_index("reference").loc[limit, "mean"]
+    gaps = {"count": words.number(own.loc["structures", "mean"]), "wtp": words.number(wtp)}
+    gaps |= {"low": words.number(ends["lower"] / 1e3), "high": words.number(ends["upper"] / 1e3)}
+    if pd.isna(kept):
+        return words("index_structures_undecided", **gaps)
+    return words("index_structures", kept=words.number(kept), **gaps)
 
 
 def _ratio(run: RunSummary, words: Words) -> str:
