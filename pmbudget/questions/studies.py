@@ -43,7 +43,7 @@ def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     patients, _ = national_use(scenario, results)
     parts = []
     for name, study in proposals(scenario).studies.items():
-        design = designed(study.measures, draws)
+        design = designed(study, draws)
         worth = evsi(
             results.per_patient.cost,
             results.per_patient.qaly,
@@ -92,7 +92,7 @@ def data_quality(
     """
     rows = {}
     for name, study in proposals(scenario).studies.items():
-        as_is = designed(study.measures, draws)
+        as_is = designed(study, draws)
         if _with_quality(as_is, draws, "clean") == as_is:
             continue
         chosen = studies[studies["study"] == name]
@@ -142,7 +142,7 @@ def choices(
     """
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposals(scenario).studies[chosen["study"]]
-    design = designed(study.measures, draws)
+    design = designed(study, draws)
     known = _values_studied(draws, design)
     values = {name: known.sel(parameter=name).to_numpy() for name in design.parameters}
     size = int(chosen["n"])
