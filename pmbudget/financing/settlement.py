@@ -68,7 +68,7 @@ def settlement(
     """
     case, years = scenario.case, scenario.years
     price_year = scenario.parameters.price_year
-    outcomes = courses.sel(strategy=list(case.strategies))
+    outcomes = courses.sel(strategy=[case.comparator, case.new])
     facts = facts_of(draws, case, outcomes, per_patient.cost, per_patient.qaly, years=years, price_year=price_year)
     if reach.known is not None:
         facts["known"] = reach.known.variable

@@ -17,7 +17,7 @@ from pmbudget.questions.effect import added_without_effect
 from pmbudget.questions.levers import lever_effects
 from pmbudget.questions.limits import limit_values, stated_limits
 from pmbudget.questions.loss import burden_by_payer, four_states, present_benefit, yearly_loss
-from pmbudget.questions.national import best_on_average, national_use, proposals
+from pmbudget.questions.national import best_on_average, best_strategies, national_use, proposals, use_by_strategy
 from pmbudget.questions.parameters import (
     contenders,
     learnable_parameters,
@@ -34,6 +34,7 @@ __all__ = [
     "added_without_effect",
     "assumption_shares",
     "best_on_average",
+    "best_strategies",
     "breakdown",
     "budget_tornado",
     "burden_by_payer",
@@ -58,5 +59,6 @@ __all__ = [
     "studies_by_size",
     "threshold_map",
     "tornado",
+    "use_by_strategy",
     "yearly_loss",
 ]
