@@ -34,7 +34,7 @@ def transition_cost(
     test_cost : DataArray
         (draw,): what the comparator's tests cost a patient, for double running.
     posts : DataArray
-        (draw,): full-time posts in diagnostics that a patient needs more than under the comparator, below 0 where fewer.
+        (draw, …): full-time posts in diagnostics that a patient needs more than under the comparator, below 0 where fewer.
     agreement_years : range
         The years in which the agreement's programme runs; empty without an agreement. They concern the mix ``new`` alone.
     allocated : bool

@@ -32,7 +32,7 @@ def everybody(results: Results) -> xr.DataArray:
 
 def national_use(scenario: Scenario, results: Results) -> tuple[pd.Series, pd.DataFrame]:
     """Expected patients by year, and the share of them on the new strategy by year (rows) and mix (columns)."""
-    counts = (everybody(results), persons_served(results.reach, scenario.case.new))
+    counts = (everybody(results), persons_served(results.reach, [scenario.case.new]))
     people, new = (counted.sum("region").mean("draw") for counted in counts)
     return people.sel(mix="new", drop=True).to_series(), (new / people).transpose("year", "mix").to_pandas()
 

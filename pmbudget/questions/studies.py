@@ -23,6 +23,7 @@ from pmbudget.questions.national import (
     national_use,
     present_weights,
     proposals,
+    use_by_strategy,
 )
 from pmbudget.road import Results
 
@@ -153,9 +154,7 @@ def choices(
     summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
     patients, use = national_use(scenario, results)
     delay = expected_value(draws, study.years)
-    benefit = increment(
-        net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp), scenario.case
-    ).to_numpy()
+    benefit = _moved_to_new(scenario, results, patients, wtp)
     added, investment = _programme(
         scenario, results, wtp, patients * (use["new"] - use["today"]), float(benefit.mean())
     )
@@ -188,6 +187,22 @@ def _values_studied(draws: xr.Dataset, study: Study) -> xr.DataArray:
     names = list(study.parameters)
     drawn = [draws[name].broadcast_like(draws["draw"]).to_numpy() for name in names]
     return xr.DataArray(np.column_stack(drawn), dims=("draw", "parameter"), coords={"parameter": names})
+
+
+def _moved_to_new(scenario: Scenario, results: Results, patients: pd.Series, wtp: float) -> np.ndarray:
+    """Net benefit of one patient whom the scenario gives the new strategy (draw,), SEK: against the comparator, or against what is in use
+    today for the share of them who would have had that.
+    """
+    case, each = scenario.case, net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    found = increment(each, case)
+    if case.in_use != case.new:
+        use = use_by_strategy(scenario, results)
+        weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use["year"]})
+        moved = ((use.sel(mix="new") - use.sel(mix="today")) * weights).sum("year")
+        on_new = float(moved.sel(strategy=case.new))
+        over = -float(moved.sel(strategy=case.in_use)) / on_new if on_new > 1.0 else 0.0
+        found = found - over * (each.sel(strategy=case.in_use) - each.sel(strategy=case.comparator))
+    return found.to_numpy()
 
 
 def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Series, each: float) -> tuple[float, float]:

@@ -48,7 +48,7 @@ def value_figures(scenario: Scenario, worths: Added) -> pd.DataFrame:
 def value_table(scenario: Scenario, results: Results, worths: Added, words: Words) -> Html:
     """What the programme buys and costs against each reference, ten years first and five beside; and how it is counted."""
     order = [(reference, period) for reference in scenario.references for period in list(scenario.periods)[::-1]]
-    share = share_reached(results.reach, scenario.case.new, ("region",))
+    share = share_reached(results.reach, scenario.case.broad, ("region",))
     columns = [_column(scenario, worths[place], share, place, words) for place in order]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     header = [words("value_columns.what")]

@@ -31,7 +31,7 @@ def laboratories_table(
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
-    people = persons_served(results.reach, scenario.case.new).sel(mix="new", year=[last], drop=True).isel(rows_of)
+    people = persons_served(results.reach, scenario.case.broad).sel(mix="new", year=[last], drop=True).isel(rows_of)
     found = {which: service(draws, case, scenario.regions, outcomes, people, which) for which in get_args(Organisation)}
     today = found[plan.today]["cost"].sum(["region", "year"])
     weight = people / people.sum(["region", "year"]).clip(min=1.0)
@@ -89,7 +89,7 @@ def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Datas
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
-    people, left_out = results.reach.eligible.sum("year"), persons_never_served(results.reach, scenario.case.new)
+    people, left_out = results.reach.eligible.sum("year"), persons_never_served(results.reach, scenario.case.broad)
     _, gain = increments(results.per_patient, scenario.case)
     lost = left_out.sel(mix="new", drop=True) * gain
     rows = []
@@ -120,7 +120,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     Care less what falls beside it is the programme's net benefit, the figure of chapters 05 and 06.
     """
     people = results.reach.eligible.sum("year")
-    share = share_reached(results.reach, scenario.case.new, ("year",))
+    share = share_reached(results.reach, scenario.case.broad, ("year",))
     level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
     benefit = care_benefit(
         results.per_patient,

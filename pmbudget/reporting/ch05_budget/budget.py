@@ -317,7 +317,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     """National coverage by year in the three worlds with 95 % intervals, and by region in the fifth year."""
     plt, sns = plot()
     year = scenario.years[min(4, len(scenario.years) - 1)]
-    national = interval_frame(share_reached(results.reach, scenario.case.new, ("region",)))
+    national = interval_frame(share_reached(results.reach, scenario.case.broad, ("region",)))
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), gridspec_kw={"width_ratios": [1.1, 1]})
     for mix, colour in COLOURS.items():
         part = national[national["mix"] == mix]

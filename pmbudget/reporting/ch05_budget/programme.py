@@ -73,7 +73,7 @@ def _figure(scenario: Scenario, name: str, words: Words) -> str:
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Patients and tests by year: who comes to the decision, who gets the new strategy in each mix, tests outside."""
     eligible = interval_frame(results.reach.eligible.sum("region", skipna=False)).set_index("year")
-    new = interval_frame(persons_served(results.reach, scenario.case.new).sum("region", skipna=False)).set_index(
+    new = interval_frame(persons_served(results.reach, scenario.case.broad).sum("region", skipna=False)).set_index(
         ["mix", "year"]
     )
     outside = interval_frame(results.reach.outside.sel(mix="new").sum("region")).set_index("year")
@@ -228,7 +228,7 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses."""
     cost, qaly = increments(results.per_patient, scenario.case)
     wtp = thresholds(scenario)["wtp_very_high"]
-    untested = persons_never_served(results.reach, scenario.case.new).sel(mix="new", drop=True)
+    untested = persons_never_served(results.reach, scenario.case.broad).sel(mix="new", drop=True)
     outside = results.reach.outside.sel(mix="new", drop=True).sum("year")
     test_cost = results.per_patient.test_cost.sel(strategy=scenario.case.new, drop=True)
     lost = loss(untested, outside, test_cost=test_cost, qaly_gain=qaly, gain=wtp * qaly - cost)
