@@ -122,10 +122,10 @@ def facts_of(
 def _benefit_drugs(draws: Draws, case: Case, outcomes: xr.Dataset, whole: xr.DataArray) -> dict[str, xr.DataArray]:
     """SEK of rebate, and years of treatment, per SEK of net cost of drugs in the pharmaceutical benefit; 0 where nothing is stated.
 
-    Of the comparator and the new strategy, those two alone however many the case has.
+    Of the comparator and the strategy in use, so that no mix of today depends on what a scenario rolls out.
     """
     rebate = years = cost = 0.0 * whole
-    outcomes = outcomes.sel(strategy=[case.comparator, case.new])
+    outcomes = outcomes.sel(strategy=[case.comparator, case.in_use])
     for name, resource in case.resources.items():
         if resource.channel == "benefit":
             spent, used = (

@@ -70,7 +70,7 @@ def _excel_csv(frame: pd.DataFrame, path: Path) -> None:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a comparison needs of one run, read from its folder."""
+    """What a comparison needs of one run, read from its folder; ``new`` and ``in_use`` are the labels of the strategies."""
 
     folder: str
     scenario: Text
@@ -78,6 +78,8 @@ class RunSummary:
     case_name: str
     price_year: int
     has_agreement: bool
+    new: Text
+    in_use: Text
     figures: pd.DataFrame
     draws: pd.DataFrame
 
@@ -105,13 +107,17 @@ def load_runs(batch: str | Path, runs: Sequence[str] = ()) -> list[RunSummary]:
 
 def _run(batch: Path, name: str) -> RunSummary:
     resolved = YAML(typ="safe").load((batch / name / "scenario.resolved.yaml").read_text("utf-8"))
+    case = resolved["case"]
+    new, in_use = (Text(**case["strategies"][case[which]]["label"]) for which in ("new", "in_use"))
     return RunSummary(
         name,
         Text(**resolved["scenario"]["label"]),
-        Text(**resolved["case"]["label"]),
+        Text(**case["label"]),
         resolved["scenario"]["case"],
         resolved["price_year"],
         resolved["agreement"] is not None,
+        new,
+        in_use,
         pd.read_parquet(batch / name / "summary.parquet"),
         pd.read_parquet(batch / name / "draws.parquet"),
     )

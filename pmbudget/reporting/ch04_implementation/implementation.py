@@ -15,7 +15,7 @@ from pmbudget.questions.limits import Limited
 from pmbudget.reporting.ch04_implementation.supply import count, limit_name
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, lead
+from pmbudget.reporting.markup import Html, broadly_tested, lead, rolls_out
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -23,7 +23,7 @@ from pmbudget.road import Results
 def implementation_headline(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:
     """What is aimed at and reached, what the stated limits of supply would do, and how far apart the regions are."""
     last = scenario.first_years[-1]
-    new = words.label(scenario.case.strategies[scenario.case.new].label).lower()
+    new = broadly_tested(scenario, words)
     national = share_reached(results.reach, scenario.case.broad, ("region",)).sel(mix="new", year=last)
     if scenario.limits:
         goal = national_aim(results.reach).sel(mix="new", year=last)
@@ -35,7 +35,7 @@ def implementation_headline(scenario: Scenario, results: Results, limited: Limit
     error = 100 * ERRORS * simulation_error(national)
     draws = words.number(national.sizes["draw"])
     uncertain = words("simulation_error_share", draws=draws, error=words.number(error, 1), year=last)
-    return lead(*sentences, _between_regions(scenario, results, words), uncertain)
+    return lead(*sentences, rolls_out(scenario, words), _between_regions(scenario, results, words), uncertain)
 
 
 def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
