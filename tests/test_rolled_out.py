@@ -106,7 +106,12 @@ def test_today_and_the_unplanned_course_do_not_depend_on_what_is_rolled_out(befo
     held = {"mix": ["today", "unplanned"]}
     fates = {"fate": before.reach.patients["fate"].to_numpy()}
     xr.testing.assert_allclose(after.reach.patients.sel(held).sel(fates), before.reach.patients.sel(held), rtol=1e-12)
-    for room, name in (("reach", "outside"), ("spending", "by_resource"), ("spending", "posts"), ("settlement", "budget")):
+    for room, name in (
+        ("reach", "outside"),
+        ("spending", "by_resource"),
+        ("spending", "posts"),
+        ("settlement", "budget"),
+    ):
         one, two = (getattr(getattr(found, room), name).sel(held) for found in (after, before))
         xr.testing.assert_allclose(one, two, rtol=1e-9)
     xr.testing.assert_allclose(after.worth.totals.sel(held), before.worth.totals.sel(held), rtol=1e-9)
@@ -144,7 +149,9 @@ def test_c_going_over_costs_the_difference_of_the_two_in_a_region_and_year(scena
         "in_use": "narrow",
     }
     case = case.model_copy(update=plain)
-    held = draws.assign({case.uptake.slope: 0.0 * draws[case.uptake.slope], case.uptake.agreement_effect: xr.DataArray(0.0)})
+    held = draws.assign(
+        {case.uptake.slope: 0.0 * draws[case.uptake.slope], case.uptake.agreement_effect: xr.DataArray(0.0)}
+    )
     found = walk(replace(scenario, case=case), held)
     first, region = scenario.years[0], scenario.regions.index[3]
     change = found.spending.resource_cost.sel(region=region, year=first)
@@ -155,7 +162,9 @@ def test_c_going_over_costs_the_difference_of_the_two_in_a_region_and_year(scena
     consumables = (change["kind"] == "consumables").to_numpy()
     names = list(change["resource"].to_numpy()[consumables])
     spent = xr.DataArray(
-        [_mean_cost(scenario, case, held, found, name, region, first) for name in names], {"resource": names}, "resource"
+        [_mean_cost(scenario, case, held, found, name, region, first) for name in names],
+        {"resource": names},
+        "resource",
     )
     dearer = [name for name in names if float(each.sel(resource=name)) > 0]
     assert dearer

@@ -28,9 +28,9 @@ class Worth:
 def worth(scenario: Scenario, per_patient: PerPatient, reach: Reach, spending: Spending) -> Worth:
     """What the programme comes to in each of the scenario's periods."""
     rates = discount_rates(scenario)
-    of = {"broad": scenario.case.broad, "comparator": scenario.case.comparator, **rates}
+    broad, comparator = scenario.case.broad, scenario.case.comparator
     parts = [
-        programme_totals(per_patient, reach, spending, years=years, **of)
+        programme_totals(per_patient, reach, spending, broad=broad, comparator=comparator, years=years, **rates)
         for years in scenario.periods.values()
     ]
     return Worth(xr.concat(parts, dim="period").assign_coords(period=list(scenario.periods)))

@@ -11,8 +11,8 @@ from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, EVERYTHING, Chapter, 
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
-from pmbudget.inputs.scenarios import case_alone
 from pmbudget.inputs.files import content_hash, find_folder, project_folder, unsafe
+from pmbudget.inputs.scenarios import case_alone
 from pmbudget.reporting.words import Words
 from pmbudget.road import is_kept, posterior_hash, result_key
 

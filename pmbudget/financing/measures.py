@@ -28,10 +28,11 @@ def measures_of(
     patients : DataArray
         (draw, mix, fate, region, year), persons.
     facts : Dataset
-        Per draw, and per year where it says so; by broad ``strategy`` ``acted_on``, the share of those tested whose result is acted on, and
-        ``health_value``, SEK per patient moved to it from the comparator; ``rebate_ratio`` and ``years_per_krona`` of drugs in the
-        benefit; ``benefit``, the net benefit per patient of the new strategy in SEK. ``known`` and ``expected_benefit`` (draw, year) are what follow-up tells before each year of the
-        probability that it is positive and of its mean; without them nothing is learnt, and the forecast holds for good.
+        Per draw, and per year where it says so. By broad ``strategy``: ``acted_on``, the share of those tested whose result is acted on,
+        and ``health_value``, SEK per patient moved to it from the comparator. ``rebate_ratio`` and ``years_per_krona`` of drugs in the
+        benefit; ``benefit``, the net benefit per patient of the new strategy in SEK. ``known`` and ``expected_benefit`` (draw, year) are
+        what follow-up tells before each year of the probability that it is positive and of its mean; without them nothing is learnt, and
+        the forecast holds for good.
     broad : sequence of str
         The strategies of the broadly tested.
     places : sequence of str
@@ -42,27 +43,30 @@ def measures_of(
         padded = values.reindex(region=list(places), fill_value=0.0)
         return padded.transpose("draw", "region", "year").to_numpy()
 
-    by = {str(name): patients.sel(fate=name, drop=True) for name in broad}
     tested, today = (
-        {name: column(begun.sel(mix=mix, drop=True)) for name, begun in by.items()} for mix in ("new", "today")
+        {name: column(patients.sel(fate=name, mix=mix, drop=True)) for name in broad} for mix in ("new", "today")
     )
     plain = [name for name in facts.data_vars if name != "index" and "strategy" not in facts[name].dims]
     each = {str(name): _per_draw(facts[name], reached["year"]) for name in plain}
 
     def weighed(persons: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-        parts = [those * _per_draw(facts[name].sel(strategy=one), reached["year"]) for one, those in persons.items()]
-        return sum(parts[1:], start=parts[0])
+        values = {one: _per_draw(facts[name].sel(strategy=one), reached["year"]) for one in persons}
+        return _sum([those * values[one] for one, those in persons.items()])
 
-    more = {name: (tested[name] - today[name]).sum(axis=1, keepdims=True) for name in by}
+    more = {name: (tested[name] - today[name]).sum(axis=1, keepdims=True) for name in broad}
     return {
         **each,
         "coverage": column(reached.sel(mix="new", drop=True)),
         "coverage_today": column(reached.sel(mix="today", drop=True)),
         "eligible": column(eligible),
-        "tested": sum(tested.values()),
+        "tested": _sum(list(tested.values())),
         "acted_on": weighed(tested, "acted_on"),
         "health_value": weighed(more, "health_value"),
     }
+
+
+def _sum(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return sum(parts[1:], start=parts[0])
 
 
 def _per_draw(values: xr.DataArray, years: xr.DataArray) -> np.ndarray:
@@ -103,9 +107,9 @@ def facts_of(
         ``years_per_krona``; and ``index`` (draw, year).
     """
     unmatched = [name for name in case.managements if name in (case.reference, case.mismatched)]
-    broad = {"strategy": list(case.broad)}
-    acted_on = 1 - outcomes["treated"].sel(management=unmatched, **broad).sum("management")
-    each = qaly.sel(broad) - qaly.sel(strategy=case.comparator, drop=True)
+    broad = list(case.broad)
+    acted_on = 1 - outcomes["treated"].sel(strategy=broad, management=unmatched).sum("management")
+    each = qaly.sel(strategy=broad) - qaly.sel(strategy=case.comparator, drop=True)
     gained, dearer = increment(qaly, case), increment(cost, case)
     whole = xr.ones_like(gained)
     since = xr.DataArray(np.array(years) - price_year, dims="year", coords={"year": years})
@@ -116,7 +120,9 @@ def facts_of(
         "index": ((1 + draws["inflation"] * whole) ** since).transpose("draw", "year"),
         **_benefit_drugs(draws, case, outcomes, whole),
     }
-    return xr.Dataset({name: values.variable for name, values in facts.items()}, coords={"year": years, **broad})
+    return xr.Dataset(
+        {name: values.variable for name, values in facts.items()}, coords={"year": years, "strategy": broad}
+    )
 
 
 def _benefit_drugs(draws: Draws, case: Case, outcomes: xr.Dataset, whole: xr.DataArray) -> dict[str, xr.DataArray]:

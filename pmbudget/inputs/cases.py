@@ -121,7 +121,9 @@ class Case(Strict):
         if wrong:
             raise ValueError(f"names that the case does not define: {'; '.join(wrong)}")
         if self.in_use == self.comparator:
-            raise ValueError(f"in_use is {self.in_use}, which is the comparator; name what those broadly tested get today")
+            raise ValueError(
+                f"in_use is {self.in_use}, which is the comparator; name what those broadly tested get today"
+            )
         if taken := sorted(set(self.losses) & {*self.strategies, WAITING}):
             raise ValueError(f"losses {', '.join(taken)} are called as a strategy or {WAITING!r} is; rename them")
         if [one.prevalence for one in self.classes.values()].count("else") != 1:

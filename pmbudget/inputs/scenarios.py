@@ -109,7 +109,9 @@ class ScenarioFile(Strict):
         if (self.pace is None) != (self.agreement is None):
             raise ValueError("agreement and pace go together; give both, or neither for the unplanned world")
         if self.strategy is not None and self.pace is None:
-            raise ValueError(f"strategy {self.strategy} is rolled out at no pace; give agreement and pace, or remove it")
+            raise ValueError(
+                f"strategy {self.strategy} is rolled out at no pace; give agreement and pace, or remove it"
+            )
         starts = [self.pace.start_of(code) for code in CODES] if self.pace else []
         if outside := [start for start in starts if not self.years.first <= start <= self.years.last]:
             raise ValueError(f"pace starts {outside[0]}, outside the years shown; move start or years")
@@ -205,7 +207,7 @@ class Scenario:
         return replace(self, definition=self.definition.model_copy(update={"levers": names}))
 
     def at_pace(self, other: "Scenario") -> "Scenario":
-        """The same case, strategy, parameters, overrides, levers and laboratories at the pace, and under the agreement, of another scenario.
+        """The same case, strategy, parameters, overrides, levers and laboratories at the pace and under the agreement of another scenario.
 
         Raises
         ------

@@ -159,7 +159,8 @@ def queue_terms(
     return {
         "demand": monthly(wanted.sel(mix=mix, drop=True)),
         "limits": {
-            name: persons_with(draws, case, regions, outcomes, limit, spare[name], in_mix(broad, mix), held) * course[name]
+            name: persons_with(draws, case, regions, outcomes, limit, spare[name], in_mix(broad, mix), held)
+            * course[name]
             for name, limit in chosen.items()
         },
         "hazard": hazard,
@@ -309,8 +310,8 @@ def _reorganised(
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
     """Persons whom another organisation's extra days lose to the comparator (draw, mix, region, year), and its cost against today's.
 
-    ``tested`` (draw, mix, strategy, region, year) are who would be broadly tested. Who can wait ``patience`` days on average does not wait d more with probability 1 - exp(-d / patience). Days saved win nobody: the
-    turnaround of the pathway is today's.
+    ``tested`` (draw, mix, strategy, region, year) are who would be broadly tested. Who can wait ``patience`` days on average does not
+    wait d more with probability 1 - exp(-d / patience). Days saved win nobody: the turnaround of the pathway is today's.
     """
     capacity = case.capacity
     assert capacity is not None

@@ -81,9 +81,7 @@ def _described(case: Case, cost: xr.DataArray) -> xr.DataArray:
     return cost.assign_coords(resource_coordinates(case, list(map(str, cost["resource"].to_numpy()))))
 
 
-def staff_minutes(
-    outcomes: xr.Dataset, starts: xr.DataArray, beyond: xr.DataArray, years: list[int]
-) -> xr.DataArray:
+def staff_minutes(outcomes: xr.Dataset, starts: xr.DataArray, beyond: xr.DataArray, years: list[int]) -> xr.DataArray:
     """Minutes of each profession (draw, mix, year, resource) in the nation, for the patients and for the tests of others than these.
 
     Both are persons (draw, mix, strategy, region, year).

@@ -114,7 +114,9 @@ def rolls_out(scenario: Scenario, words: Words) -> str:
     case = scenario.case
     if scenario.agreement is None or case.in_use == case.new:
         return ""
-    return words("rolls_out", **{name: words.inside(case.strategies[getattr(case, name)].label) for name in ("new", "in_use")})
+    return words(
+        "rolls_out", **{name: words.inside(case.strategies[getattr(case, name)].label) for name in ("new", "in_use")}
+    )
 
 
 def rate(scenario: Scenario, name: str, words: Words) -> str:

@@ -34,7 +34,9 @@ def test_conditions_of_a_region_and_of_the_country_read_the_same_coverage(scenar
         accounts,
         regions=scenario.regions.loc[one],
         start=scenario.agreement_start,
-        measures=measures_of(reached, eligible, patients, results.settlement.facts, broad=scenario.case.broad, places=one),
+        measures=measures_of(
+            reached, eligible, patients, results.settlement.facts, broad=scenario.case.broad, places=one
+        ),
     )
     paid = {}
     for of in ("region", "nation"):

@@ -41,7 +41,8 @@ def test_reached_is_less_than_aimed_where_supply_is_short_and_equal_where_nothin
     assert float(abs(short.sel(mix="today")).max()) < 1e-12
     free = evaluate_draws(unlimited, few)
     assert (
-        float(abs(national_aim(free.reach) - share_reached(free.reach, unlimited.case.broad, ("region",))).max()) < 1e-12
+        float(abs(national_aim(free.reach) - share_reached(free.reach, unlimited.case.broad, ("region",))).max())
+        < 1e-12
     )
     assert float(abs(free.reach.eligible - walked.reach.eligible).max()) < 1e-9
 
