@@ -26,7 +26,7 @@ def limited(request, crude_draws):
 
 
 def totals_of(scenario, results, years=None):
-    strategies = {"new": scenario.case.new, "comparator": scenario.case.comparator}
+    strategies = {"broad": scenario.case.broad, "comparator": scenario.case.comparator}
     return programme_totals(
         results.per_patient, results.reach, results.spending, years=years or scenario.years, **strategies, **RATES
     )

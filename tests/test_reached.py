@@ -97,7 +97,7 @@ def test_b_clauses_count_as_coverage_what_is_reached(limited, scenario):
         limited.reach.eligible,
         limited.reach.patients,
         limited.settlement.facts,
-        new=scenario.case.new,
+        broad=scenario.case.broad,
         places=places,
     )
     assert found["coverage"][:, 1:] == pytest.approx(limited.reach.reached.sel(mix="new").to_numpy())

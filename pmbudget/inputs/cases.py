@@ -36,7 +36,9 @@ class Case(Strict):
     """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months.
 
     ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
-    assessment of it was read. ``structures`` are alternatives to what the case says, each tried by itself.
+    assessment of it was read. ``new`` is the strategy that is rolled out; ``in_use`` is the one which those whom today's use counts as
+    broadly tested get today (the new one if left out), and the others get the ``comparator``. ``structures`` are alternatives to what the
+    case says, each tried by itself.
     """
 
     label: Text
@@ -49,6 +51,7 @@ class Case(Strict):
     severity: Severity | None = None
     comparator: str
     new: str
+    in_use: str
     horizon_years: int = Field(gt=0, le=100)
     eligible: Eligible
     uptake: Uptake
@@ -79,6 +82,16 @@ class Case(Strict):
     research: Research | None = None
     structures: dict[str, Structure] = Field(default_factory=dict)
     breadth: Breadth | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_use_is_the_new_one(cls, data: Any) -> Any:
+        return {"in_use": data["new"], **data} if isinstance(data, Mapping) and "new" in data else data
+
+    @property
+    def broad(self) -> tuple[str, ...]:
+        """The strategies of those who are broadly tested, each once: what laboratories use today, and what is rolled out."""
+        return tuple(dict.fromkeys((self.in_use, self.new)))
 
     @property
     def has_curves(self) -> bool:
@@ -118,6 +131,10 @@ class Case(Strict):
         ]
         if wrong:
             raise ValueError(f"names that the case does not define: {'; '.join(wrong)}")
+        if self.in_use == self.comparator:
+            raise ValueError(
+                f"in_use is {self.in_use}, which is the comparator; name what those broadly tested get today"
+            )
         if taken := sorted(set(self.losses) & {*self.strategies, WAITING}):
             raise ValueError(f"losses {', '.join(taken)} are called as a strategy or {WAITING!r} is; rename them")
         if [one.prevalence for one in self.classes.values()].count("else") != 1:
@@ -211,6 +228,7 @@ class Case(Strict):
         """Where the case names something of its own, the name, and what there is."""
         yield "comparator", self.comparator, self.strategies
         yield "new", self.new, self.strategies
+        yield from [("in_use", self.in_use, self.strategies)] if self.in_use != self.new else []
         yield "reference", self.reference, self.managements
         yield "mismatched", self.mismatched, self.managements
         for name, one in self.classes.items():

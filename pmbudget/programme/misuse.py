@@ -23,10 +23,10 @@ def reflexed(draws: Draws, funnel: Eligible, regions: pd.DataFrame, years: list[
     return (newly * (1 - fit) / fit * tested).where(everyone > 0, 0.0)
 
 
-def persons_beyond(begun: xr.DataArray, reflexed: xr.DataArray, outside: xr.DataArray, new: str) -> xr.DataArray:
+def persons_beyond(begun: xr.DataArray, reflexed: xr.DataArray, outside: xr.DataArray) -> xr.DataArray:
     """Persons tested who are not eligible, by the strategy that they are tested with (draw, mix, fate, region, year).
 
-    With the diagnosis they are tested as the eligible of their region and mix are; over-use is of the new strategy.
+    With the diagnosis they are tested as the eligible of their region and mix are; over-use is of the broad strategies.
 
     Parameters
     ----------
@@ -35,13 +35,14 @@ def persons_beyond(begun: xr.DataArray, reflexed: xr.DataArray, outside: xr.Data
     reflexed : DataArray
         (draw, region, year): of :func:`reflexed`.
     outside : DataArray
-        (draw, mix, region, year): of :func:`starts_outside`.
+        (draw, mix, fate, region, year): of :func:`starts_outside`, of the broad strategies.
     """
-    return (begun * reflexed + outside * (begun["fate"] == new)).transpose(*begun.dims)
+    over = outside.reindex(fate=begun["fate"].to_numpy(), fill_value=0.0)
+    return (begun * reflexed + over).transpose(*begun.dims)
 
 
 def starts_outside(draws: Draws, uptake: Uptake, regions: pd.DataFrame, tested: xr.DataArray) -> xr.DataArray:
-    """Tests outside the eligible population (draw, mix, region, year), persons: cost, and no health.
+    """Tests outside the eligible population (over the dims of ``tested``), persons: cost, and no health.
 
     ``outside`` for each test inside it, times exp(``outside_deviation``) in each region: where a test is in use it also spreads beyond
     those it is meant for.
@@ -49,7 +50,7 @@ def starts_outside(draws: Draws, uptake: Uptake, regions: pd.DataFrame, tested: 
     Parameters
     ----------
     tested : DataArray
-        (draw, mix, region, year): those of the eligible who get the new strategy.
+        (draw, mix, …, region, year): those of the eligible who are broadly tested.
     """
     if uptake.outside is None:
         return xr.zeros_like(tested)

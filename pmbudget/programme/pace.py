@@ -151,6 +151,14 @@ class Agreed:
         return own + draws[self.uptake.agreement_effect] * (planned - own).clip(min=0)
 
 
+def has_begun(pace: Pace, regions: pd.DataFrame, years: list[int]) -> xr.DataArray:
+    """1 where an agreement's plan has begun, from each region's start, else 0 (…, region, year); a pace without a plan never begins."""
+    when = xr.DataArray(years, dims="year", coords={"year": years})
+    nowhere = xr.DataArray(np.full(len(regions), np.inf), dims="region", coords={"region": regions.index.to_numpy()})
+    starts = pace.starts.sel(region=list(regions.index)) if isinstance(pace, Agreed) else nowhere
+    return (when >= starts).astype(float).transpose(..., "region", "year")
+
+
 def coverage(
     pace: Pace,
     regions: pd.DataFrame,

@@ -11,8 +11,9 @@ from pmbudget.patient.per_patient import laboratory_cost
 from pmbudget.programme.budget import add, budget_impact, cost_by_start, full_time_posts
 from pmbudget.programme.misuse import persons_beyond
 from pmbudget.programme.offsets import cashable_share, set_free
+from pmbudget.programme.population import mean_of
 from pmbudget.programme.prices import price_factor
-from pmbudget.programme.reach import Flow, per_draw
+from pmbudget.programme.reach import Flow, per_draw, together
 from pmbudget.programme.testing import extra_posts, staff_minutes, testing_cost
 from pmbudget.programme.transition import transition_cost
 
@@ -53,11 +54,11 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
         The cost is no number in some draw.
     """
     case, years = scenario.case, scenario.years
-    beyond = persons_beyond(flow.begun, flow.reflexed, flow.outside, case.new)
+    beyond = persons_beyond(flow.begun, flow.reflexed, flow.outside)
     factor = price_factor(
         draws,
         case.prices,
-        (flow.begun + beyond).sel(fate=case.new, drop=True).sum("region"),
+        together(flow.begun + beyond, case.broad).sum("region"),
         outcomes=courses,
         years=years,
         price_year=scenario.parameters.price_year,
@@ -104,7 +105,7 @@ def _transition(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flo
         eligible=flow.eligible,
         test_cost=tests * laboratory_cost(courses).sel(strategy=case.comparator, drop=True).sum("resource"),
         agreement_years=scenario.agreement_years,
-        posts=tests * extra_posts(courses, draws, case),
+        posts=tests * mean_of(flow.broad, {name: extra_posts(courses, draws, case, name) for name in case.broad}),
         allocated=scenario.definition.allocated,
     )
 
@@ -114,15 +115,15 @@ def _testing(
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
     """Tests of others than the eligible, and what others bear of the tests that are ordered as for the eligible."""
     case, shown = scenario.case, {"year": scenario.years}
-    tested = ((1 + flow.reflexed) * flow.begun.sel(fate=case.new, drop=True)).sel(shown)
-    tested = tested.transpose("draw", "mix", "region", "year")
+    tested = ((1 + flow.reflexed) * flow.begun.sel(fate=list(case.broad))).sel(shown)
+    tested = tested.transpose("draw", "mix", "fate", "region", "year").rename(fate="strategy")
     return testing_cost(
         draws,
         case,
         scenario.regions,
         laboratory=laboratory_cost(courses) * factor,
         tested=tested,
-        held=tested.sel(mix="today", drop=True),
+        held=tested.sel(mix="today", drop=True).sum("strategy", skipna=False),
         beyond=beyond.sel(shown).rename(fate="strategy"),
     )
 

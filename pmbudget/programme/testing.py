@@ -6,17 +6,17 @@ import xarray as xr
 from pmbudget.inputs.cases import Case
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.outcomes import resource_coordinates
-from pmbudget.patient.per_patient import increment
 from pmbudget.programme.budget import budget_impact, full_time_posts
 from pmbudget.programme.elsewhere import borne_elsewhere
 from pmbudget.vocabulary import NATIONAL
 
 
-def extra_posts(outcomes: xr.Dataset, draws: Draws, case: Case) -> xr.DataArray:
-    """Full-time posts in the laboratory for one patient a year under the new strategy, less those under the comparator (draw,)."""
+def extra_posts(outcomes: xr.Dataset, draws: Draws, case: Case, strategy: str) -> xr.DataArray:
+    """Full-time posts in the laboratory for one patient a year under a strategy, less those under the comparator (draw,)."""
     own = (outcomes["unit"] == "diagnostic_unit") & (outcomes["kind"] == "staff")
     minutes = outcomes["activity_once"].isel(resource=own.to_numpy()).sum("resource")
-    return full_time_posts(increment(minutes, case), draws[case.productive_hours])
+    more = minutes.sel(strategy=strategy, drop=True) - minutes.sel(strategy=case.comparator, drop=True)
+    return full_time_posts(more, draws[case.productive_hours])
 
 
 def testing_cost(
@@ -36,9 +36,9 @@ def testing_cost(
     laboratory : DataArray
         (draw, strategy, …, resource): cash per person tested, at the year's prices.
     tested : DataArray
-        (draw, mix, region, year), persons tested with the new strategy as the eligible are.
+        (draw, mix, strategy, region, year), persons tested as the eligible are, by broad strategy.
     held : DataArray
-        (draw, region, year): those of them who are at today's use.
+        (draw, region, year): those of them who are at today's use, whatever they are tested with.
     beyond : DataArray
         (draw, mix, strategy, region, year): persons tested who are not eligible.
 
@@ -51,12 +51,23 @@ def testing_cost(
         no other use.
     """
     laboratory = laboratory.reset_coords(drop=True)
-    cost = _described(case, _by_strategy(beyond, laboratory).transpose(*tested.dims, "resource"))
+    order = [dim for dim in tested.dims if dim != "strategy"]
+    cost = _described(case, _by_strategy(beyond, laboratory).transpose(*order, "resource"))
     if not case.borne_elsewhere:
         return cost, None
-    new = laboratory.sel(strategy=case.new, drop=True)
-    moved = borne_elsewhere(draws, case.borne_elsewhere, regions, laboratory=new, tested=tested, held=held)
-    return cost, _described(case, moved)
+    # In a region and year all are tested with one strategy, so that each is held against today's use by itself.
+    moved = [
+        borne_elsewhere(
+            draws,
+            case.borne_elsewhere,
+            regions,
+            laboratory=laboratory.sel(strategy=name, drop=True),
+            tested=tested.sel(strategy=name, drop=True),
+            held=held,
+        )
+        for name in tested["strategy"].to_numpy()
+    ]
+    return cost, _described(case, sum(moved[1:], start=moved[0]))
 
 
 def _by_strategy(persons: xr.DataArray, each: xr.DataArray) -> xr.DataArray:

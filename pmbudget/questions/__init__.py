@@ -19,7 +19,7 @@ from pmbudget.questions.effect import added_without_effect
 from pmbudget.questions.levers import lever_effects
 from pmbudget.questions.limits import limit_values, stated_limits
 from pmbudget.questions.loss import burden_by_payer, four_states, present_benefit, yearly_loss
-from pmbudget.questions.national import best_on_average, national_use, proposals
+from pmbudget.questions.national import best_on_average, best_strategies, national_use, proposals, use_by_strategy
 from pmbudget.questions.parameters import (
     contenders,
     learnable_parameters,
@@ -41,6 +41,7 @@ __all__ = [
     "assumption_shares",
     "at_known_use",
     "best_on_average",
+    "best_strategies",
     "breakdown",
     "budget_tornado",
     "burden_by_payer",
@@ -67,5 +68,6 @@ __all__ = [
     "threshold_map",
     "tornado",
     "tried_structures",
+    "use_by_strategy",
     "yearly_loss",
 ]

@@ -39,7 +39,7 @@ def rollout_designs(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     codes = list(scenario.regions.index)
     people, on_new = (
         counted.sel(region=codes).mean("draw").transpose("mix", "region", "year")
-        for counted in (everybody(results), persons_served(results.reach, case.new))
+        for counted in (everybody(results), persons_served(results.reach, case.broad))
     )
     new, share = people.sel(mix="new").to_numpy(), on_new / people
     effect, level = _matched_treatment(scenario, draws)

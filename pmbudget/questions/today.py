@@ -59,7 +59,7 @@ def figures_of(scenario: Scenario, results: Results) -> xr.Dataset:
         "regions": net.sel(payer=[one for one in net["payer"].to_numpy() if one in REGION_PAYERS]).sum("payer"),
         "added": added(results).sum("payer", skipna=False),
     }
-    share = share_reached(results.reach, scenario.case.new, ("region",)).sel(mix="new", drop=True)
+    share = share_reached(results.reach, scenario.case.broad, ("region",)).sel(mix="new", drop=True)
     worths, parts = added_worth(scenario, results.worth), []
     for period, years in scenario.periods.items():
         sums = {name: one.sel(year=years).sum("year", skipna=False) for name, one in budgets.items()}

@@ -85,7 +85,7 @@ def _excel_csv(frame: pd.DataFrame, path: Path) -> None:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a comparison needs of one run, read from its folder."""
+    """What a comparison needs of one run, read from its folder; ``new`` and ``in_use`` are the labels of the strategies."""
 
     folder: str
     scenario: Text
@@ -93,6 +93,8 @@ class RunSummary:
     case_name: str
     price_year: int
     has_agreement: bool
+    new: Text
+    in_use: Text
     figures: pd.DataFrame
     draws: pd.DataFrame
 
@@ -124,13 +126,17 @@ def _run(batch: Path, name: str) -> RunSummary:
     # A batch may have been asked for without chapter 03.
     if (tried := batch / name / STRUCTURES).is_file() and len(rows := pd.read_parquet(tried)):
         figures = pd.concat([figures, rows], ignore_index=True)
+    case = resolved["case"]
+    new, in_use = (Text(**case["strategies"][case[which]]["label"]) for which in ("new", "in_use"))
     return RunSummary(
         name,
         Text(**resolved["scenario"]["label"]),
-        Text(**resolved["case"]["label"]),
+        Text(**case["label"]),
         resolved["scenario"]["case"],
         resolved["price_year"],
         resolved["agreement"] is not None,
+        new,
+        in_use,
         figures,
         pd.read_parquet(batch / name / "draws.parquet"),
     )

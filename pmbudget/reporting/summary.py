@@ -45,7 +45,7 @@ def key_figures(scenario: Scenario, results: Results, worths: Added, shares: Map
             parts.append(each.assign(measure="net_budget_per_inhabitant", unit="SEK/inhabitant", **place))
             set_free = interval_frame(freed.sel(year=years).sum("year"))
             parts.append(set_free.assign(measure="freed", unit="SEK", **place))
-    share = share_reached(results.reach, scenario.case.new, ("region",))
+    share = share_reached(results.reach, scenario.case.broad, ("region",))
     for period, years in scenario.periods.items():
         at_end = interval_frame(share.sel(year=years[-1], drop=True)).rename(columns={"mix": "reference"})
         parts.append(at_end.assign(measure="coverage", unit="share", period=period))

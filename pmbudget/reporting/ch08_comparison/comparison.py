@@ -60,7 +60,20 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
     ]
     ranks = [*_ranks(runs, "net_budget", period, words), *_ranks(runs, "programme_inmb", _longest(runs), words)]
     worth, rests = _worth_sentences(runs, words), _rests_sentence(runs, words)
-    return lead(first, *each, *ranks, *worth, rests, _simulation_error(runs, period, words))
+    return lead(first, *each, *_rolled_out(runs, words), *ranks, *worth, rests, _simulation_error(runs, period, words))
+
+
+def _rolled_out(runs: Sequence[RunSummary], words: Words) -> list[str]:
+    """What the runs roll out that is not in use today, in a sentence for each strategy with the runs that do."""
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        if run.has_agreement and run.new != run.in_use:
+            pair = (words.inside(run.new), words.inside(run.in_use))
+            pairs.setdefault(pair, []).append(words("quoted", text=words.label(run.scenario)))
+    return [
+        words("index_rolls_out", new=new, in_use=in_use, scenarios=", ".join(names))
+        for (new, in_use), names in pairs.items()
+    ]
 
 
 def _simulation_error(runs: Sequence[RunSummary], period: str, words: Words) -> str:
