@@ -142,7 +142,7 @@ def choices(
     DataFrame
         :func:`pmbudget.appraisal.adoption`, its values against today's use, and ``error``: the Monte Carlo standard error of how far each
         option lies behind the best, by batch means in which everything that moves a draw counts.
-        ``attrs`` name the study, its size and the years it takes.
+        ``attrs`` hold the study, n, participants and years of the study that is worth most.
     """
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposals(scenario).studies[chosen["study"]]
@@ -179,7 +179,7 @@ def choices(
     frame["value"] -= frame.loc["reject", "value"]
     apart = pd.concat([part["value"][frame["best"].idxmax()] - part["value"] for part in parts], axis=1)
     frame["error"] = apart.std(axis=1) / np.sqrt(len(parts))
-    frame.attrs = {"study": str(chosen["study"]), "n": size, "years": delay, "pays": bool(chosen["enbs"] > 0)}
+    frame.attrs = {name: chosen[name] for name in ("study", "n", "participants", "years")}
     return frame
 
 
@@ -191,7 +191,7 @@ def _values_studied(draws: xr.Dataset, study: Study) -> xr.DataArray:
 
 
 def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Series, each: float) -> tuple[float, float]:
-    """What a patient moved is worth more than ``each``, and what falls beside the patients' courses less what equipment is still worth; SEK.
+    """What a patient moved is worth more than ``each``, and what falls beside the patients' courses less what equipment is worth; SEK.
 
     ``moved`` are the expected patients who get the new strategy beyond today's use, by year; ``each`` is one patient's expected net
     benefit. Patients moved times the two together is the programme's net benefit before what falls beside: volume and prices move with

@@ -97,6 +97,25 @@ def test_options_within_two_simulation_errors_are_not_ranked(language):
     assert words("info_option_said.approve") not in told
 
 
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("best", "sv", "en"),
+    [
+        (["panel"], "där är panel bäst", "there panel is best"),
+        (["old", "panel"], "inte avgöra vilken som är bäst i genomsnitt", "cannot decide"),
+        (["third", "panel"], "bäst i genomsnitt vid den tröskeln av third och panel", "of third and panel is best"),
+        (
+            ["third"],
+            "är third i genomsnitt bättre vid den tröskeln än både panel och one by one",
+            "third is better on average",
+        ),
+    ],
+)
+def test_a_choice_of_which_neither_is_best_is_told_as_such(language, best, sv, en):
+    told = answers.patient_sentence(NAMES, best, Words(language))
+    assert {"sv": sv, "en": en}[language] in told
+
+
 def losses(information, implementation):
     return pd.DataFrame(
         {"patients": [1000.0], "information": [information], "implementation": [implementation], "error": [0.1e6]}
@@ -110,16 +129,18 @@ def losses(information, implementation):
         ("old", "panel används trots att one by one i genomsnitt är bättre", "panel is used although one by one"),
         ("panel", "inte alla får panel", "not everyone gets panel"),
         ("third", "inte alla får third", "not everyone gets third"),
-        (None, "kan simuleringarna inte avgöra", "cannot decide"),
+        ("unsure", "det står mellan one by one och panel", "it is one of one by one and panel"),
     ],
 )
 def test_a11_use_is_named_by_the_sign_of_the_expected_net_benefit(language, best, sv, en):
-    told = answers.loss_sentence(losses(5e6, 1.9e6), NAMES, best, Words(language), wtp=1e6)
+    near = ["old", "panel"] if best == "unsure" else [best]
+    told = answers.loss_sentence(losses(5e6, 1.9e6), NAMES, near, Words(language), wtp=1e6)
     assert {"sv": sv, "en": en}[language] in told
     states = pd.Series({"evpi": 43.8e6, "evpim": 16.8e6, "error": 1e6})
-    told = answers.states_sentence(states, NAMES, best or "old", Words(language))
+    told = answers.states_sentence(states, NAMES, near, Words(language))
     said = {"old": ("sluta använda", "an end to the use"), "panel": ("alla får panel", "everyone gets panel")}
-    said |= {"third": ("alla får third", "everyone gets third"), None: said["old"]}
+    said |= {"third": ("alla får third", "everyone gets third")}
+    said |= {"unsure": ("inte skiljer one by one och panel åt", "do not tell one by one and panel apart")}
     assert said[best][language == "en"] in told
     assert "genomförande" not in told.lower()
 
@@ -127,10 +148,10 @@ def test_a11_use_is_named_by_the_sign_of_the_expected_net_benefit(language, best
 @LANGUAGES
 def test_uncertainty_that_costs_nothing_and_use_that_loses_nothing_are_told_so(language):
     words = Words(language)
-    told = answers.loss_sentence(losses(0.0, 0.0), NAMES, "old", words, wtp=1e6)
+    told = answers.loss_sentence(losses(0.0, 0.0), NAMES, ["old"], words, wtp=1e6)
     assert told == words("info_headline_certain", wtp=words.number(1e6))
     assert words("info_states.neither") == answers.states_sentence(
-        pd.Series({"evpi": 0.0, "evpim": 0.0, "error": 0.0}), NAMES, "old", words
+        pd.Series({"evpi": 0.0, "evpim": 0.0, "error": 0.0}), NAMES, ["old"], words
     )
 
 
@@ -145,7 +166,7 @@ def test_uncertainty_that_costs_nothing_and_use_that_loses_nothing_are_told_so(l
 )
 def test_information_and_use_are_ranked_only_beyond_the_error(language, evpi, evpim, sv, en):
     row = pd.Series({"evpi": evpi, "evpim": evpim, "error": 1e6})
-    assert {"sv": sv, "en": en}[language] in answers.states_sentence(row, NAMES, "old", Words(language))
+    assert {"sv": sv, "en": en}[language] in answers.states_sentence(row, NAMES, ["old"], Words(language))
 
 
 @LANGUAGES
