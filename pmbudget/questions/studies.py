@@ -33,7 +33,7 @@ BATCHES = 20
 
 
 def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
-    """The proposed studies of a case by size, with what each is worth to Sweden less its price.
+    """The proposed studies of a case by size, with what each is worth to Sweden less its price; the same random numbers serve all sizes.
 
     Returns
     -------
@@ -46,15 +46,20 @@ def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     parts = []
     for name, study in proposals(scenario).studies.items():
         design = designed(study, draws)
-        worth = evsi(
-            results.per_patient.cost,
-            results.per_patient.qaly,
-            _values_studied(draws, design),
-            design,
-            wtp=wtp,
-            n=list(study.sizes),
-            rng=generator(seed, name, 0),
-        )
+        values = _values_studied(draws, design)
+        by_size = [
+            evsi(
+                results.per_patient.cost,
+                results.per_patient.qaly,
+                values,
+                design,
+                wtp=wtp,
+                n=[size],
+                rng=generator(seed, name, 0),
+            )
+            for size in study.sizes
+        ]
+        worth = xr.concat(by_size, dim="n")
         # More participants never tell less: what falls between sizes is chance.
         worth = worth.copy(data=isotonic_regression(worth.to_numpy()).x)
         reached = population_affected(

@@ -143,6 +143,8 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
     cost, qaly = increments(results.per_patient, scenario.case)
     gains = {name: net_monetary_benefit(cost, qaly, wtp) / 1e3 for name, wtp in norms}
     digits = min(known_digits(simulation_error(gain), 1) for gain in gains.values())
+    # Of two strategies one of the two losses is the best's.
+    others = int(len(labels) > 2)
     rows = []
     for name, wtp in norms:
         near = best_strategies(scenario, results, wtp)
@@ -152,18 +154,22 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
             [
                 words.label(record.label),
                 words(f"evidence.{record.evidence}"),
-                words.number(wtp),
                 words("not_told_apart").join(labels[one] for one in near),
+                words.number(wtp),
                 words.probability(float((gains[name] > 0).mean())),
                 words.span(interval_frame(gains[name]).iloc[0], digits=digits),
-                *(words.number(float(loss.sel(strategy=one)), -2) for one in (case.new, case.comparator)),
+                *(
+                    words.number(float(loss.sel(strategy=one)), -2)
+                    for one in (case.new, case.comparator, *near[:others])
+                ),
             ]
         )
-    header = [words(f"norm_columns.{key}") for key in ("norm", "grade", "wtp", "best")]
+    header = [words(f"norm_columns.{key}") for key in ("norm", "grade", "best", "wtp")]
     new, comparator = labels[case.new].lower(), labels[case.comparator].lower()
     header += [words("norm_columns.probability", new=new), words("norm_columns.gain")]
     header += [words("norm_columns.loss", strategy=one) for one in (new, comparator)]
-    return table(words("norm_caption", new=new, comparator=comparator), header, rows, text_columns=2)
+    header += [words("norm_columns.best_loss")] * others
+    return table(words("norm_caption", new=new, comparator=comparator), header, rows, text_columns=3)
 
 
 def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:

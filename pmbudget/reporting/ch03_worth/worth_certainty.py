@@ -52,13 +52,13 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
             text = words(f"quadrant.{'better' if better else 'worse'}_{'dearer' if dearer else 'cheaper'}")
             told = f"{text}: {words.probability(share)}"
             axis.text(x, y, told, transform=axis.transAxes, ha=side, va=vertical, fontsize=9, backgroundcolor="white")
-    new, comparator = (strategy_labels(scenario, words)[name] for name in (scenario.case.new, scenario.case.comparator))
-    axis.set_xlabel(wrapped(words("plane_x", new=new, comparator=comparator), 60))
+    new, comparator = (scenario.case.strategies[name].label for name in (scenario.case.new, scenario.case.comparator))
+    axis.set_xlabel(wrapped(words("plane_x", new=words.inside(new), comparator=words.inside(comparator)), 60))
     axis.set_ylabel(words("plane_y"))
     numbered(axis.yaxis, words)
     axis.locator_params(axis="x", nbins=6)
     numbered(axis.xaxis, words)
-    headed(figure, plane_title(Increment.of(cost, qaly), new, words))
+    headed(figure, plane_title(Increment.of(cost, qaly), words.label(new), words))
     inside = ((qaly >= left) & (qaly <= right) & (cost / 1e3 >= low) & (cost / 1e3 <= high)).mean()
     gaps = {"draws": words.number(cost.size), "level": words.percent(CREDIBLE_INTERVAL)}
     alt = words("plane_alt", **gaps, outside=words.percent(1 - float(inside), 1))

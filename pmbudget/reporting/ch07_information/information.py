@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.appraisal.voi import evpi
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
@@ -257,12 +258,14 @@ def studies_table(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Ht
 
 
 def clusters_note(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Html:
-    """Of each study that reads in some places or one year only: how little more its largest size is worth than its smallest."""
+    """Of each study that reads in some places or one year only, and is surely worth something: what its smallest size is worth, and its
+    largest.
+    """
     told = []
     for name, study in proposals(scenario).studies.items():
-        if study.clusters is None:
-            continue
         own = studies[studies["study"] == name]
+        if study.clusters is None or own["evsi"].iloc[-1] <= ERRORS * own["se"].iloc[-1]:
+            continue
         gaps = {
             "study": words("quoted", text=words.label(study.label)),
             "members": words.label(study.clusters.members),
