@@ -30,7 +30,7 @@ def options(**values):
 @LANGUAGES
 def test_a11_a_study_that_never_leads_to_introduction_is_said_to_pay_by_withdrawing(language):
     words = Words(language)
-    told = answers.decision_sentence(options(only_in_research=10.5e6), "panel", words)
+    told = answers.decision_sentence(options(only_in_research=10.5e6), "panel", "review", words)
     assert {"sv": "leder inte till införande", "en": "does not lead to introduction"}[language] in told
     assert {"sv": "kommer av att panel avvecklas i 60\u00a0% av utfallen", "en": "withdrawing panel in 60%"}[
         language
@@ -55,7 +55,10 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     frame = frame.assign(error=0.0)
     assert frame.loc["only_in_research", "extend"] == 0
     told = answers.decision_sentence(
-        frame.drop(index="withdraw").assign(best=lambda f: f["value"] == f["value"].max()), "panel", Words("en")
+        frame.drop(index="withdraw").assign(best=lambda f: f["value"] == f["value"].max()),
+        "panel",
+        "review",
+        Words("en"),
     )
     assert "does not lead to introduction" in told
 
@@ -65,14 +68,18 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     ("best", "sv", "en"),
     [
         ("approve", "införa nu, utan att vänta", "introduce now without waiting"),
-        ("approve_with_research", "införa nu och göra studien samtidigt", "introduce now and make the study"),
-        ("only_in_research", "göra studien först", "make the study first"),
+        (
+            "approve_with_research",
+            "införa nu och göra studien review samtidigt",
+            "introduce now and make the study review",
+        ),
+        ("only_in_research", "göra studien review först", "make the study review first"),
         ("reject", "stanna vid dagens användning", "stay at today's use"),
         ("withdraw", "avveckla dagens användning", "end today's use"),
     ],
 )
 def test_each_decision_has_its_own_sentence(language, best, sv, en):
-    told = answers.decision_sentence(options(**{best: 9e6}), "panel", Words(language))
+    told = answers.decision_sentence(options(**{best: 9e6}), "panel", "review", Words(language))
     assert {"sv": sv, "en": en}[language] in told
     assert ("9,0" in told or "9.0" in told) == (best != "reject")
 
@@ -81,17 +88,17 @@ def test_each_decision_has_its_own_sentence(language, best, sv, en):
 def test_a_study_first_that_can_lead_to_introduction_says_how_often(language):
     frame = options(only_in_research=9e6)
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.3, 0.5, 0.2]
-    told = answers.decision_sentence(frame, "panel", Words(language))
+    told = answers.decision_sentence(frame, "panel", "review", Words(language))
     assert all(Words(language).percent(share) in told for share in (0.3, 0.5, 0.2))
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.0, 1.0, 0.0]
-    told = answers.decision_sentence(frame, "panel", Words(language))
+    told = answers.decision_sentence(frame, "panel", "review", Words(language))
     assert {"sv": "sällan ändrar något", "en": "seldom changes"}[language] in told
 
 
 @LANGUAGES
 def test_options_within_two_simulation_errors_are_not_ranked(language):
     words, frame = Words(language), options(only_in_research=0.15e6)
-    told = answers.decision_sentence(frame, "panel", words)
+    told = answers.decision_sentence(frame, "panel", "review", words)
     assert words("info_option_said.only_in_research") in told
     assert words("info_option_said.reject") in told
     assert words("info_option_said.approve") not in told

@@ -154,7 +154,9 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
             [
                 words.label(record.label),
                 words(f"evidence.{record.evidence}"),
-                words("not_told_apart").join(labels[one] for one in near),
+                words("not_told_apart").join(
+                    [labels[near[0]], *(words.inside(case.strategies[one].label) for one in near[1:])]
+                ),
                 words.number(wtp),
                 words.probability(float((gains[name] > 0).mean())),
                 words.span(interval_frame(gains[name]).iloc[0], digits=digits),

@@ -32,11 +32,12 @@ def information_headline(
     """The answers: cost a year, parameters, study, decision now, information against implementation; each with its condition."""
     best = best_strategies(scenario, results, wtp)
     names = strategy_names(scenario, words)
+    study = words("quoted", text=words.label(proposals(scenario).studies[options.attrs["study"]].label))
     return lead(
         loss_sentence(losses, names, best, words, wtp=wtp),
         knowledge_sentence(scenario, ranked, words),
         study_sentence(scenario, studies, words),
-        f"{decision_sentence(options, names['new'], words)} {patient_sentence(names, best, words)}",
+        f"{decision_sentence(options, names['new'], study, words)} {patient_sentence(names, best, words)}",
         states_sentence(states.loc["new"], names, best, words),
     )
 
@@ -145,8 +146,10 @@ def verdict(study: pd.Series) -> str:
     return "pays" if study["enbs"] > 0 else "pays_not"
 
 
-def decision_sentence(options: pd.DataFrame, new: str, words: Words) -> str:
-    """What to do now with costs of change counted, and what the worth of a study then comes of; options not told apart together."""
+def decision_sentence(options: pd.DataFrame, new: str, study: str, words: Words) -> str:
+    """What to do now with costs of change counted, and what the worth of the ``study`` looked at then comes of; options not told apart
+    together.
+    """
     behind = options["value"].max() - options["value"]
     best = str(options["value"].idxmax())
     tied = [str(name) for name in options.index if name == best or behind[name] <= ERRORS * options.loc[name, "error"]]
@@ -156,6 +159,7 @@ def decision_sentence(options: pd.DataFrame, new: str, words: Words) -> str:
     gaps = {
         "value": words.msek(row["value"]),
         "new": new,
+        "study": study,
         **{name: words.percent(row[name]) for name in ("extend", "keep", "withdraw")},
     }
     return words(f"info_decision.{_ending(best, row)}", **gaps)
