@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal import ceac, net_monetary_benefit
+from pmbudget.appraisal import net_monetary_benefit
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.worth import Added
 from pmbudget.inputs.norms import thresholds
@@ -111,10 +111,8 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
         if name in leading_thresholds(scenario):
             rows.append({"measure": "leading_threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
-        probability = ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=scenario.case.new)
-        rows.append(
-            {"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)}
-        )
+        probability = found.p_worth_it(wtp)
+        rows.append({"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": probability})
         gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
         rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
     return pd.DataFrame(rows)

@@ -170,15 +170,32 @@ def with_strategy(results, **gain):
         (100, 1.0, 1, "headline_same_best", "panel"),
         (100, -1.0, 1, "headline_same_best", "sequential"),
         (750_000, 1.0, 1, "headline_other_best", "sequential"),
-        (1_000_000, 1.0, 1e6, "headline_best_unsure", ""),
     ],
 )
 def test_what_is_best_is_said_where_the_draws_tell(scenario, results, language, cost, qaly, spread, key, best):
     words = Words(language)
     unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
     told = worth_headline.best_sentence(unread, with_strategy(results, cost=cost, qaly=qaly, spread=spread), words)
-    label = words.inside(scenario.case.strategies[best].label) if best else ""
+    label = words.inside(scenario.case.strategies[best].label)
     assert told == words(key, best=label, first=label, second=words.inside(scenario.case.strategies["panel"].label))
+
+
+@LANGUAGES
+def test_strategies_that_the_draws_do_not_tell_apart_as_the_best_are_named_at_their_threshold(
+    scenario, results, language
+):
+    words = Words(language)
+    unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
+    near = with_strategy(results, cost=1_000_000, qaly=1.0, spread=1e6)
+    told = worth_headline.best_sentence(unread, near, words)
+    old, new = (words.inside(scenario.case.strategies[name].label) for name in ("sequential", "panel"))
+    # 1,000,000 SEK for a QALY, give or take as much: worse at 500,000, and as good at 1,000,000.
+    assert words("headline_best", best=old, wtp=words.number(500_000)) in told
+    unsure = [
+        words("headline_best_unsure", best=words("and").join(pair), wtp=words.number(1e6))
+        for pair in ((old, new), (new, old))
+    ]
+    assert any(sentence in told for sentence in unsure)
 
 
 def planted(parts, scenario, **qaly_by_class):
