@@ -281,10 +281,10 @@ def test_starts_and_offsets_are_matched():
         {"mix": ["new"], "region": ["01", "03"], "year": [2027, 2028]},
         ("draw", "mix", "region", "year"),
     )
-    expected = starts(eligible, covered, comparator="old", new="new")
-    xr.testing.assert_allclose(starts(eligible, covered[:, :, ::-1], comparator="old", new="new"), expected)
+    expected = starts(eligible, covered, comparator="old", broad={"new": 1.0})
+    xr.testing.assert_allclose(starts(eligible, covered[:, :, ::-1], comparator="old", broad={"new": 1.0}), expected)
     with pytest.raises(ValueError, match="coverage_by_mix lacks year 2028"):
-        starts(eligible, covered.sel(year=[2027]), comparator="old", new="new")
+        starts(eligible, covered.sel(year=[2027]), comparator="old", broad={"new": 1.0})
     change = xr.DataArray([-1.0, 2.0], {"resource": ["drug", "care"]}, ("resource",))
     astray = xr.DataArray([-1.0], {"resource": ["cure"]}, ("resource",))
     with pytest.raises(ValueError, match="freed has resource cure"):

@@ -163,6 +163,7 @@ def adoption(
     reversal_cost: float = 0.0,
     treated_in_research: float = 0.0,
     today_per_year: Any = 0.0,
+    added_per_patient: float = 0.0,
 ) -> pd.DataFrame:
     """What to do now: approve, approve with research, use only in research, or reject.
 
@@ -190,6 +191,9 @@ def adoption(
     today_per_year : float or array_like
         Share that get it by year as things are: what rejecting leaves as it is, and what a result can also end. With some, ``withdraw``
         is a fifth option, so that ending what is known to be too dear is not counted as the study's doing.
+    added_per_patient : float
+        What a patient moved beyond today's use is worth more than ``expected``, for what one patient does not show: prices that move,
+        queues. SEK; nothing of it falls on today's use, so that what ending that is worth does not depend on the programme.
 
     Returns
     -------
@@ -209,21 +213,24 @@ def adoption(
     def used(shares: np.ndarray, wait: float) -> float:
         return float((eligible * shares * _present(years, discount_rate, wait)).sum())
 
+    def worth(of: Any, shares: np.ndarray, wait: float) -> Any:
+        return of * used(shares, wait) + added_per_patient * used(shares - today, wait)
+
     mean, at_result = float(expected.mean()), (1 + discount_rate) ** -delay
     gone = -reversal_cost * at_result
-    kept = expected * used(today, delay)
+    kept = worth(expected, today, delay)
     # Going back, to today's use or to none, costs a reversal; beginning late costs the investment late.
-    approved = np.stack([expected * used(programme, delay), kept + gone, np.full_like(expected, gone)])
+    approved = np.stack([worth(expected, programme, delay), kept + gone, np.full_like(expected, gone)])
     waited = np.stack(
         [
-            expected * used(delayed, delay) - investment * at_result,
+            worth(expected, delayed, delay) - investment * at_result,
             kept,
             np.full_like(expected, gone if today.any() else 0.0),
         ]
     )
-    before = {name: (used(use, 0) - used(use, delay)) * mean for name, use in (("new", programme), ("old", today))}
+    before = {name: worth(mean, use, 0) - worth(mean, use, delay) for name, use in (("new", programme), ("old", today))}
     rows = {
-        "approve": (used(programme, 0) * mean - investment, *_certain(0)),
+        "approve": (worth(mean, programme, 0) - investment, *_certain(0)),
         "approve_with_research": (
             before["new"] + float(approved.max(axis=0).mean()) - investment - research_cost,
             *_chosen(approved),
@@ -232,7 +239,7 @@ def adoption(
             before["old"] + treated_in_research * mean + float(waited.max(axis=0).mean()) - research_cost,
             *_chosen(waited),
         ),
-        "reject": (used(today, 0) * mean, *_certain(1)),
+        "reject": (worth(mean, today, 0), *_certain(1)),
     }
     if today.any():
         rows["withdraw"] = (-reversal_cost, *_certain(2))

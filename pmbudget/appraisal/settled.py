@@ -79,7 +79,7 @@ def programme_of(
     *,
     regions: pd.DataFrame,
     start: int,
-    new: str,
+    broad: Sequence[str],
     standing: Sequence[Clause] = (),
     years: int = TERM,
     margin_draws: int = 10,
@@ -94,8 +94,8 @@ def programme_of(
         With population and tax_base.
     start : int
         The agreement's first year.
-    new : str
-        The new strategy.
+    broad : sequence of str
+        The strategies of the broadly tested.
     standing : sequence of clauses
         What holds whatever is agreed.
     years : int
@@ -108,7 +108,7 @@ def programme_of(
     accounts, facts, patients = settlement.accounts.sel(until), settlement.facts.sel(until), reach.patients.sel(until)
     places = [str(place) for place in accounts["region"].to_numpy()]
     reached, eligible = reach.reached.sel(until), reach.eligible.sel(until)
-    measures = measures_of(reached, eligible, patients, facts, new=new, places=places)
+    measures = measures_of(reached, eligible, patients, facts, broad=broad, places=places)
     index = facts["index"].transpose("draw", "year").to_numpy()[:, None, :]
     terms = terms_of(
         accounts, regions=regions, start=start, index=index, measures=measures, expected=settlement.expected
@@ -124,9 +124,11 @@ def programme_of(
     if not len(counted):
         raise ValueError(f"start = {start} leaves no year of {accounts['year'].to_numpy().tolist()} to count; move it")
     shown = slice(int(counted[0]), int(counted[-1]) + 1)
-    begun = persons_served(reach, new).sel(until).sel(region=list(regions.index))
-    more = (begun.sel(mix="new", drop=True) - begun.sel(mix="unplanned", drop=True)).isel(year=shown)
-    health = (more * facts["health_value"]).sum("year").mean("draw").to_numpy()
+    own_regions = {"region": list(regions.index)}
+    begun = persons_served(reach, broad).sel(until).sel(own_regions)
+    by = patients.sel(fate=list(broad)).sel(own_regions).rename(fate="strategy").isel(year=shown)
+    more = by.sel(mix="new", drop=True) - by.sel(mix="unplanned", drop=True)
+    health = (more * facts["health_value"]).sum("strategy").sum("year").mean("draw").to_numpy()
     national = access(*(one.isel(year=shown.stop - 1).sum("region") for one in (begun, eligible))).mean("draw")
     people = regions["population"].to_numpy(float)
     added = region["new"] - region["unplanned"]

@@ -11,7 +11,7 @@ from pmbudget.inputs.capacity import WAITING
 from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import PerPatient
-from pmbudget.programme.reach import Reach
+from pmbudget.programme.reach import Reach, together
 from pmbudget.programme.spending import Spending
 
 
@@ -28,9 +28,9 @@ class Worth:
 def worth(scenario: Scenario, per_patient: PerPatient, reach: Reach, spending: Spending) -> Worth:
     """What the programme comes to in each of the scenario's periods."""
     rates = discount_rates(scenario)
-    new, comparator = scenario.case.new, scenario.case.comparator
+    broad, comparator = scenario.case.broad, scenario.case.comparator
     parts = [
-        programme_totals(per_patient, reach, spending, new=new, comparator=comparator, years=years, **rates)
+        programme_totals(per_patient, reach, spending, broad=broad, comparator=comparator, years=years, **rates)
         for years in scenario.periods.values()
     ]
     return Worth(xr.concat(parts, dim="period").assign_coords(period=list(scenario.periods)))
@@ -55,7 +55,7 @@ def programme_totals(
     reach: Reach,
     spending: Spending,
     *,
-    new: str,
+    broad: Sequence[str],
     comparator: str,
     years: Sequence[int],
     rate_cost: float,
@@ -73,8 +73,10 @@ def programme_totals(
     ----------
     per_patient, reach, spending
         Of one evaluation.
-    new, comparator : str
-        Names of the strategies.
+    broad : sequence of str
+        The strategies of the broadly tested.
+    comparator : str
+        The strategy of the others.
     years : sequence of int
         The period.
     rate_cost, rate_qaly : float
@@ -83,7 +85,7 @@ def programme_totals(
     Returns
     -------
     Dataset
-        (draw, mix): ``tests``, persons who get the new strategy; ``lost``, persons who leave the queue for a reason of loss, and
+        (draw, mix): ``tests``, persons who are broadly tested; ``lost``, persons who leave the queue for a reason of loss, and
         ``waiting``, who wait when the period ends; ``cost``, SEK, of which ``beside`` falls beside the patients' courses and ``residual``
         is what was taken off; ``qaly``; ``spared``, SEK: what the lost cost less than with the comparator, which is no saving but in
         ``cost``. Present values in the period's first year.
@@ -103,7 +105,7 @@ def programme_totals(
     spared = national.sel(fate=reasons) * (course.sel(fate=comparator, drop=True) - course.sel(fate=reasons)) * of_cost
     return xr.Dataset(
         {
-            "tests": national.sel(fate=new, drop=True).sum("year"),
+            "tests": together(national, broad).sum("year"),
             "lost": national.sel(fate=reasons).sum(["fate", "year"]),
             "waiting": waits,
             "cost": (national * course * of_cost).sum(["fate", "year"]) + beside - left,

@@ -12,6 +12,7 @@ from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
 from pmbudget.inputs.files import content_hash, find_folder, project_folder, unsafe
+from pmbudget.inputs.scenarios import case_alone
 from pmbudget.reporting.words import Words
 from pmbudget.road import is_kept, posterior_hash, result_key
 
@@ -179,6 +180,9 @@ def chosen_scenarios(
     own: list[str | None] = [None]
     wanted = [(each, case) for each in names or _files(root / "scenarios") for case in asked or own]
     if not names:
+        # What rolls out a strategy of one case says nothing of another.
+        wanted = [(each, case) for each, case in wanted if case is None or case_alone(each, root) in (None, case)]
+    if not names:
         wanted += [(f"{case}/{each}", case) for case in asked for each in _files(root / "scenarios" / case)]
     scenarios = [one for each, case in wanted for one in expand(load_scenario(each, overrides=overrides, case=case))]
     if not names:
@@ -248,6 +252,9 @@ def _job(
     label = words.label(scenario.case.label)
     if chapter.reads == EVERYTHING:
         label = f"{words.label(scenario.definition.label)}: {label}"
+    elif scenario.case.in_use != scenario.case.new:
+        # The chapters that scenarios share are made once for each strategy rolled out.
+        label = f"{label}: {words.label(scenario.case.strategies[scenario.case.new].label)}"
     posterior = evidence_key(scenario.parameters)
     reads = None if chapter in CHAPTERS[:2] else walk
     return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings, reads)

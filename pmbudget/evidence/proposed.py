@@ -1,7 +1,5 @@
 """The studies that a case proposes, as designs that simulate data."""
 
-from collections.abc import Sequence
-
 import xarray as xr
 
 from pmbudget.evidence.studies import (
@@ -13,25 +11,35 @@ from pmbudget.evidence.studies import (
     SurvivalStudy,
     TwoArmBinomialStudy,
 )
-from pmbudget.inputs.research import Measure
+from pmbudget.inputs.research import Measure, ProposedStudy
 
 
-def designed(measures: Sequence[Measure], draws: xr.Dataset) -> Study:
-    """The study that a case's measures describe, with the expected values of what its design takes as known.
+def designed(study: ProposedStudy, draws: xr.Dataset) -> Study:
+    """The study that a case describes, with the expected values of what its design takes as known.
 
     A share of rows that are missing or wrong stays as uncertain as its parameter.
     """
-    parts = tuple(_designed(measure, draws) for measure in measures)
+    parts = tuple(_designed(study, measure, draws) for measure in study.measures)
     return parts[0] if len(parts) == 1 else JointStudy(parts)
 
 
-def _designed(measure: Measure, draws: xr.Dataset) -> Study:
+def _designed(study: ProposedStudy, measure: Measure, draws: xr.Dataset) -> Study:
     def known(name: str | None, otherwise: float) -> float:
         return otherwise if name is None else float(draws[name].mean())
 
     match measure.design:
         case "normal":
-            return NormalStudy(measure.parameter, known(measure.sd, 1.0), measure.log, measure.times)
+            places = study.clusters
+            return NormalStudy(
+                measure.parameter,
+                known(measure.sd, 1.0),
+                measure.log,
+                measure.times,
+                cluster_sd=known(measure.cluster_sd, 0.0),
+                clusters=places.sampled if places else 1,
+                of=places.of if places else 1,
+                period_sd=known(measure.period_sd, 0.0),
+            )
         case "binomial":
             return BinomialStudy(measure.parameter)
         case "two_arm_binomial":

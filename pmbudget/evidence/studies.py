@@ -43,15 +43,30 @@ class NormalStudy:
 
     A trial of a hazard ratio is one on the log scale: with two arms of equal size and one event for each of ``n``, ``sd`` is 2. ``times``
     names a parameter that what is observed is the product with.
+
+    Observations may come evenly from ``clusters`` of the ``of`` that there are in the country (laboratories, hospitals), drawn without
+    replacement, whose own means differ by ``cluster_sd``, and from one period (a year) that differs from others by ``period_sd``. The
+    parameter is the mean of all clusters over periods, so that the variance of the mean observed is
+    sd²/n + cluster_sd² (1/k - 1/of) + period_sd² with k the lesser of ``clusters`` and ``n``: more observations do not buy what another
+    cluster or year would tell. In a joint study each parameter has clusters and a year of its own; in truth a slow laboratory is slow in
+    all, so that what is told of a difference between parameters is understated.
     """
 
     parameter: str
     sd: float
     log: bool = False
     times: str | None = None
+    cluster_sd: float = 0.0
+    clusters: int = 1
+    of: int = 1
+    period_sd: float = 0.0
 
     def __post_init__(self) -> None:
         _positive("sd", self.sd)
+        if not 1 <= self.clusters <= self.of:
+            raise ValueError(f"clusters = {self.clusters} must be from 1 to the {self.of} that there are")
+        if min(self.cluster_sd, self.period_sd) < 0:
+            raise ValueError(f"cluster_sd = {self.cluster_sd:g} and period_sd = {self.period_sd:g} must be 0 or more")
 
     statistics: ClassVar[int] = 1
 
@@ -64,9 +79,14 @@ class NormalStudy:
         mean = values[self.parameter] if self.times is None else values[self.parameter] * values[self.times]
         return np.log(mean) if self.log else mean
 
+    def error(self, n: float) -> float:
+        """Standard deviation of the mean of ``n`` observations; with ``n`` infinite, what no number of observations takes away."""
+        between = self.cluster_sd**2 * (1 / min(self.clusters, n) - 1 / self.of)
+        return float(np.sqrt(self.sd**2 / n + between + self.period_sd**2))
+
     def simulate(self, values: Values, n: int, rng: np.random.Generator) -> np.ndarray:
         """The mean observed."""
-        return rng.normal(self._mean(values), self.sd / np.sqrt(n))[:, None]
+        return rng.normal(self._mean(values), self.error(n))[:, None]
 
     def summary(self, data: np.ndarray, n: int) -> np.ndarray:
         """The mean observed."""
@@ -74,7 +94,7 @@ class NormalStudy:
 
     def log_likelihood(self, data: np.ndarray, values: Values, n: int) -> np.ndarray:
         """Normal, of the mean."""
-        return -n / (2 * self.sd**2) * (data - self._mean(values)) ** 2
+        return -1 / (2 * self.error(n) ** 2) * (data - self._mean(values)) ** 2
 
 
 @dataclass(frozen=True)

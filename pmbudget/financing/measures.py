@@ -1,6 +1,6 @@
 """What clauses count beside cost, as columns over (draw, region, year): coverage, persons, what is known, what health is worth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,7 @@ def measures_of(
     patients: xr.DataArray,
     facts: xr.Dataset,
     *,
-    new: str,
+    broad: Sequence[str],
     places: Sequence[str],
 ) -> dict[str, np.ndarray]:
     """The measures of :class:`pmbudget.financing.books.Terms` for the mix ``new``.
@@ -24,16 +24,17 @@ def measures_of(
     Parameters
     ----------
     reached, eligible : DataArray
-        (draw, mix, region, year), share of the eligible who get the new strategy, and (draw, region, year), persons.
+        (draw, mix, region, year), share of the eligible who are broadly tested, and (draw, region, year), persons.
     patients : DataArray
         (draw, mix, fate, region, year), persons.
     facts : Dataset
-        Per draw, and per year where it says so: ``acted_on``, the share of those tested whose result is acted on; ``rebate_ratio`` and
-        ``years_per_krona`` of drugs in the benefit; ``health_value``, SEK per patient moved to the new strategy; ``benefit``, the
-        net benefit per patient in SEK. ``known`` and ``expected_benefit`` (draw, year) are what follow-up tells before each year of the
-        probability that it is positive and of its mean; without them nothing is learnt, and the forecast holds for good.
-    new : str
-        The new strategy.
+        Per draw, and per year where it says so. By broad ``strategy``: ``acted_on``, the share of those tested whose result is acted on,
+        and ``health_value``, SEK per patient moved to it from the comparator. ``rebate_ratio`` and ``years_per_krona`` of drugs in the
+        benefit; ``benefit``, the net benefit per patient of the new strategy in SEK. ``known`` and ``expected_benefit`` (draw, year) are
+        what follow-up tells before each year of the probability that it is positive and of its mean; without them nothing is learnt, and
+        the forecast holds for good.
+    broad : sequence of str
+        The strategies of the broadly tested.
     places : sequence of str
         Labels of the region axis of the accounts; what is national has none of anything.
     """
@@ -42,18 +43,30 @@ def measures_of(
         padded = values.reindex(region=list(places), fill_value=0.0)
         return padded.transpose("draw", "region", "year").to_numpy()
 
-    begun = patients.sel(fate=new, drop=True)
-    tested, today = (column(begun.sel(mix=mix, drop=True)) for mix in ("new", "today"))
-    each = {str(name): _per_draw(facts[name], reached["year"]) for name in facts.data_vars if name != "index"}
+    tested, today = (
+        {name: column(patients.sel(fate=name, mix=mix, drop=True)) for name in broad} for mix in ("new", "today")
+    )
+    plain = [name for name in facts.data_vars if name != "index" and "strategy" not in facts[name].dims]
+    each = {str(name): _per_draw(facts[name], reached["year"]) for name in plain}
+
+    def weighed(persons: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+        values = {one: _per_draw(facts[name].sel(strategy=one), reached["year"]) for one in persons}
+        return _sum([those * values[one] for one, those in persons.items()])
+
+    more = {name: (tested[name] - today[name]).sum(axis=1, keepdims=True) for name in broad}
     return {
         **each,
         "coverage": column(reached.sel(mix="new", drop=True)),
         "coverage_today": column(reached.sel(mix="today", drop=True)),
         "eligible": column(eligible),
-        "tested": tested,
-        "acted_on": tested * each["acted_on"],
-        "health_value": (tested - today).sum(axis=1, keepdims=True) * each["health_value"],
+        "tested": _sum(list(tested.values())),
+        "acted_on": weighed(tested, "acted_on"),
+        "health_value": weighed(more, "health_value"),
     }
+
+
+def _sum(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return sum(parts[1:], start=parts[0])
 
 
 def _per_draw(values: xr.DataArray, years: xr.DataArray) -> np.ndarray:
@@ -80,7 +93,7 @@ def facts_of(
     draws : Dataset
         With ``inflation``, a year, and ``wtp_very_high``, SEK per QALY.
     outcomes : Dataset
-        As from :func:`pmbudget.patient.simulate`.
+        As from :func:`pmbudget.patient.simulate`, with the comparator and the broad strategies.
     cost, qaly : DataArray
         (draw, strategy): discounted, per patient.
     years : list of int
@@ -90,26 +103,35 @@ def facts_of(
     Returns
     -------
     Dataset
-        (draw,) ``acted_on``, ``health_value``, ``benefit``, ``rebate_ratio``, ``years_per_krona``, and ``index`` (draw, year).
+        (draw, strategy) ``acted_on`` and ``health_value``, of the broad strategies; (draw,) ``benefit``, ``rebate_ratio`` and
+        ``years_per_krona``; and ``index`` (draw, year).
     """
     unmatched = [name for name in case.managements if name in (case.reference, case.mismatched)]
-    acted_on = 1 - outcomes["treated"].sel(strategy=case.new, management=unmatched, drop=True).sum("management")
+    broad = list(case.broad)
+    acted_on = 1 - outcomes["treated"].sel(strategy=broad, management=unmatched).sum("management")
+    each = qaly.sel(strategy=broad) - qaly.sel(strategy=case.comparator, drop=True)
     gained, dearer = increment(qaly, case), increment(cost, case)
     whole = xr.ones_like(gained)
     since = xr.DataArray(np.array(years) - price_year, dims="year", coords={"year": years})
     facts = {
-        "acted_on": acted_on * whole,
-        "health_value": draws["wtp_very_high"] * gained,
+        "acted_on": (acted_on * whole).transpose("draw", "strategy"),
+        "health_value": (draws["wtp_very_high"] * each).transpose("draw", "strategy"),
         "benefit": draws["wtp_very_high"] * gained - dearer,
         "index": ((1 + draws["inflation"] * whole) ** since).transpose("draw", "year"),
         **_benefit_drugs(draws, case, outcomes, whole),
     }
-    return xr.Dataset({name: values.variable for name, values in facts.items()}, coords={"year": years})
+    return xr.Dataset(
+        {name: values.variable for name, values in facts.items()}, coords={"year": years, "strategy": broad}
+    )
 
 
 def _benefit_drugs(draws: Draws, case: Case, outcomes: xr.Dataset, whole: xr.DataArray) -> dict[str, xr.DataArray]:
-    """SEK of rebate, and years of treatment, per SEK of net cost of drugs in the pharmaceutical benefit; 0 where nothing is stated."""
+    """SEK of rebate, and years of treatment, per SEK of net cost of drugs in the pharmaceutical benefit; 0 where nothing is stated.
+
+    Of the comparator and the strategy in use, so that no mix of today depends on what a scenario rolls out.
+    """
     rebate = years = cost = 0.0 * whole
+    outcomes = outcomes.sel(strategy=[case.comparator, case.in_use])
     for name, resource in case.resources.items():
         if resource.channel == "benefit":
             spent, used = (

@@ -68,7 +68,7 @@ def settlement(
     """
     case, years = scenario.case, scenario.years
     price_year = scenario.parameters.price_year
-    outcomes = courses.sel(strategy=list(case.strategies))
+    outcomes = courses.sel(strategy=[case.comparator, *case.broad])
     facts = facts_of(draws, case, outcomes, per_patient.cost, per_patient.qaly, years=years, price_year=price_year)
     if reach.known is not None:
         facts["known"] = reach.known.variable
@@ -79,7 +79,7 @@ def settlement(
         regions=scenario.regions,
         start=scenario.agreement_start,
         index=facts["index"].to_numpy()[:, None, :],
-        measures=measures_of(reach.reached, reach.eligible, reach.patients, facts, new=case.new, places=places),
+        measures=measures_of(reach.reached, reach.eligible, reach.patients, facts, broad=case.broad, places=places),
         expected=expected,
     )
     clauses = scenario.agreement.clauses if scenario.agreement else ()

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pmbudget.inputs.files import Evidence, Ref, Source, Strict
 from pmbudget.inputs.parameters import Text
@@ -21,11 +21,22 @@ class Prevalent(Strict):
     exit: Ref
 
 
+class Reflex(Strict):
+    """Tests ordered with the diagnosis, before it is known who can be treated.
+
+    ``fit`` is the funnel's share who can be; of the others ``tested`` are tested all the same, as the eligible of their region are.
+    """
+
+    fit: Ref
+    tested: Ref
+
+
 class Eligible(Strict):
     """The funnel: a yearly national number times shares, spread over regions by a column of ``regions.csv``.
 
     ``ageing`` is what a region's yearly growth differs from the nation's for each unit of its share aged 65 or more above the nation's.
-    ``volume_error`` is realised over projected volume in a reference class of forecasts; it is shown beside the result.
+    ``volume_error`` is realised over projected volume in a reference class of forecasts; it is shown beside the result. ``reflex`` is
+    stated where the tests are ordered for more than the eligible.
     """
 
     incident: Ref
@@ -35,19 +46,28 @@ class Eligible(Strict):
     growth: Ref
     ageing: Ref | None = None
     prevalent: Prevalent | None = None
+    reflex: Reflex | None = None
     volume_error: Ref | None = None
+
+    @model_validator(mode="after")
+    def _fit_is_a_step(self) -> Self:
+        if self.reflex and self.reflex.fit not in self.shares:
+            raise ValueError(f"reflex.fit is {self.reflex.fit}, and the funnel has no such step; name one of shares")
+        return self
 
 
 class Uptake(Strict):
     """How the new strategy spreads by itself: today's level, who is ahead, family of curve, slope and ceiling; and outside the eligible.
 
-    ``slope`` is per year on the scale of ``family``: of the logit, of the log of what is left to the ceiling on the log scale
+    ``shown_today`` are values of today's use at which results are shown beside the assumed one, until it is known. ``slope`` is per
+    year on the scale of ``family``: of the logit, of the log of what is left to the ceiling on the log scale
     (gompertz), or the imitation of a Bass curve, which needs ``innovation`` too. ``outside`` is tests outside the eligible population
     for each test inside it, varied between regions by ``outside_deviation``.
     """
 
     family: Literal["logistic", "gompertz", "bass"] = "logistic"
     today: Ref
+    shown_today: tuple[float, ...] = ()
     university_gap: Ref
     deviation: Ref
     slope: Ref
@@ -58,6 +78,13 @@ class Uptake(Strict):
     incentive_response: Ref | None = None
     outside: Ref | None = None
     outside_deviation: Ref | None = None
+
+    @field_validator("shown_today")
+    @classmethod
+    def _shares_from_the_least(cls, shown: tuple[float, ...]) -> tuple[float, ...]:
+        if list(shown) != sorted(set(shown)) or not all(0 < value < 1 for value in shown):
+            raise ValueError(f"{list(shown)} must be shares between 0 and 1, each once, the least first")
+        return shown
 
     @model_validator(mode="after")
     def _bass_needs_innovation(self) -> Self:

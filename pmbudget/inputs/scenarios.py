@@ -71,6 +71,7 @@ def _some(values: list[Any]) -> list[Any]:
 class ScenarioFile(Strict):
     """What a scenario's file holds once its base is merged in.
 
+    ``strategy`` of the case is what the pace rolls out, in place of the case's new one: it follows the agreement, and is of one case alone.
     ``limits`` of supply hold where the room for this test was ``read`` somewhere, or all ``stated`` ones, those that rest on a guess too.
     ``allocated`` lays what exists already on the test, by the case's allocation keys.
     """
@@ -82,6 +83,7 @@ class ScenarioFile(Strict):
     years: Years
     agreement: str | None = None
     pace: AgreedPace | None = None
+    strategy: str | None = None
     levers: tuple[str, ...] = ()
     laboratories: Organisation | None = None
     limits: Literal["read", "stated"] = "read"
@@ -106,6 +108,10 @@ class ScenarioFile(Strict):
     def _pace_needs_years(self) -> Self:
         if (self.pace is None) != (self.agreement is None):
             raise ValueError("agreement and pace go together; give both, or neither for the unplanned world")
+        if self.strategy is not None and self.pace is None:
+            raise ValueError(
+                f"strategy {self.strategy} is rolled out at no pace; give agreement and pace, or remove it"
+            )
         starts = [self.pace.start_of(code) for code in CODES] if self.pace else []
         if outside := [start for start in starts if not self.years.first <= start <= self.years.last]:
             raise ValueError(f"pace starts {outside[0]}, outside the years shown; move start or years")
@@ -167,7 +173,7 @@ class Scenario:
     @property
     def fates(self) -> list[str]:
         """What may become of who is eligible: a strategy, and where limits of supply hold a reason of loss, or waiting at the end."""
-        strategies = [self.case.comparator, self.case.new]
+        strategies = [self.case.comparator, *self.case.broad]
         return [*strategies, *self.case.losses, WAITING] if self.limits else strategies
 
     @property
@@ -201,7 +207,7 @@ class Scenario:
         return replace(self, definition=self.definition.model_copy(update={"levers": names}))
 
     def at_pace(self, other: "Scenario") -> "Scenario":
-        """The same case, parameters, overrides, levers and laboratories at the pace, and under the agreement, of another scenario.
+        """The same case, strategy, parameters, overrides, levers and laboratories at the pace and under the agreement of another scenario.
 
         Raises
         ------
@@ -316,6 +322,8 @@ def read_scenario(
             faults.append(
                 Fault(document.file, "levers", f"the case {definition.case} has no such lever", remedy, name, line)
             )
+    if the_case and definition.strategy is not None:
+        the_case = _rolling_out(the_case, definition.strategy, document, faults)
     agreement = None
     if definition.agreement is not None:
         agreement = read_agreement(root, definition.agreement, document, faults, first_year=first_year)
@@ -331,6 +339,24 @@ def read_scenario(
     return Scenario(
         name, definition, parameters, the_case, regions, agreement, standing, root, str(name_or_path), dict(overrides)
     )
+
+
+def _rolling_out(case: Case, strategy: str, document: Document, faults: list[Fault]) -> Case:
+    """The case with another strategy as the new one; what is in use today stays."""
+    line = document.line(["strategy"])
+    if strategy not in case.strategies:
+        remedy = near(strategy, [name for name in case.strategies if name != case.comparator])
+        faults.append(Fault(document.file, "strategy", "the case has no such strategy", remedy, strategy, line))
+    elif strategy == case.comparator:
+        remedy = "name one that is to replace it"
+        faults.append(Fault(document.file, "strategy", "is the case's comparator", remedy, strategy, line))
+    return case.model_copy(update={"new": strategy})
+
+
+def case_alone(name: str, root: Path) -> str | None:
+    """The case whose strategy a scenario in ``<root>/scenarios`` rolls out, being of that case alone; None for one of any case."""
+    _, merged, _ = _merged(_file(name, root), [])
+    return merged.get("case") if merged.get("strategy") else None
 
 
 def _file(name_or_path: str | Path, root: Path) -> Path:
@@ -454,6 +480,48 @@ def expand(scenario: Scenario) -> list[Scenario]:
     if faults:
         raise InputError(list({str(fault): fault for fault in faults}.values()))
     return expanded
+
+
+def alternatives(scenario: Scenario) -> dict[str, Scenario]:
+    """The scenario under each structural alternative of its case, with the two strategies that are compared and no others.
+
+    Overrides take the place of the scenario's own, as in a scenario that builds on it.
+
+    Raises
+    ------
+    InputError
+        A figure that a parameter cannot have.
+    """
+    faults: list[Fault] = []
+    found = {name: _alternative(scenario, name, faults) for name in scenario.case.structures}
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def _alternative(scenario: Scenario, name: str, faults: list[Fault]) -> Scenario:
+    case, definition = scenario.case, scenario.definition
+    asked = case.structures[name]
+    new, comparator = asked.strategy or case.new, asked.comparator or case.comparator
+    update = {
+        "new": new,
+        "comparator": comparator,
+        "strategies": {one: case.strategies[one] for one in (comparator, new)},
+        "horizon_years": asked.horizon_years or case.horizon_years,
+    }
+    changed = replace(scenario, case=case.model_copy(update=update))
+    if not asked.overrides:
+        return changed
+    root, first_year = scenario.folder, definition.years.first
+    document = read_yaml(root / "cases" / definition.case / "case.yaml", faults)
+    place, source = ["structures", name, "overrides"], case.source.model_dump(mode="json")
+    own = {one: Override(to) for one, to in definition.overrides.items()}
+    for one, to in asked.overrides.items():
+        file, line = (document.file, document.line([*place, one])) if document else ("", None)
+        own[one] = Override(to, case.evidence, source, file, ".".join(place), line)
+    parameters = read_parameters(root, definition.case, definition.price_year, own, faults, first_year=first_year)
+    faults += unmet_needs(root, parameters, own, faults)
+    return replace(changed, parameters=parameters)
 
 
 def _swept_label(label: Text, parameters: ParameterSet, swept: Mapping[str, Any]) -> Text:

@@ -44,16 +44,17 @@ def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset]:
     found = simulate(draws, case, horizon=case.horizon_years, beside=beside)
     known = found["strategy"].to_numpy()
     # Who still waits at the end has the comparator's course.
-    courses = found.sel(strategy=[fate if fate in known else case.comparator for fate in scenario.fates])
-    courses = courses.assign_coords(strategy=scenario.fates)
-    fate_cost, fate_qaly = present_values(courses, draws)
+    leads_to = {"strategy": [fate if fate in known else case.comparator for fate in scenario.fates]}
+    fates = {"strategy": scenario.fates}
+    courses = found.sel(leads_to).assign_coords(fates)
+    cost, qaly = present_values(found, draws)
     strategies = {"strategy": list(case.strategies)}
     outcomes = found.sel(strategies)
     record = PerPatient(
-        cost=fate_cost.sel(strategies),
-        qaly=fate_qaly.sel(strategies),
-        fate_cost=fate_cost.rename(strategy="fate"),
-        fate_qaly=fate_qaly.rename(strategy="fate"),
+        cost=cost.sel(strategies),
+        qaly=qaly.sel(strategies),
+        fate_cost=cost.sel(leads_to).assign_coords(fates).rename(strategy="fate"),
+        fate_qaly=qaly.sel(leads_to).assign_coords(fates).rename(strategy="fate"),
         test_cost=laboratory_cost(outcomes).sum("resource"),
         outcomes=outcomes.mean("draw"),
         crossings=float(found.attrs["crossings"]),

@@ -85,8 +85,8 @@ def progress(curve: str, elapsed: xr.DataArray, ramp: int) -> xr.DataArray:
 
 @dataclass(frozen=True)
 class Held:
-    """Today's use held as it is, below the ceiling: the national level, regions with a university hospital ahead of the others by
-    ``university_gap`` on the logit scale (weighted so that the gap leaves the national level where it is), each at its own deviation.
+    """Today's use held as it is: the national level, regions with a university hospital ahead of the others by ``university_gap`` on the
+    logit scale (weighted so that the gap leaves the national level where it is), each at its own deviation.
     """
 
     uptake: Uptake
@@ -99,21 +99,28 @@ class Held:
             ahead, dims="region", coords={"region": regions.index.to_numpy()}
         )
         deviation = draws[self.uptake.deviation].sel(region=list(regions.index))
-        today = _expit(_logit(draws[self.uptake.today]) + gap + deviation)
-        return np.minimum(today, 0.99 * draws[self.uptake.ceiling]) * xr.ones_like(years)
+        return _expit(_logit(draws[self.uptake.today]) + gap + deviation) * xr.ones_like(years)
+
+
+def top(ceiling: xr.DataArray, held: xr.DataArray) -> xr.DataArray:
+    """The level that a region goes towards: the ceiling, or its own use where that is above it already, so that it never falls."""
+    return xr.apply_ufunc(np.maximum, ceiling, held)
 
 
 @dataclass(frozen=True)
 class OwnCourse:
-    """Each region by itself: a curve of the uptake's family towards the ceiling from today's level, from the year after ``today``."""
+    """Each region by itself: a curve of the uptake's family towards the ceiling from today's level, from the year after ``today``.
+
+    A region above the ceiling stays where it is.
+    """
 
     uptake: Uptake
     today: int
 
     def __call__(self, draws: Draws, years: xr.DataArray, regions: pd.DataFrame) -> xr.DataArray:
         """Coverage (…, region, year): ceiling x the curve that starts from today / ceiling, slope_r = slope x exp(deviation_r)."""
-        ceiling = draws[self.uptake.ceiling]
         held = Held(self.uptake)(draws, years, regions)
+        ceiling = top(draws[self.uptake.ceiling], held)
         slope = draws[self.uptake.slope] * np.exp(draws[self.uptake.slope_deviation].sel(region=list(regions.index)))
         innovation = draws[self.uptake.innovation] if self.uptake.innovation else None
         elapsed = (years - self.today).clip(min=0)
@@ -125,8 +132,8 @@ class Agreed:
     """An agreement's plan, a curve to the ceiling over ``ramp`` years from each region's start, as far as it is carried out.
 
     Of the acceleration that the plan means over a region's own course a share (``agreement_effect``) is realised. A region ahead of
-    the plan keeps its own course. ``starts`` is (region) or, where evidence decides, (draw, region); infinite where a region never
-    starts.
+    the plan, or above the ceiling, keeps its own course. ``starts`` is (region) or, where evidence decides, (draw, region); infinite
+    where a region never starts.
     """
 
     uptake: Uptake
@@ -140,8 +147,16 @@ class Agreed:
         held = Held(self.uptake)(draws, years, regions)
         own = OwnCourse(self.uptake, self.today)(draws, years, regions)
         done = progress(self.curve, years - self.starts.sel(region=list(regions.index)) + 1.0, self.ramp)
-        planned = held + (draws[self.uptake.ceiling] - held) * done
+        planned = held + (top(draws[self.uptake.ceiling], held) - held) * done
         return own + draws[self.uptake.agreement_effect] * (planned - own).clip(min=0)
+
+
+def has_begun(pace: Pace, regions: pd.DataFrame, years: list[int]) -> xr.DataArray:
+    """1 where an agreement's plan has begun, from each region's start, else 0 (…, region, year); a pace without a plan never begins."""
+    when = xr.DataArray(years, dims="year", coords={"year": years})
+    nowhere = xr.DataArray(np.full(len(regions), np.inf), dims="region", coords={"region": regions.index.to_numpy()})
+    starts = pace.starts.sel(region=list(regions.index)) if isinstance(pace, Agreed) else nowhere
+    return (when >= starts).astype(float).transpose(..., "region", "year")
 
 
 def coverage(
@@ -178,7 +193,7 @@ def coverage(
             raise ValueError(f"incentive {float(share.min()):.3g} to {float(share.max()):.3g}; it is a share, 0 to 1")
         if pace.uptake.incentive_response is None:
             raise ValueError("incentive given, and uptake states no incentive_response; add it to the case")
-        ceiling, response = draws[pace.uptake.ceiling], draws[pace.uptake.incentive_response]
+        ceiling, response = top(draws[pace.uptake.ceiling], found), draws[pace.uptake.incentive_response]
         moved = ceiling * _expit(_logit(found / ceiling) + response * share)
         # Where nothing is lifted nothing moves, not even by rounding.
         found = xr.where(share > 0, moved, found)

@@ -1,5 +1,6 @@
 """Who is eligible, in which region and year."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,17 @@ def counted(expected: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
     return expected.copy(data=rng.poisson(expected.to_numpy()).astype(float))
 
 
-def starts(eligible: xr.DataArray, coverage_by_mix: xr.DataArray, *, comparator: str, new: str) -> xr.DataArray:
+Broad = Mapping[str, xr.DataArray | float]
+"""By broad strategy, the share of the broadly tested who get it; shares sum to 1."""
+
+
+def mean_of(broad: Broad, of: Mapping[str, xr.DataArray]) -> xr.DataArray:
+    """What one of the broadly tested comes to, by what each broad strategy does (over the dims of both)."""
+    first, *others = (of[name] * share for name, share in broad.items())
+    return sum(others, start=first)
+
+
+def starts(eligible: xr.DataArray, coverage_by_mix: xr.DataArray, *, comparator: str, broad: Broad) -> xr.DataArray:
     """Patients who start, by strategy.
 
     Parameters
@@ -88,9 +99,11 @@ def starts(eligible: xr.DataArray, coverage_by_mix: xr.DataArray, *, comparator:
     eligible : DataArray
         (draw, region, year), persons.
     coverage_by_mix : DataArray
-        (draw, mix, region, year): share of the eligible who get the new strategy.
-    comparator, new : str
-        Names of the strategies.
+        (draw, mix, region, year): share of the eligible who are broadly tested.
+    comparator : str
+        The strategy of the others.
+    broad : mapping of str to DataArray or float
+        Which of the broad strategies they get, over any of (draw, mix, region, year).
 
     Returns
     -------
@@ -106,6 +119,7 @@ def starts(eligible: xr.DataArray, coverage_by_mix: xr.DataArray, *, comparator:
     low, high = float(coverage_by_mix.min()), float(coverage_by_mix.max())
     if low < 0 or high > 1:
         raise ValueError(f"coverage runs from {low:.3g} to {high:.3g}; it is a share between 0 and 1")
-    parts: list[Any] = [eligible * (1 - coverage_by_mix), eligible * coverage_by_mix]
-    stacked = xr.concat(parts, dim="strategy").assign_coords(strategy=[comparator, new])
+    tested = eligible * coverage_by_mix
+    parts: list[Any] = [eligible * (1 - coverage_by_mix), *(tested * share for share in broad.values())]
+    stacked = xr.concat(parts, dim="strategy").assign_coords(strategy=[comparator, *broad])
     return stacked.transpose("draw", "mix", "strategy", "region", "year")

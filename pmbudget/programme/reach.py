@@ -1,19 +1,20 @@
 """Who comes, what the pace aims at, and who is reached, in each region and year."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from pmbudget.evidence.learning import Belief
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient, follow, increment
 from pmbudget.programme.gate import belief_of, paces_by_mix
-from pmbudget.programme.misuse import starts_outside
-from pmbudget.programme.pace import coverage
-from pmbudget.programme.population import counted, expected_eligible, funnel_steps, starts
+from pmbudget.programme.misuse import reflexed, starts_outside
+from pmbudget.programme.pace import coverage, has_begun
+from pmbudget.programme.population import Broad, counted, expected_eligible, funnel_steps, starts
 from pmbudget.programme.supply import supplied
 from pmbudget.vocabulary import BLOCK, matched
 
@@ -26,9 +27,11 @@ class Reach:
     """Who is eligible, aimed at and reached in the years shown; persons and shares of persons.
 
     ``funnel`` (draw, step, region): expected persons of the first year. ``eligible`` (draw, region, year): newly eligible. ``aimed`` and
-    ``reached`` (draw, mix, region, year): the share of them who would get the new strategy by the pace, and who get it. ``patients``
+    ``reached`` (draw, mix, region, year): the share of them who would be broadly tested by the pace, and who are, whichever broad strategy
+    they get (:attr:`pmbudget.inputs.cases.Case.broad`). ``patients``
     (draw, mix, fate, region, year): fates are the strategies, and where limits of supply hold the case's reasons of loss, and ``waiting``
-    for those who still wait when the last year ends. ``outside`` (draw, mix, region, year): tested outside the eligible. ``supply``: what
+    for those who still wait when the last year ends. ``outside`` (draw, mix, region, year): tested outside the eligible, and ``reflexed``
+    (draw, region, year): tested at diagnosis and not fit for treatment, for each of the eligible. ``supply``: what
     limits of supply held back, see :func:`pmbudget.programme.supply.supplied`; None where the case states none. ``known`` (draw, year):
     P(worth it | known by then) where evidence decides the pace, else None. ``volume_error`` (draw,): realised over projected volume in
     the reference class, 1 without one.
@@ -40,28 +43,52 @@ class Reach:
     reached: xr.DataArray
     patients: xr.DataArray
     outside: xr.DataArray
+    reflexed: xr.DataArray
     supply: xr.Dataset | None
     known: xr.DataArray | None
     volume_error: xr.DataArray
 
 
-def persons_served(reach: Reach, new: str) -> xr.DataArray:
-    """Persons of the eligible who get the new strategy (draw, mix, region, year)."""
-    return reach.patients.sel(fate=new, drop=True)
+def persons_served(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
+    """Persons of the eligible who get one of these strategies, those of the broadly tested in all (draw, mix, region, year)."""
+    return together(reach.patients, broad)
 
 
-def persons_never_served(reach: Reach, new: str) -> xr.DataArray:
-    """Persons who became eligible in the years shown and never got the new strategy (draw, mix, region)."""
-    return reach.eligible.sum("year") - persons_served(reach, new).sum("year")
+def together(patients: xr.DataArray, fates: Sequence[str]) -> xr.DataArray:
+    """Persons (…, fate, …) of these fates together."""
+    return patients.sel(fate=list(fates)).sum("fate", skipna=False)
 
 
-def share_reached(reach: Reach, new: str, over: Sequence[str]) -> xr.DataArray:
-    """Share of the eligible who get the new strategy (draw, mix, region, year), less the dims summed ``over``."""
-    return access(persons_served(reach, new).sum(over), reach.eligible.sum(over))
+def shares_of(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
+    """Which of the broad strategies those served get (draw, mix, fate, region, year): shares that sum to 1; the last where nobody is."""
+    served = persons_served(reach, broad)
+    share = reach.patients.sel(fate=list(broad)) / served.where(served > 0, 1.0)
+    return xr.where(served > 0, share, (share["fate"] == broad[-1]).astype(float)).transpose(*reach.patients.dims)
+
+
+def persons_reflexed(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
+    """Persons broadly tested at diagnosis who prove not fit for treatment (draw, mix, region, year)."""
+    return persons_served(reach, broad) * reach.reflexed
+
+
+def tests_made(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
+    """Persons broadly tested, eligible or not, by strategy (draw, mix, fate, region, year)."""
+    served = reach.patients.sel(fate=list(broad))
+    return served + served * reach.reflexed + shares_of(reach, broad) * reach.outside
+
+
+def persons_never_served(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
+    """Persons who became eligible in the years shown and were never broadly tested (draw, mix, region)."""
+    return reach.eligible.sum("year") - persons_served(reach, broad).sum("year")
+
+
+def share_reached(reach: Reach, broad: Sequence[str], over: Sequence[str]) -> xr.DataArray:
+    """Share of the eligible who are broadly tested (draw, mix, region, year), less the dims summed ``over``."""
+    return access(persons_served(reach, broad).sum(over), reach.eligible.sum(over))
 
 
 def national_aim(reach: Reach) -> xr.DataArray:
-    """Share of the nation's eligible who would get the new strategy were nothing short (draw, mix, year)."""
+    """Share of the nation's eligible who would be broadly tested were nothing short (draw, mix, year)."""
     return access((reach.aimed * reach.eligible).sum("region"), reach.eligible.sum("region"))
 
 
@@ -75,14 +102,18 @@ def access(persons: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
 class Flow:
     """Patients from those under treatment already to the last year shown, and what another organisation of laboratories costs.
 
-    ``eligible`` (draw, region, year), ``begun`` (draw, mix, fate, region, year), ``outside`` (draw, mix, region, year): persons.
-    ``reached`` (draw, mix, region, year): share of the eligible. ``organisation`` (draw, mix, region, year, resource): SEK, or None.
+    ``eligible`` (draw, region, year), ``begun`` (draw, mix, fate, region, year), ``outside`` (as ``begun``, of the broad fates): persons.
+    ``reflexed`` (draw, region, year): persons for each of the eligible. ``reached`` (draw, mix, region, year): share of the eligible.
+    ``broad``: by broad strategy, the share of the broadly tested who get it.
+    ``organisation`` (draw, mix, region, year, resource): SEK, or None.
     """
 
     eligible: xr.DataArray
     begun: xr.DataArray
     reached: xr.DataArray
     outside: xr.DataArray
+    reflexed: xr.DataArray
+    broad: Broad
     organisation: xr.DataArray | None
 
 
@@ -107,12 +138,14 @@ def reach(
     eligible = people if rngs is None else _counted(people, rngs("eligible persons"))
     gain = gain_at_gate(scenario, per_patient)
     noise = _noise(scenario.years, size, rngs)
-    aimed, known = _aimed(scenario, draws, years, people, gain=gain, belief=belief, noise=noise)
-    begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed)
-    tested = begun.sel(fate=case.new, drop=True)
+    aimed, broad, known = _aimed(scenario, draws, years, people, gain=gain, belief=belief, noise=noise)
+    begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed, broad)
+    tested = together(begun, case.broad)
     # Where nobody is eligible nobody is missed either.
     reached = (tested / eligible).where(eligible > 0, aimed).transpose(*aimed.dims)
-    outside = per_draw(starts_outside(draws, case.uptake, regions, tested), size).transpose(*tested.dims)
+    outside = starts_outside(draws, case.uptake, regions, begun.sel(fate=list(case.broad)))
+    outside = per_draw(outside, size).transpose(*begun.dims)
+    unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
     volume = draws[case.eligible.volume_error] if case.eligible.volume_error else xr.DataArray(1.0)
     shown = {"year": scenario.years}
     record = Reach(
@@ -121,12 +154,13 @@ def reach(
         aimed=aimed.sel(shown),
         reached=reached.sel(shown),
         patients=begun.sel(shown),
-        outside=outside.sel(shown),
+        outside=together(outside.sel(shown), case.broad),
+        reflexed=unfit.sel(shown),
         supply=supply,
         known=known,
         volume_error=volume * xr.DataArray(np.ones(size), dims="draw"),
     )
-    return record, Flow(eligible, begun, reached, outside, organisation)
+    return record, Flow(eligible, begun, reached, outside, unfit, broad, organisation)
 
 
 def _aimed(
@@ -138,8 +172,8 @@ def _aimed(
     gain: xr.DataArray | None,
     belief: Belief | None,
     noise: np.ndarray,
-) -> tuple[xr.DataArray, xr.DataArray | None]:
-    """The share that each mix's pace aims at (draw, mix, region, year), and what is known by then where a gate decides."""
+) -> tuple[xr.DataArray, Broad, xr.DataArray | None]:
+    """The share that each mix's pace aims at (draw, mix, region, year), what the broadly tested get, and what a gate knows by then."""
     case, regions, plan = scenario.case, scenario.regions, scenario.definition.pace
     paces, known = paces_by_mix(
         plan, case, regions, scenario.years, draws, eligible=people, worth=gain, belief=belief, noise=noise
@@ -147,15 +181,24 @@ def _aimed(
     relief = _relief(scenario, years)
     found = [coverage(pace, regions, years, draws, relief if mix == "new" else None) for mix, pace in paces.items()]
     aimed = xr.concat(found, dim="mix").assign_coords(mix=list(paces))
-    return per_draw(aimed, people.sizes["draw"]).transpose("draw", "mix", "region", "year"), known
+    broad = _rolled_out(case, {mix: has_begun(pace, regions, years) for mix, pace in paces.items()})
+    return per_draw(aimed, people.sizes["draw"]).transpose("draw", "mix", "region", "year"), broad, known
+
+
+def _rolled_out(case: Case, begun: Mapping[str, xr.DataArray]) -> Broad:
+    """What the broadly tested get: what is in use until a mix's plan begins in their region, then all of them what it rolls out."""
+    if case.in_use == case.new:
+        return {case.new: 1.0}
+    over = xr.concat(xr.broadcast(*begun.values()), dim="mix").assign_coords(mix=list(begun))
+    return {case.in_use: 1 - over, case.new: over}
 
 
 def _served(
-    scenario: Scenario, draws: Draws, courses: xr.Dataset, eligible: xr.DataArray, aimed: xr.DataArray
+    scenario: Scenario, draws: Draws, courses: xr.Dataset, eligible: xr.DataArray, aimed: xr.DataArray, broad: Broad
 ) -> tuple[xr.DataArray, xr.Dataset | None, xr.DataArray | None]:
     """What becomes of everybody (draw, mix, fate, region, year), what limits hold back, and what another organisation costs."""
     case = scenario.case
-    wanted = starts(eligible, aimed, comparator=case.comparator, new=case.new)
+    wanted = starts(eligible, aimed, comparator=case.comparator, broad=broad)
     if not case.capacity:
         return wanted.rename(strategy="fate"), None, None
     return supplied(
@@ -165,6 +208,7 @@ def _served(
         scenario.years,
         outcomes=courses,
         starts=wanted,
+        broad=broad,
         organisation=scenario.definition.laboratories,
         agreement_years=scenario.agreement_years,
         limits=scenario.limits,

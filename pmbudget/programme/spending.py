@@ -9,9 +9,11 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import laboratory_cost
 from pmbudget.programme.budget import add, budget_impact, cost_by_start, full_time_posts
+from pmbudget.programme.misuse import persons_beyond
 from pmbudget.programme.offsets import cashable_share, set_free
+from pmbudget.programme.population import mean_of
 from pmbudget.programme.prices import price_factor
-from pmbudget.programme.reach import Flow, per_draw
+from pmbudget.programme.reach import Flow, per_draw, together
 from pmbudget.programme.testing import extra_posts, staff_minutes, testing_cost
 from pmbudget.programme.transition import transition_cost
 
@@ -23,7 +25,7 @@ class Spending:
     ``by_resource`` (draw, mix, year, resource), the nation's; ``resource_cost`` (mix, region, year, resource), its mean over draws by
     region. ``freed`` (draw, mix, year, resource), 0 or less: capacity set free that cannot be saved in money. ``start_cost`` (draw, mix,
     fate, year): a course at the prices that who starts in a year meets, discounted to the start. ``beside_cost`` (draw, mix, year):
-    transition, tests outside the eligible and other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
+    transition, tests of others than the eligible, other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
     year): what equipment bought so far is worth at the year's end. ``posts`` (draw, mix, year, resource): full-time posts by profession.
     """
 
@@ -52,18 +54,18 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
         The cost is no number in some draw.
     """
     case, years = scenario.case, scenario.years
-    tested = flow.begun.sel(fate=case.new, drop=True)
+    beyond = persons_beyond(flow.begun, flow.reflexed, flow.outside)
     factor = price_factor(
         draws,
         case.prices,
-        (tested + flow.outside).sum("region"),
+        together(flow.begun + beyond, case.broad).sum("region"),
         outcomes=courses,
         years=years,
         price_year=scenario.parameters.price_year,
     )
     transition, residual = _transition(scenario, draws, courses, flow)
-    beyond, elsewhere = _testing(scenario, draws, courses, flow, factor)
-    further = [transition, beyond, *([] if flow.organisation is None else [flow.organisation])]
+    tests, elsewhere = _testing(scenario, draws, courses, flow, beyond, factor)
+    further = [transition, tests, *([] if flow.organisation is None else [flow.organisation])]
     begun = flow.begun.rename(fate="strategy")
     cost = budget_impact(courses, begun, further, price_factor=factor, room_for=elsewhere)
     freed = set_free(cost, cashable_share(draws, case, cost))
@@ -76,7 +78,7 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
         raise ValueError(
             f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
         )
-    minutes = staff_minutes(courses, begun, flow.outside, case, years)
+    minutes = staff_minutes(courses, begun, beyond.rename(fate="strategy"), years)
     record = Spending(
         by_resource=by_resource,
         resource_cost=cost.mean("draw", skipna=False),
@@ -92,6 +94,8 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
 
 def _transition(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> tuple[xr.DataArray, xr.DataArray]:
     case = scenario.case
+    # Who moves brings the tests ordered at diagnosis for those who prove not fit.
+    tests = 1 + flow.reflexed.sel(year=scenario.years)
     return transition_cost(
         draws,
         case,
@@ -99,27 +103,28 @@ def _transition(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flo
         scenario.years,
         reached=flow.reached,
         eligible=flow.eligible,
-        test_cost=laboratory_cost(courses).sel(strategy=case.comparator, drop=True).sum("resource"),
+        test_cost=tests * laboratory_cost(courses).sel(strategy=case.comparator, drop=True).sum("resource"),
         agreement_years=scenario.agreement_years,
-        posts=extra_posts(courses, draws, case),
+        posts=tests * mean_of(flow.broad, {name: extra_posts(courses, draws, case, name) for name in case.broad}),
         allocated=scenario.definition.allocated,
     )
 
 
 def _testing(
-    scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow, factor: xr.DataArray
+    scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow, beyond: xr.DataArray, factor: xr.DataArray
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
-    """Tests outside the eligible, and what others bear of all tests."""
+    """Tests of others than the eligible, and what others bear of the tests that are ordered as for the eligible."""
     case, shown = scenario.case, {"year": scenario.years}
-    tested = flow.begun.sel(shown).sel(fate=case.new, drop=True)
+    tested = ((1 + flow.reflexed) * flow.begun.sel(fate=list(case.broad))).sel(shown)
+    tested = tested.transpose("draw", "mix", "fate", "region", "year").rename(fate="strategy")
     return testing_cost(
         draws,
         case,
         scenario.regions,
-        laboratory=laboratory_cost(courses).sel(strategy=case.new, drop=True) * factor,
+        laboratory=laboratory_cost(courses) * factor,
         tested=tested,
-        held=tested.sel(mix="today", drop=True),
-        outside=flow.outside.sel(shown),
+        held=tested.sel(mix="today", drop=True).sum("strategy", skipna=False),
+        beyond=beyond.sel(shown).rename(fate="strategy"),
     )
 
 

@@ -13,16 +13,17 @@ from pmbudget.patient.costing import Draws, product
 from pmbudget.patient.outcomes import DAYS_IN_YEAR, resource_coordinates
 from pmbudget.programme.capacity import MONTHS, by_year, queue, staff
 from pmbudget.programme.hubs import laboratories, laboratory_service
+from pmbudget.programme.population import Broad
 
 MINUTES = 60
 HELD = "today"
 """The mix whose use is held, and by that staffed."""
 
 
-def extra_use(draws: Draws, case: Case, outcomes: xr.Dataset, limit: Limit) -> xr.DataArray:
+def extra_use(draws: Draws, case: Case, outcomes: xr.Dataset, limit: Limit, strategy: str) -> xr.DataArray:
     """What a patient uses of a limit more than what the comparator sets free (draw,), in the measure of its resources."""
     use = outcomes["activity_once"].sel(resource=list(limit.resources)).sum("resource")
-    more = use.sel(strategy=case.new, drop=True)
+    more = use.sel(strategy=strategy, drop=True)
     return more - draws[limit.released] * use.sel(strategy=case.comparator, drop=True) if limit.released else more
 
 
@@ -42,15 +43,54 @@ def share_of_region(draws: Draws, limit: Limit, regions: pd.DataFrame) -> xr.Dat
 
 
 def persons_a_month(
-    draws: Draws, case: Case, regions: pd.DataFrame, outcomes: xr.Dataset, limit: Limit, units: xr.DataArray | float
+    draws: Draws,
+    case: Case,
+    regions: pd.DataFrame,
+    limit: Limit,
+    units: xr.DataArray | float,
+    extra: xr.DataArray,
 ) -> xr.DataArray:
     """Persons a month whom that many whole posts or instruments, spread over the regions as all are, can serve (…, region).
 
-    Infinite where a patient uses no more than the comparator sets free.
+    Infinite where a patient uses no more than the comparator sets free: ``extra``, of :func:`extra_use`, is 0 or less.
     """
-    extra = extra_use(draws, case, outcomes, limit)
     capable = units * output(draws, case, limit) / MONTHS * share_of_region(draws, limit, regions)
     return (capable / extra.where(extra > 0, 1.0)).where(extra > 0, np.inf)
+
+
+def persons_with(
+    draws: Draws,
+    case: Case,
+    regions: pd.DataFrame,
+    outcomes: xr.Dataset,
+    limit: Limit,
+    units: xr.DataArray | float,
+    broad: Broad,
+    held: xr.DataArray | float = 0.0,
+) -> xr.DataArray:
+    """As :func:`persons_a_month` with the work that today's use is staffed for besides, for the strategy that the broadly tested get.
+
+    That work, of ``held`` persons a month, is enough for as many of them with the strategy in use, and for held x extra in use / extra with
+    another.
+    """
+    found = None
+    today = extra_use(draws, case, outcomes, limit, case.in_use)
+    for name, share in broad.items():
+        extra = extra_use(draws, case, outcomes, limit, name)
+        own = held if name == case.in_use else held * (today / extra.where(extra > 0, 1.0))
+        room = (own + persons_a_month(draws, case, regions, limit, units, extra)).clip(min=0.0)
+        # Room may be without end, so that shares of 0 and 1 choose and do not weigh.
+        found = room if found is None else room.where(xr.DataArray(share) > 0, found)
+    assert found is not None
+    return found
+
+
+def in_mix(broad: Broad, mix: str) -> Broad:
+    """What the broadly tested get in one mix, month by month."""
+    return {
+        name: each_month(share.sel(mix=mix, drop=True)) if isinstance(share, xr.DataArray) else share
+        for name, share in broad.items()
+    }
 
 
 def staffing(draws: Draws, limit: Limit, added: xr.DataArray) -> xr.DataArray:
@@ -64,7 +104,12 @@ def staffing(draws: Draws, limit: Limit, added: xr.DataArray) -> xr.DataArray:
 
 def monthly(yearly: xr.DataArray) -> xr.DataArray:
     """A year's persons spread evenly over its months: (…, year) to (month, region, …), as the queue walks them."""
-    rows = yearly.transpose("year", "region", ..., missing_dims="ignore") / MONTHS
+    return each_month(yearly) / MONTHS
+
+
+def each_month(yearly: xr.DataArray) -> xr.DataArray:
+    """What holds in a year in each of its months: (…, year) to (month, region, …)."""
+    rows = yearly.transpose("year", "region", ..., missing_dims="ignore")
     spread = rows.isel(year=np.repeat(np.arange(yearly.sizes["year"]), MONTHS))
     return spread.rename(year="month").drop_vars("month")
 
@@ -82,6 +127,7 @@ def queue_terms(
     regions: pd.DataFrame,
     outcomes: xr.Dataset,
     wanted: xr.DataArray,
+    broad: Broad,
     mix: str,
     course: Mapping[str, xr.DataArray],
     organisation: Organisation | None,
@@ -89,12 +135,15 @@ def queue_terms(
 ) -> dict[str, Any]:
     """What :func:`pmbudget.programme.capacity.queue` needs for one mix.
 
-    A limit lets through K(t) = S(t) / S(0) x (today's use + persons that the spare share of the supply can serve), persons a month.
+    A limit lets through K(t) = S(t) / S(0) x (today's use + persons that the spare share of the supply can serve), persons a month; both
+    with the strategy that the broadly tested get then and there, see :func:`persons_with`.
 
     Parameters
     ----------
     wanted : DataArray
-        (draw, mix, region, year): persons who would start the new strategy.
+        (draw, mix, region, year): persons who would be broadly tested.
+    broad : mapping of str to DataArray or float
+        What they get, over any of (draw, mix, region, year).
     course : mapping of str to DataArray
         Of :func:`courses`.
     limits : collection of str
@@ -110,7 +159,8 @@ def queue_terms(
     return {
         "demand": monthly(wanted.sel(mix=mix, drop=True)),
         "limits": {
-            name: (held + persons_a_month(draws, case, regions, outcomes, limit, spare[name])) * course[name]
+            name: persons_with(draws, case, regions, outcomes, limit, spare[name], in_mix(broad, mix), held)
+            * course[name]
             for name, limit in chosen.items()
         },
         "hazard": hazard,
@@ -133,6 +183,7 @@ def supplied(
     *,
     outcomes: xr.Dataset,
     starts: xr.DataArray,
+    broad: Broad,
     organisation: Organisation | None,
     agreement_years: range,
     limits: Collection[str],
@@ -149,6 +200,8 @@ def supplied(
         ``activity_once`` (draw, strategy, resource): what a patient uses.
     starts : DataArray
         (draw, mix, strategy, region, year), persons who would start were there no limit; only ``years`` are limited.
+    broad : mapping of str to DataArray or float
+        What the broadly tested get, over any of (draw, mix, region, year): also who began to wait before that changed.
     organisation : str, optional
         Of the laboratories in the mix ``new``; today's if left out.
     agreement_years : range
@@ -171,19 +224,21 @@ def supplied(
         (draw, mix, region, year, resource), SEK against today's organisation; None where nothing changes.
     """
     assert case.capacity is not None
-    wanted = starts.sel(strategy=case.new, year=years, drop=True)
-    late, cost = _reorganised(draws, case, regions, outcomes, wanted, organisation)
+    broad = {n: share.sel(year=years) if isinstance(share, xr.DataArray) else share for n, share in broad.items()}
+    tested = starts.sel(strategy=list(broad), year=years)
+    wanted = tested.sum("strategy", skipna=False)
+    late, cost = _reorganised(draws, case, regions, outcomes, tested, organisation)
     through, load = {}, {}
     for mix in map(str, wanted["mix"].to_numpy()):
         course = courses(draws, case.capacity, years, agreement_years if mix == "new" else range(0))
-        load[mix] = _load(draws, case, outcomes, wanted, mix, course)
+        load[mix] = _load(draws, case, outcomes, tested, mix, course)
         if mix != HELD and limits:
             place = organisation if mix == "new" else None
-            terms = queue_terms(draws, case, regions, outcomes, wanted - late, mix, course, place, limits)
+            terms = queue_terms(draws, case, regions, outcomes, wanted - late, broad, mix, course, place, limits)
             through[mix] = by_year(queue(**terms), years, list(terms["limits"]))
     yearly = _by_mix(through, wanted, list(case.capacity.limits))
     yearly["moved"] = yearly["moved"] + late
-    after = _fates(draws, case, starts, yearly, waits=bool(limits))
+    after = _fates(draws, case, starts, broad, yearly, waits=bool(limits))
     yearly = yearly.merge(xr.concat(list(load.values()), dim="mix").assign_coords(mix=list(load)))
     return after, yearly.transpose("draw", "mix", "limit", "region", "year", missing_dims="ignore"), cost
 
@@ -197,11 +252,13 @@ def _by_mix(through: Mapping[str, xr.Dataset], wanted: xr.DataArray, limits: lis
     return yearly.drop_vars("started").reindex(mix=wanted["mix"].to_numpy(), limit=limits, fill_value=0.0)
 
 
-def _fates(draws: Draws, case: Case, starts: xr.DataArray, yearly: xr.Dataset, *, waits: bool) -> xr.DataArray:
+def _fates(
+    draws: Draws, case: Case, starts: xr.DataArray, broad: Broad, yearly: xr.Dataset, *, waits: bool
+) -> xr.DataArray:
     """What becomes of those who would start (draw, mix, fate, region, year), persons."""
     assert case.capacity is not None
     gone = yearly["moved"] + yearly["lost"] + yearly["waiting"] - yearly["waiting"].shift(year=1, fill_value=0.0)
-    change = {case.comparator: yearly["moved"], case.new: -gone}
+    change = {case.comparator: yearly["moved"], **{name: -gone * share for name, share in broad.items()}}
     if waits:
         rates = loss_rates(draws, case.capacity)
         all_rates = xr.DataArray(sum(rates.values()))
@@ -219,20 +276,27 @@ def _load(
     draws: Draws,
     case: Case,
     outcomes: xr.Dataset,
-    wanted: xr.DataArray,
+    tested: xr.DataArray,
     mix: str,
     course: Mapping[str, xr.DataArray],
 ) -> xr.Dataset:
-    """Posts or instruments by limit and year in one mix: needed beyond today's use, open to it, and all there are."""
+    """Posts or instruments by limit and year in one mix: needed beyond today's use, open to it, and all there are.
+
+    ``tested`` (draw, mix, strategy, region, year) are the persons who would be broadly tested.
+    """
     assert case.capacity is not None
-    more = (wanted.sel(mix=mix, drop=True) - wanted.sel(mix=HELD, drop=True)).sum("region")
+    more = (tested.sel(mix=mix, drop=True) - tested.sel(mix=HELD, drop=True)).sum("region")
     parts = []
     for name, limit in case.capacity.limits.items():
         yearly = course[name].coarsen(month=MONTHS).mean().rename(month="year").assign_coords(year=more["year"])
         supply = draws[limit.supply] * yearly
-        needed = more * extra_use(draws, case, outcomes, limit) / output(draws, case, limit)
-        part = xr.Dataset({"needed": needed, "open": supply * draws[limit.spare], "supply": supply})
-        parts.append(part.broadcast_like(more))
+        needed = [
+            more.sel(strategy=name, drop=True) * extra_use(draws, case, outcomes, limit, str(name))
+            for name in more["strategy"].to_numpy()
+        ]
+        used = sum(needed[1:], start=needed[0]) / output(draws, case, limit)
+        part = xr.Dataset({"needed": used, "open": supply * draws[limit.spare], "supply": supply})
+        parts.append(part.broadcast_like(more.isel(strategy=0, drop=True)))
     return xr.concat(parts, dim="limit").assign_coords(limit=list(case.capacity.limits))
 
 
@@ -241,21 +305,22 @@ def _reorganised(
     case: Case,
     regions: pd.DataFrame,
     outcomes: xr.Dataset,
-    wanted: xr.DataArray,
+    tested: xr.DataArray,
     organisation: Organisation | None,
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
     """Persons whom another organisation's extra days lose to the comparator (draw, mix, region, year), and its cost against today's.
 
-    Who can wait ``patience`` days on average does not wait d more with probability 1 - exp(-d / patience). Days saved win nobody: the
-    turnaround of the pathway is today's.
+    ``tested`` (draw, mix, strategy, region, year) are who would be broadly tested. Who can wait ``patience`` days on average does not
+    wait d more with probability 1 - exp(-d / patience). Days saved win nobody: the turnaround of the pathway is today's.
     """
     capacity = case.capacity
     assert capacity is not None
+    wanted = tested.sum("strategy", skipna=False)
     here = (wanted["mix"] == "new").astype(float)
     if organisation is None or organisation == capacity.laboratories.today:
         return xr.zeros_like(wanted), None
     other, today = (
-        service(draws, case, regions, outcomes, wanted.sel(mix="new", drop=True), which)
+        service(draws, case, regions, outcomes, tested.sel(mix="new", drop=True), which)
         for which in (organisation, capacity.laboratories.today)
     )
     days = (other["days"] - today["days"]).clip(min=0.0)
@@ -274,13 +339,13 @@ def service(
     patients: xr.DataArray,
     organisation: Organisation,
 ) -> xr.Dataset:
-    """Cost and days (draw, region, year) of an organisation of the laboratories, for patients (draw, region, year)."""
+    """Cost and days (draw, region, year) of an organisation of the laboratories, for patients (draw, strategy, region, year)."""
     assert case.capacity is not None
     plan = case.capacity.laboratories
-    per_patient = outcomes["activity_once"].sel(strategy=case.new, resource=plan.samples, drop=True)
+    per_patient = outcomes["activity_once"].sel(strategy=patients["strategy"], resource=plan.samples, drop=True)
     population = xr.DataArray(regions["population"], dims="region", coords={"region": regions.index.to_numpy()})
     return laboratory_service(
-        patients * per_patient,
+        (patients * per_patient).sum("strategy", skipna=False),
         laboratories(organisation, regions),
         other_samples=draws[plan.other_samples] * population / population.sum(),
         fixed_cost=draws[plan.fixed_cost],

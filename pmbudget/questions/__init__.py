@@ -1,8 +1,9 @@
 """What people ask of a scenario that has been evaluated: one question a module.
 
 ``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and
-``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``classes``
-what one patient's worth is made of. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
+``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``today`` what is left to introduce
+at each value of today's use, ``classes`` what one patient's worth is made of, ``structures`` whether it survives being built otherwise,
+``breadth`` at what effect further alterations would pay. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
 and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts``
 what the introduction itself would teach. Costs of studies and times to a result enter by their expected values.
 
@@ -11,13 +12,14 @@ levers are pulled, or walks the scenario again, draws by itself with the same se
 """
 
 from pmbudget.questions.assumptions import assumption_shares
+from pmbudget.questions.breadth import Further, further_alterations
 from pmbudget.questions.classes import Breakdown, breakdown
 from pmbudget.questions.drivers import budget_tornado, importance, patient_parameters, threshold_map, tornado
 from pmbudget.questions.effect import added_without_effect
 from pmbudget.questions.levers import lever_effects
 from pmbudget.questions.limits import limit_values, stated_limits
 from pmbudget.questions.loss import burden_by_payer, four_states, present_benefit, yearly_loss
-from pmbudget.questions.national import best_on_average, national_use, proposals
+from pmbudget.questions.national import best_on_average, best_strategies, national_use, proposals, use_by_strategy
 from pmbudget.questions.parameters import (
     contenders,
     learnable_parameters,
@@ -27,13 +29,19 @@ from pmbudget.questions.parameters import (
     rank_sets,
 )
 from pmbudget.questions.rollouts import rollout_designs
+from pmbudget.questions.structures import Structures, tried_structures
 from pmbudget.questions.studies import choices, data_quality, studies_by_size
+from pmbudget.questions.today import at_known_use
 
 __all__ = [
     "Breakdown",
+    "Further",
+    "Structures",
     "added_without_effect",
     "assumption_shares",
+    "at_known_use",
     "best_on_average",
+    "best_strategies",
     "breakdown",
     "budget_tornado",
     "burden_by_payer",
@@ -41,6 +49,7 @@ __all__ = [
     "contenders",
     "data_quality",
     "four_states",
+    "further_alterations",
     "importance",
     "learnable_parameters",
     "lever_effects",
@@ -58,5 +67,7 @@ __all__ = [
     "studies_by_size",
     "threshold_map",
     "tornado",
+    "tried_structures",
+    "use_by_strategy",
     "yearly_loss",
 ]

@@ -130,7 +130,7 @@ def programme_at(scenario: Scenario, results: Results) -> Programme:
         results.settlement,
         regions=scenario.regions.assign(tax_base=scenario.regions["tax_capacity"] * base.mean),
         start=scenario.agreement_start,
-        new=scenario.case.new,
+        broad=scenario.case.broad,
         standing=scenario.standing.clauses,
         margin_draws=MARGIN_DRAWS,
     )

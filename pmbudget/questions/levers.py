@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import together
 from pmbudget.road import Results, answered, evaluate_draws, parameter_draws, pulled
 from pmbudget.vocabulary import BLOCK, REGION_PAYERS, TAILS
 
@@ -56,7 +57,7 @@ def _figures(scenario: Scenario, results: Results) -> dict[str, np.ndarray]:
     figures = {
         "net": cost.sum("payer"),
         "net_regions": cost.sel(payer=own).sum("payer"),
-        "tested": patients.sel(fate=scenario.case.new),
+        "tested": together(patients, scenario.case.broad),
         "outside": results.reach.outside.sel(new).sum(["region", "year"]),
         "qaly": (patients * results.per_patient.fate_qaly).sum("fate"),
         "posts": results.spending.posts.sel(new).isel(year=-1).sum("resource"),

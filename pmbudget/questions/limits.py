@@ -10,7 +10,8 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment
 from pmbudget.programme.capacity import shadow_prices
-from pmbudget.programme.supply import courses, persons_a_month, queue_terms
+from pmbudget.programme.reach import shares_of
+from pmbudget.programme.supply import courses, in_mix, persons_with, queue_terms
 from pmbudget.road import Results, evaluated
 from pmbudget.vocabulary import BLOCK
 
@@ -49,7 +50,7 @@ def limit_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp
     Returns
     -------
     Dataset
-        (draw, limit): ``lifted``, persons more who get the new strategy when that limit alone is gone; ``per_tenth``, with one tenth of a
+        (draw, limit): ``lifted``, persons more who are broadly tested when that limit alone is gone; ``per_tenth``, with one tenth of a
         post or instrument more for this test from the first year; ``value``, what that tenth is worth in net monetary benefit, SEK.
     """
     case, regions, years = scenario.case, scenario.regions, scenario.years
@@ -60,9 +61,12 @@ def limit_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp
     outcomes = simulate(draws, case, horizon=1)
     wanted = results.reach.eligible.isel(first) * results.reach.aimed.isel(first)
     place = scenario.definition.laboratories
-    terms = queue_terms(draws, case, regions, outcomes, wanted, "new", course, place, scenario.limits)
+    shares = shares_of(results.reach, case.broad).isel(first)
+    broad = {name: shares.sel(fate=name, drop=True) for name in case.broad} if len(case.broad) > 1 else {case.new: 1.0}
+    terms = queue_terms(draws, case, regions, outcomes, wanted, broad, "new", course, place, scenario.limits)
     limits = {name: limit for name, limit in case.capacity.limits.items() if name in scenario.limits}
-    tenth = {n: course[n] * persons_a_month(draws, case, regions, outcomes, each, 0.1) for n, each in limits.items()}
+    given = in_mix(broad, "new")
+    tenth = {n: course[n] * persons_with(draws, case, regions, outcomes, one, 0.1, given) for n, one in limits.items()}
     everything = dict.fromkeys(limits, xr.DataArray(np.inf))
     benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     gain = increment(benefit, case).isel(first)

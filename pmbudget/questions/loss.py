@@ -8,7 +8,7 @@ from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.appraisal.research import uncertainty_burden, value_of_implementation
 from pmbudget.appraisal.worth import by_entry
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.national import best_on_average, national_use, present_weights
+from pmbudget.questions.national import best_on_average, national_use, present_weights, use_by_strategy
 from pmbudget.road import Results
 
 SAME_PERSONS = 1e-6
@@ -16,7 +16,7 @@ SAME_PERSONS = 1e-6
 
 
 def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataFrame:
-    """What is lost each year for want of knowledge and for use other than what is best on average.
+    """What is lost each year for want of knowledge and for use other than what is best on average, of all strategies.
 
     Returns
     -------
@@ -26,11 +26,7 @@ def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
         (EVPIM x patients); ``error`` the Monte Carlo standard error of ``information``; SEK of the year, undiscounted.
     """
     patients, use = national_use(scenario, results)
-    shares = xr.DataArray(
-        [1 - use["new"], use["new"]],
-        dims=("strategy", "year"),
-        coords={"strategy": [scenario.case.comparator, scenario.case.new], "year": use.index},
-    )
+    shares = use_by_strategy(scenario, results).sel(mix="new", drop=True)
     found = value_of_implementation(results.per_patient.cost, results.per_patient.qaly, wtp, shares)
     frame = pd.DataFrame({"patients": patients, "use": use["new"]})
     frame["information"] = float(found["evpi"]) * patients
@@ -50,19 +46,14 @@ def four_states(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
         Index ``today`` and ``new``; columns of :func:`pmbudget.appraisal.value_of_implementation`, SEK in all against the comparator for
         everyone, and ``error``, the Monte Carlo standard error of ``evpi`` less ``evpim``.
     """
-    patients, use = national_use(scenario, results)
-    case = scenario.case
+    patients, _ = national_use(scenario, results)
     benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
-    comparator = float(benefit.sel(strategy=case.comparator).mean("draw"))
+    comparator = float(benefit.sel(strategy=scenario.case.comparator).mean("draw"))
     best, _ = best_on_average(scenario, results, wtp)
-    weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use.index})
+    weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": patients.index})
     rows = {}
     for mix in ("today", "new"):
-        shares = xr.DataArray(
-            [1 - use[mix], use[mix]],
-            dims=("strategy", "year"),
-            coords={"strategy": [case.comparator, case.new], "year": use.index},
-        )
+        shares = use_by_strategy(scenario, results).sel(mix=mix, drop=True)
         found = value_of_implementation(results.per_patient.cost, results.per_patient.qaly, wtp, shares)
         levels = {"current", "implementation", "information", "perfect"}
         rows[mix] = {

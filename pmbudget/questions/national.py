@@ -32,17 +32,37 @@ def everybody(results: Results) -> xr.DataArray:
 
 def national_use(scenario: Scenario, results: Results) -> tuple[pd.Series, pd.DataFrame]:
     """Expected patients by year, and the share of them on the new strategy by year (rows) and mix (columns)."""
-    counts = (everybody(results), persons_served(results.reach, scenario.case.new))
+    counts = (everybody(results), persons_served(results.reach, [scenario.case.new]))
     people, new = (counted.sum("region").mean("draw") for counted in counts)
     return people.sel(mix="new", drop=True).to_series(), (new / people).transpose("year", "mix").to_pandas()
 
 
+def use_by_strategy(scenario: Scenario, results: Results) -> xr.DataArray:
+    """Expected share of all whom the results follow on each of the case's strategies (strategy, mix, year); they sum to 1.
+
+    Whoever gets none of them, being lost or waiting at the end, stands with the comparator.
+    """
+    patients = results.reach.patients.sum("region").mean("draw")
+    shares = (patients / patients.sum("fate")).rename(fate="strategy")
+    shares = shares.reindex(strategy=list(scenario.case.strategies), fill_value=0.0)
+    without = (1 - shares.sum("strategy")) * (shares["strategy"] == scenario.case.comparator)
+    return (shares + without).transpose("strategy", "mix", "year")
+
+
+def best_strategies(scenario: Scenario, results: Results, wtp: float) -> list[str]:
+    """The strategy of highest expected net benefit, then those that two simulation errors of the paired difference do not tell from it."""
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    means = benefit.mean("draw").to_series().reindex(list(scenario.case.strategies))
+    first, *others = means.sort_values(ascending=False, kind="stable").index
+    leads = {name: benefit.sel(strategy=first) - benefit.sel(strategy=name) for name in others}
+    near = [name for name, lead in leads.items() if float(lead.mean()) <= ERRORS * simulation_error(lead)]
+    return [str(name) for name in (first, *near)]
+
+
 def best_on_average(scenario: Scenario, results: Results, wtp: float) -> tuple[str, bool]:
     """The strategy of highest expected net benefit, and whether it stands above each other by more than two simulation errors."""
-    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
-    best = str(benefit["strategy"].to_numpy()[int(benefit.mean("draw").argmax("strategy"))])
-    leads = [benefit.sel(strategy=best) - benefit.sel(strategy=one) for one in scenario.case.strategies if one != best]
-    return best, all(float(lead.mean()) > ERRORS * simulation_error(lead) for lead in leads)
+    best = best_strategies(scenario, results, wtp)
+    return best[0], len(best) == 1
 
 
 def present_weights(scenario: Scenario) -> np.ndarray:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.programme.reach import persons_served
+from pmbudget.programme.reach import tests_made
 from pmbudget.road import Results
 
 
 @dataclass(frozen=True)
 class NeutralPrice:
-    """``price`` of a test now and ``net`` budget of all payers (SEK, expected), ``tests`` more than today (expected)."""
+    """``price`` of a test of the new strategy now and ``net`` budget of all payers (SEK), ``tests`` of it more than today; expected values."""
 
     price: float
     net: float
@@ -25,7 +25,7 @@ def neutral_price(scenario: Scenario, results: Results) -> NeutralPrice:
     """The price of a test at which introduction costs nothing net over the first years, all payers together, against today's use."""
     period, new = {"year": scenario.first_years}, scenario.case.new
     net = results.settlement.net_budget("today").sel(period).sum(["region", "year", "payer"])
-    tests = persons_served(results.reach, new) + results.reach.outside
+    tests = tests_made(results.reach, scenario.case.broad).sel(fate=new, drop=True)
     more = tests.sel(period).sum(["region", "year"]).mean("draw")
     return NeutralPrice(
         price=float(results.per_patient.test_cost.sel(strategy=new).mean()),

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy.optimize import isotonic_regression
 
+from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.evsi import evsi, expected_after
 from pmbudget.appraisal.research import adoption, best_size, enbs, population_affected
 from pmbudget.appraisal.worth import programme_worth
@@ -15,12 +16,14 @@ from pmbudget.evidence.draws import generator
 from pmbudget.evidence.proposed import designed
 from pmbudget.evidence.studies import JointStudy, RegisterStudy, Study
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increment
 from pmbudget.questions.national import (
     discount_rate,
     expected_value,
     national_use,
     present_weights,
     proposals,
+    use_by_strategy,
 )
 from pmbudget.road import Results
 
@@ -31,7 +34,7 @@ BATCHES = 20
 
 
 def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
-    """The proposed studies of a case by size, with what each is worth to Sweden less its price.
+    """The proposed studies of a case by size, with what each is worth to Sweden less its price; the same random numbers serve all sizes.
 
     Returns
     -------
@@ -43,16 +46,21 @@ def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     patients, _ = national_use(scenario, results)
     parts = []
     for name, study in proposals(scenario).studies.items():
-        design = designed(study.measures, draws)
-        worth = evsi(
-            results.per_patient.cost,
-            results.per_patient.qaly,
-            _values_studied(draws, design),
-            design,
-            wtp=wtp,
-            n=list(study.sizes),
-            rng=generator(seed, name, 0),
-        )
+        design = designed(study, draws)
+        values = _values_studied(draws, design)
+        by_size = [
+            evsi(
+                results.per_patient.cost,
+                results.per_patient.qaly,
+                values,
+                design,
+                wtp=wtp,
+                n=[size],
+                rng=generator(seed, name, 0),
+            )
+            for size in study.sizes
+        ]
+        worth = xr.concat(by_size, dim="n")
         # More participants never tell less: what falls between sizes is chance.
         worth = worth.copy(data=isotonic_regression(worth.to_numpy()).x)
         reached = population_affected(
@@ -92,7 +100,7 @@ def data_quality(
     """
     rows = {}
     for name, study in proposals(scenario).studies.items():
-        as_is = designed(study.measures, draws)
+        as_is = designed(study, draws)
         if _with_quality(as_is, draws, "clean") == as_is:
             continue
         chosen = studies[studies["study"] == name]
@@ -131,25 +139,30 @@ def choices(
     """Introduce now, introduce and study, study first, stay at today's use or withdraw; with the proposed study that is worth most.
 
     Introducing now is the programme of :func:`pmbudget.appraisal.worth.programme_worth` against today's use over all years shown, to the
-    krona: a patient's net benefit is that of each draw, and its mean meets the programme's, whose prices move.
+    krona: a patient's net benefit is that of each draw, and what the programme's mean differs by, for prices that move and queues, falls
+    on the patients whom it moves. Ending today's use is worth what one patient is worth, whatever the programme. All options are of the
+    scenario's new strategy against the comparator, also where another strategy is better on average.
 
     Returns
     -------
     DataFrame
         :func:`pmbudget.appraisal.adoption`, its values against today's use, and ``error``: the Monte Carlo standard error of how far each
         option lies behind the best, by batch means in which everything that moves a draw counts.
-        ``attrs`` name the study, its size and the years it takes.
+        ``attrs`` hold the study, n, participants and years of the study that is worth most.
     """
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposals(scenario).studies[chosen["study"]]
-    design = designed(study.measures, draws)
+    design = designed(study, draws)
     known = _values_studied(draws, design)
     values = {name: known.sel(parameter=name).to_numpy() for name in design.parameters}
     size = int(chosen["n"])
     summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
     patients, use = national_use(scenario, results)
     delay = expected_value(draws, study.years)
-    benefit, investment = _programme(scenario, results, wtp, patients * (use["new"] - use["today"]))
+    benefit = _moved_to_new(scenario, results, patients, wtp)
+    added, investment = _programme(
+        scenario, results, wtp, patients * (use["new"] - use["today"]), float(benefit.mean())
+    )
     after = expected_after(benefit, summary)
     batches = zip(*(np.array_split(values, min(BATCHES, len(after))) for values in (after, benefit)), strict=True)
     frame, *parts = (
@@ -162,6 +175,7 @@ def choices(
             delay=delay,
             research_cost=float(chosen["cost"]),
             investment=investment,
+            added_per_patient=added,
             reversal_cost=expected_value(draws, proposals(scenario).rollout.reversal_cost),
         )
         for told, drawn in [(after, benefit), *batches]
@@ -169,7 +183,7 @@ def choices(
     frame["value"] -= frame.loc["reject", "value"]
     apart = pd.concat([part["value"][frame["best"].idxmax()] - part["value"] for part in parts], axis=1)
     frame["error"] = apart.std(axis=1) / np.sqrt(len(parts))
-    frame.attrs = {"study": str(chosen["study"]), "n": size, "years": delay, "pays": bool(chosen["enbs"] > 0)}
+    frame.attrs = {name: chosen[name] for name in ("study", "n", "participants", "years")}
     return frame
 
 
@@ -180,19 +194,32 @@ def _values_studied(draws: xr.Dataset, study: Study) -> xr.DataArray:
     return xr.DataArray(np.column_stack(drawn), dims=("draw", "parameter"), coords={"parameter": names})
 
 
-def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Series) -> tuple[np.ndarray, float]:
-    """Net benefit per patient moved (draw,), and what falls beside the patients' courses less what equipment is still worth; SEK.
-
-    ``moved`` are the expected patients who get the new strategy beyond today's use, by year. The benefits are a patient's in each draw,
-    shifted so that their mean times the patients moved is the programme's: volume and prices move with the draws too.
+def _moved_to_new(scenario: Scenario, results: Results, patients: pd.Series, wtp: float) -> np.ndarray:
+    """Net benefit of one patient whom the scenario gives the new strategy (draw,), SEK: against the comparator, or against what is in use
+    today for the share of them who would have had that.
     """
-    case = scenario.case
+    case, each = scenario.case, net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    found = increment(each, case)
+    if case.in_use != case.new:
+        use = use_by_strategy(scenario, results)
+        weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use["year"]})
+        moved = ((use.sel(mix="new") - use.sel(mix="today")) * weights).sum("year")
+        on_new = float(moved.sel(strategy=case.new))
+        over = -float(moved.sel(strategy=case.in_use)) / on_new if on_new > 1.0 else 0.0
+        found = found - over * (each.sel(strategy=case.in_use) - each.sel(strategy=case.comparator))
+    return found.to_numpy()
+
+
+def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Series, each: float) -> tuple[float, float]:
+    """What a patient moved is worth more than ``each``, and what falls beside the patients' courses less what equipment is worth; SEK.
+
+    ``moved`` are the expected patients who get the new strategy beyond today's use, by year; ``each`` is one patient's expected net
+    benefit. Patients moved times the two together is the programme's net benefit before what falls beside: volume and prices move with
+    the draws too, and queues lose some.
+    """
     totals = results.worth.totals.isel(period=-1, drop=True)
     worth = programme_worth(totals, reference="today", wtp=[wtp]).mean("draw")
     beside = float(worth["beside"] - worth["residual"])
-    each = wtp * results.per_patient.fate_qaly - results.per_patient.fate_cost
-    benefit: np.ndarray = (each.sel(fate=case.new) - each.sel(fate=case.comparator)).to_numpy()
     volume = float((moved * present_weights(scenario)).sum())
-    if abs(volume) > 1.0:
-        benefit = benefit + (float(worth["inmb"].item()) + beside) / volume - benefit.mean()
-    return benefit, beside
+    added = (float(worth["inmb"].item()) + beside) / volume - each if abs(volume) > 1.0 else 0.0
+    return added, beside

@@ -103,6 +103,22 @@ def prices_note(scenario: Scenario, words: Words) -> str:
     return words("prices_note", year=scenario.parameters.price_year)
 
 
+def broadly_tested(scenario: Scenario, words: Words) -> str:
+    """What those who are broadly tested get, inside a sentence: the strategy rolled out, and the one in use where that is another."""
+    strategies = scenario.case.strategies
+    return words("or").join(words.inside(strategies[name].label) for name in reversed(scenario.case.broad))
+
+
+def rolls_out(scenario: Scenario, words: Words) -> str:
+    """What a scenario rolls out and what is in use today, in a sentence; nothing where an agreement changes neither."""
+    case = scenario.case
+    if scenario.agreement is None or case.in_use == case.new:
+        return ""
+    return words(
+        "rolls_out", **{name: words.inside(case.strategies[getattr(case, name)].label) for name in ("new", "in_use")}
+    )
+
+
 def rate(scenario: Scenario, name: str, words: Words) -> str:
     """A rate of the norms as per cent."""
     return words.percent(scenario.parameters.fixed(name))

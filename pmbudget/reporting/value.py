@@ -9,6 +9,7 @@ from pmbudget.appraisal.ranking import ERRORS, P_ORDER, simulation_error
 from pmbudget.appraisal.worth import Added, cost_per
 from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increment
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
@@ -21,7 +22,8 @@ def value_figures(scenario: Scenario, worths: Added) -> pd.DataFrame:
     """Long form: measure, reference, period, threshold, unit, mean, lower, upper.
 
     ``tests``, ``lost`` and ``waiting`` (persons), ``programme_cost`` (SEK), ``programme_qaly``, ``programme_inmb`` (SEK) and
-    ``p_programme_better`` by threshold, ``cost_per_extra_test`` (SEK, missing where none is to be had).
+    ``p_programme_better`` by threshold, ``cost_per_extra_test`` (SEK, missing where none is to be had, or where those broadly tested
+    already change strategy, which is cost without a test more).
     """
     rows: list[dict[str, Any]] = []
     for (reference, period), worth in worths.items():
@@ -40,7 +42,7 @@ def value_figures(scenario: Scenario, worths: Added) -> pd.DataFrame:
             rows.append({**at, "measure": "programme_inmb", "unit": "SEK", **interval_frame(inmb).iloc[0]})
             better = {"measure": "p_programme_better", "unit": "probability", "mean": float((inmb > 0).mean())}
             rows.append({**at, **better})
-        dear = {"measure": "cost_per_extra_test", "unit": "SEK/test", "mean": cost_per(worth["cost"], worth["tests"])}
+        dear = {"measure": "cost_per_extra_test", "unit": "SEK/test", "mean": _per_test(scenario, worth)}
         rows.append({**place, **dear})
     return pd.DataFrame(rows)
 
@@ -48,7 +50,7 @@ def value_figures(scenario: Scenario, worths: Added) -> pd.DataFrame:
 def value_table(scenario: Scenario, results: Results, worths: Added, words: Words) -> Html:
     """What the programme buys and costs against each reference, ten years first and five beside; and how it is counted."""
     order = [(reference, period) for reference in scenario.references for period in list(scenario.periods)[::-1]]
-    share = share_reached(results.reach, scenario.case.new, ("region",))
+    share = share_reached(results.reach, scenario.case.broad, ("region",))
     columns = [_column(scenario, worths[place], share, place, words) for place in order]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     header = [words("value_columns.what")]
@@ -84,9 +86,14 @@ def _column(
         column[words("value_rows.inmb", wtp=words.number(wtp))] = words.span_msek(interval_frame(inmb).iloc[0])
         better = words.probability(float((inmb > 0).mean()))
         column[words("value_rows.better", wtp=words.number(wtp))] = better
-    column[words("value_rows.per_test")] = words.number(cost_per(worth["cost"], worth["tests"]), -3)
+    column[words("value_rows.per_test")] = words.number(_per_test(scenario, worth), -3)
     column[words("value_rows.per_qaly")] = words.number(cost_per(worth["cost"], worth["qaly"]), -5)
     return column
+
+
+def _per_test(scenario: Scenario, worth: xr.Dataset) -> float:
+    case = scenario.case
+    return cost_per(worth["cost"], worth["tests"]) if case.in_use == case.new else float("nan")
 
 
 def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str]:
@@ -116,6 +123,20 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
         told = {"lost": words.number(lost), "spared": words.msek(spared), "reasons": _reasons(scenario, words)}
         said.append(words("value_lost", **told))
     return said
+
+
+def reflex_sentence(scenario: Scenario, results: Results, words: Words) -> str:
+    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit."""
+    persons = results.reach.eligible
+    each = (results.reach.reflexed * persons).sum(["region", "year"]) / persons.sum(["region", "year"])
+    more = each * increment(results.per_patient.test_cost, scenario.case)
+    whole = more + increment(results.per_patient.cost, scenario.case)
+    return words(
+        "reflex_each",
+        each=words.span(interval_frame(each).iloc[0], digits=2),
+        more=words.span(interval_frame(more).iloc[0], digits=-1),
+        whole=words.span(interval_frame(whole).iloc[0], digits=-2),
+    )
 
 
 def more_or_less(stem: str, value: float) -> str:

@@ -228,6 +228,8 @@ def test_what_cannot_be_answered_is_named(change, said):
     ("build", "said"),
     [
         (lambda: NormalStudy("p", 0.0), "sd = 0 must be above 0"),
+        (lambda: NormalStudy("p", 1.0, clusters=8, of=7), "clusters = 8 must be from 1 to the 7"),
+        (lambda: NormalStudy("p", 1.0, period_sd=-1.0), "period_sd = -1 must be 0 or more"),
         (lambda: SurvivalStudy("p", follow_up=0), "follow_up = 0 must be above 0"),
         (lambda: SurvivalStudy("p", follow_up=1, accrual=-1), "accrual = -1"),
         (lambda: SurvivalStudy("p", follow_up=1, kind="mean"), "kind = 'mean'"),
@@ -237,3 +239,58 @@ def test_what_cannot_be_answered_is_named(change, said):
 def test_an_impossible_design_is_refused(build, said):
     with pytest.raises(ValueError, match=said):
         build()
+
+
+CLUSTERED = NormalStudy("p1", 1.0, cluster_sd=0.8, clusters=2, of=7, period_sd=0.3)
+
+
+@pytest.mark.parametrize(
+    ("n", "error2"),
+    [
+        (1, 1 + 0.64 * (1 - 1 / 7) + 0.09),
+        (2, 1 / 2 + 0.64 * (1 / 2 - 1 / 7) + 0.09),
+        (100, 1 / 100 + 0.64 * (1 / 2 - 1 / 7) + 0.09),
+        (np.inf, 0.64 * (1 / 2 - 1 / 7) + 0.09),
+    ],
+)
+def test_the_error_of_a_clustered_mean_by_hand(n, error2):
+    assert CLUSTERED.error(n) ** 2 == pytest.approx(error2, rel=1e-12)
+
+
+def test_charts_at_all_laboratories_have_no_error_of_laboratories():
+    assert NormalStudy("p1", 1.0, cluster_sd=0.8, clusters=7, of=7).error(70) == pytest.approx(1 / np.sqrt(70))
+
+
+@pytest.mark.parametrize("clusters", [1, 3, 7])
+def test_the_error_is_that_of_charts_read_in_laboratories_of_one_year(clusters):
+    # 7 laboratories whose mean is the parameter, some of them drawn, 5 charts at each, all of one year.
+    rng, runs, charts = np.random.default_rng(1), 40_000, 5
+    study = NormalStudy("p1", 1.0, cluster_sd=0.8, clusters=clusters, of=7, period_sd=0.3)
+    effects = rng.normal(0, 0.8, (runs, 7))
+    effects -= effects.mean(axis=1, keepdims=True)
+    drawn = rng.permuted(effects, axis=1)[:, :clusters]
+    read = drawn[:, :, None] + rng.normal(0, 0.3, (runs, 1, 1)) + rng.normal(0, 1, (runs, clusters, charts))
+    assert read.mean(axis=(1, 2)).std() == pytest.approx(study.error(clusters * charts), rel=0.02)
+
+
+def test_a_clustered_study_rises_to_a_floor_below_perfect_information():
+    cost, qaly, table, rng = toy(1, n=20_000)
+    sizes = [1, 2, 10, 10_000]
+    found = evsi(cost, qaly, table, CLUSTERED, wtp=1, n=sizes, rng=rng)
+    exact = [worth(1, 1 / np.sqrt(1 + CLUSTERED.error(n) ** 2)) for n in sizes]
+    np.testing.assert_allclose(found, exact, atol=3 * float(found["se"].max()))
+    assert np.all(np.diff(exact) > 0)
+    floor, perfect = worth(1, 1 / np.sqrt(1 + CLUSTERED.error(np.inf) ** 2)), worth(1, 1)
+    assert exact[-1] == pytest.approx(floor, rel=1e-3)
+    assert floor < 0.8 * perfect
+    # All laboratories: what is left is the year.
+    everywhere = NormalStudy("p1", 1.0, cluster_sd=0.8, clusters=7, of=7, period_sd=0.3)
+    assert floor < worth(1, 1 / np.sqrt(1 + everywhere.error(np.inf) ** 2)) < perfect
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_methods_agree_on_a_clustered_study(method):
+    cost, qaly, table, rng = toy(2)
+    found = evsi(cost, qaly, table, CLUSTERED, wtp=1, n=[10], method=method, rng=rng)
+    exact = worth(1, 1 / np.sqrt(1 + CLUSTERED.error(10) ** 2))
+    assert float(found[0]) == pytest.approx(exact, abs=3 * float(found["se"][0]) + 0.002)

@@ -41,7 +41,7 @@ def made_of(scenario, results, **chosen):
         results.settlement,
         regions=scenario.regions.assign(tax_base=250_000 * scenario.regions["tax_capacity"]),
         start=scenario.agreement_start,
-        new=scenario.case.new,
+        broad=scenario.case.broad,
         standing=scenario.standing.clauses,
         **chosen,
     )
@@ -263,7 +263,7 @@ def test_the_map_rises_with_the_state_s_share(programme, slower):
 
 def test_years_outside_the_evaluation_are_refused(scenario, results):
     with pytest.raises(ValueError, match="leaves no year"):
-        programme_of(results.reach, results.settlement, regions=scenario.regions, start=2080, new=scenario.case.new)
+        programme_of(results.reach, results.settlement, regions=scenario.regions, start=2080, broad=scenario.case.broad)
 
 
 def test_everything_promised_is_exported():

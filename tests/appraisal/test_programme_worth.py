@@ -36,7 +36,7 @@ def made():
 
 
 def totals(made, years=YEARS, rate=0.03):
-    return programme_totals(*made, new="new", comparator="old", years=years, rate_cost=rate, rate_qaly=rate)
+    return programme_totals(*made, broad=["new"], comparator="old", years=years, rate_cost=rate, rate_qaly=rate)
 
 
 def test_c_a_programme_is_the_present_value_of_what_it_adds(made):

@@ -16,7 +16,7 @@ def test_coverage_is_of_those_who_were_tested_among_the_eligible(scenario, resul
         results.reach.eligible,
         results.reach.patients,
         results.settlement.facts,
-        new=scenario.case.new,
+        broad=scenario.case.broad,
         places=places,
     )
     there = found["eligible"] > 0
@@ -34,7 +34,9 @@ def test_conditions_of_a_region_and_of_the_country_read_the_same_coverage(scenar
         accounts,
         regions=scenario.regions.loc[one],
         start=scenario.agreement_start,
-        measures=measures_of(reached, eligible, patients, results.settlement.facts, new=scenario.case.new, places=one),
+        measures=measures_of(
+            reached, eligible, patients, results.settlement.facts, broad=scenario.case.broad, places=one
+        ),
     )
     paid = {}
     for of in ("region", "nation"):

@@ -59,7 +59,7 @@ def test_the_closed_form_of_test_and_treat_is_met():
         dims=("draw", "region", "year"),
         coords={"region": ["01"], "year": YEARS},
     )
-    persons = starts(eligible, coverage, comparator="untested", new="tested")
+    persons = starts(eligible, coverage, comparator="untested", broad={"tested": 1.0})
     cost = budget_impact(per_patient([untested, tested], [[0], [0]], ["untested", "tested"]), persons, mid_year=0)
     impact = level(cost.sel(mix="with", drop=True) - cost.sel(mix="without", drop=True))
     assert impact == pytest.approx(expected, rel=1e-12)
@@ -140,7 +140,7 @@ def test_equal_coverage_in_two_mixes_has_no_impact():
     share = xr.DataArray(rng.random((4, 3, 5)), coords=eligible.coords, dims=eligible.dims)
     coverage = xr.concat([share, share], dim=pd.Index(["new", "unplanned"], name="mix")).transpose("draw", "mix", ...)
     known = per_patient([5, 9], [[3, 2], [4, 4]], ["old", "new"]).isel(draw=[0] * 4)
-    cost = budget_impact(known, starts(eligible, coverage, comparator="old", new="new"))
+    cost = budget_impact(known, starts(eligible, coverage, comparator="old", broad={"new": 1.0}))
     assert float(abs(cost.sel(mix="new", drop=True) - cost.sel(mix="unplanned", drop=True)).max()) == 0
 
 

@@ -73,7 +73,7 @@ PERSONS = xr.DataArray([[[40.0]]], dims=("draw", "region", "year"), coords={"reg
 
 
 def test_strategies_add_up_to_the_eligible():
-    begun = starts(PERSONS, shares(0.75, 0.25), comparator="old", new="broad")
+    begun = starts(PERSONS, shares(0.75, 0.25), comparator="old", broad={"broad": 1.0})
     assert begun.dims == ("draw", "mix", "strategy", "region", "year")
     assert begun.squeeze().to_pandas().to_dict("index") == {
         "new": {"old": 10.0, "broad": 30.0},
@@ -84,7 +84,7 @@ def test_strategies_add_up_to_the_eligible():
 @pytest.mark.parametrize(("low", "high"), [(-0.1, 0.5), (0.5, 1.2)])
 def test_a_coverage_outside_0_1_is_refused(low, high):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        starts(PERSONS, shares(low, high), comparator="old", new="broad")
+        starts(PERSONS, shares(low, high), comparator="old", broad={"broad": 1.0})
 
 
 def test_twice_the_patients_cost_twice_as_much(unlimited, few, funnel, monkeypatch):

@@ -80,7 +80,7 @@ def test_factors_of_1_give_the_plain_convolution(scenario, table):
         coords={"region": ["01", "03"], "year": range(2026, 2031)},
     )
     covered = (eligible * 0 + 0.4).expand_dims(mix=["today", "new"]).transpose("draw", "mix", "region", "year")
-    begun = starts(eligible, covered, comparator=scenario.case.comparator, new=scenario.case.new)
+    begun = starts(eligible, covered, comparator=scenario.case.comparator, broad={scenario.case.new: 1.0})
     plain = budget_impact(outcomes, begun)
     ones = xr.ones_like(plain.isel(region=0, drop=True).reset_coords(drop=True))
     xr.testing.assert_allclose(budget_impact(outcomes, begun, price_factor=ones), plain)

@@ -106,8 +106,8 @@ def test_a_patient_who_needs_no_more_than_the_comparator_sets_free_meets_no_limi
     from pmbudget.patient import simulate
 
     outcomes = simulate(freed, limited.case, horizon=1)
-    extra = extra_use(freed, limited.case, outcomes, limit)
-    served = persons_a_month(freed, limited.case, limited.regions, outcomes, limit, 1.0)
+    extra = extra_use(freed, limited.case, outcomes, limit, limited.case.new)
+    served = persons_a_month(freed, limited.case, limited.regions, limit, 1.0, extra)
     assert np.isinf(served.where(extra <= 0, drop=True)).all()
     assert float((extra <= 0).mean()) > 0.5
 

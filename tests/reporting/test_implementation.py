@@ -36,12 +36,13 @@ def values(limited, few, walked):
 def test_reached_is_less_than_aimed_where_supply_is_short_and_equal_where_nothing_limits(
     limited, unlimited, few, walked
 ):
-    short = national_aim(walked.reach) - share_reached(walked.reach, limited.case.new, ("region",))
+    short = national_aim(walked.reach) - share_reached(walked.reach, limited.case.broad, ("region",))
     assert float(short.sel(mix="new").mean()) > 0
     assert float(abs(short.sel(mix="today")).max()) < 1e-12
     free = evaluate_draws(unlimited, few)
     assert (
-        float(abs(national_aim(free.reach) - share_reached(free.reach, unlimited.case.new, ("region",))).max()) < 1e-12
+        float(abs(national_aim(free.reach) - share_reached(free.reach, unlimited.case.broad, ("region",))).max())
+        < 1e-12
     )
     assert float(abs(free.reach.eligible - walked.reach.eligible).max()) < 1e-9
 

@@ -58,9 +58,9 @@ def run(request, crude_draws):
     worths = added_worth(scenario, results.worth)
     figures = summary.key_figures(scenario, results, worths, SHARES)
     draws = summary.paired_draws(scenario, results, worths)
-    kept = RunSummary(
-        name, scenario.definition.label, scenario.case.label, case, 2024, scenario.agreement is not None, figures, draws
-    )
+    new, in_use = (scenario.case.strategies[one].label for one in (scenario.case.new, scenario.case.in_use))
+    about = (name, scenario.definition.label, scenario.case.label, case, 2024, scenario.agreement is not None)
+    kept = RunSummary(*about, new, in_use, figures, draws)
     return SimpleNamespace(scenario=scenario, results=results, worths=worths, figures=figures, kept=kept)
 
 
@@ -231,7 +231,7 @@ def test_e_a_cost_and_a_saving_are_told_with_their_own_words(amount, said):
 
 
 def test_the_share_reached_of_a_period_is_that_of_its_last_year(run):
-    share = share_reached(run.results.reach, run.scenario.case.new, ("region",)).sel(mix="new").mean("draw")
+    share = share_reached(run.results.reach, run.scenario.case.broad, ("region",)).sel(mix="new").mean("draw")
     kept = run.figures.query("measure == 'coverage' and reference == 'new'").set_index("period")["mean"]
     for period, years in run.scenario.periods.items():
         assert kept[period] == pytest.approx(float(share.sel(year=years[-1])))

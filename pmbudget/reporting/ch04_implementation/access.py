@@ -12,7 +12,7 @@ from pmbudget.inputs.norms import discount_rates
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.hubs import break_even_volume, laboratories
-from pmbudget.programme.reach import persons_never_served, persons_served, share_reached
+from pmbudget.programme.reach import persons_never_served, share_reached, shares_of
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
@@ -31,9 +31,11 @@ def laboratories_table(
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
-    people = persons_served(results.reach, scenario.case.new).sel(mix="new", year=[last], drop=True).isel(rows_of)
-    found = {which: service(draws, case, scenario.regions, outcomes, people, which) for which in get_args(Organisation)}
+    served = results.reach.patients.sel(mix="new", fate=list(case.broad), year=[last]).isel(rows_of)
+    served = served.reset_coords(drop=True).rename(fate="strategy")
+    found = {which: service(draws, case, scenario.regions, outcomes, served, which) for which in get_args(Organisation)}
     today = found[plan.today]["cost"].sum(["region", "year"])
+    people = served.sum("strategy", skipna=False)
     weight = people / people.sum(["region", "year"]).clip(min=1.0)
     rows = []
     for which, one in found.items():
@@ -89,7 +91,7 @@ def _break_even(scenario: Scenario, draws: xr.Dataset, found: dict[str, xr.Datas
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over all years: eligible, those among them without the new strategy in three worlds, and the QALYs that costs."""
-    people, left_out = results.reach.eligible.sum("year"), persons_never_served(results.reach, scenario.case.new)
+    people, left_out = results.reach.eligible.sum("year"), persons_never_served(results.reach, scenario.case.broad)
     _, gain = increments(results.per_patient, scenario.case)
     lost = left_out.sel(mix="new", drop=True) * gain
     rows = []
@@ -120,7 +122,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     Care less what falls beside it is the programme's net benefit, the figure of chapters 05 and 06.
     """
     people = results.reach.eligible.sum("year")
-    share = share_reached(results.reach, scenario.case.new, ("year",))
+    share = share_reached(results.reach, scenario.case.broad, ("year",))
     level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
     benefit = care_benefit(
         results.per_patient,
@@ -160,5 +162,13 @@ def _lost_to_waiting(scenario: Scenario, results: Results, mix: str) -> xr.DataA
     reasons = [fate for fate in case.losses if fate in results.reach.patients["fate"].to_numpy()]
     moved = results.reach.supply["moved"].sel(mix=mix, drop=True).expand_dims(fate=[case.comparator])
     lost = results.reach.patients.sel(mix=mix, fate=reasons, drop=True)
-    gone = xr.concat([moved, lost], dim="fate").sum(["region", "year"])
-    return health_lost_to_waiting(gone, results.per_patient.fate_qaly, new=case.new)
+    gone = xr.concat([moved, lost], dim="fate")
+    # Who is moved would have had what others in the region got that year.
+    shares = shares_of(results.reach, case.broad).sel(mix=mix, drop=True)
+    parts = [
+        health_lost_to_waiting(
+            (gone * shares.sel(fate=name, drop=True)).sum(["region", "year"]), results.per_patient.fate_qaly, new=name
+        )
+        for name in case.broad
+    ]
+    return sum(parts[1:], start=parts[0])

@@ -15,7 +15,7 @@ from pmbudget.questions.limits import Limited
 from pmbudget.reporting.ch04_implementation.supply import count, limit_name
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, lead
+from pmbudget.reporting.markup import Html, broadly_tested, lead, rolls_out
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -23,8 +23,8 @@ from pmbudget.road import Results
 def implementation_headline(scenario: Scenario, results: Results, limited: Limited | None, words: Words) -> Html:
     """What is aimed at and reached, what the stated limits of supply would do, and how far apart the regions are."""
     last = scenario.first_years[-1]
-    new = words.label(scenario.case.strategies[scenario.case.new].label).lower()
-    national = share_reached(results.reach, scenario.case.new, ("region",)).sel(mix="new", year=last)
+    new = broadly_tested(scenario, words)
+    national = share_reached(results.reach, scenario.case.broad, ("region",)).sel(mix="new", year=last)
     if scenario.limits:
         goal = national_aim(results.reach).sel(mix="new", year=last)
         told = {"aimed": words.percent(float(goal.mean())), "reached": _percent(national, words)}
@@ -35,7 +35,7 @@ def implementation_headline(scenario: Scenario, results: Results, limited: Limit
     error = 100 * ERRORS * simulation_error(national)
     draws = words.number(national.sizes["draw"])
     uncertain = words("simulation_error_share", draws=draws, error=words.number(error, 1), year=last)
-    return lead(*sentences, _between_regions(scenario, results, words), uncertain)
+    return lead(*sentences, rolls_out(scenario, words), _between_regions(scenario, results, words), uncertain)
 
 
 def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
@@ -79,14 +79,14 @@ def _would_hold_back(scenario: Scenario, limited: Limited | None, year: int, wor
     """Why no limit holds, and what the stated ones would do."""
     if limited is None:
         return [words("no_limits")]
-    share = share_reached(limited.results.reach, limited.scenario.case.new, ("region",)).sel(mix="new", year=year)
+    share = share_reached(limited.results.reach, limited.scenario.case.broad, ("region",)).sel(mix="new", year=year)
     return [words("headline_limits_off", year=year, reached=_percent(share, words))]
 
 
 def _between_regions(scenario: Scenario, results: Results, words: Words) -> str:
     """How far apart regions are: those with a university hospital and the others, which is all that the model can tell apart."""
-    share = share_reached(results.reach, scenario.case.new, ("year",)).sel(mix="new")
-    uneven = gini(share_reached(results.reach, scenario.case.new, ("year",)), results.reach.eligible.sum("year"))
+    share = share_reached(results.reach, scenario.case.broad, ("year",)).sel(mix="new")
+    uneven = gini(share_reached(results.reach, scenario.case.broad, ("year",)), results.reach.eligible.sum("year"))
     university = (scenario.regions["university_hospital"] != "").to_numpy()
     here, there = (share.isel(region=chosen).mean("region") for chosen in (university, ~university))
     told = {
@@ -146,7 +146,7 @@ def pace_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
     plt, _ = plot()
     figure, axis = plt.subplots(figsize=(10, 4.4))
     got, plan = (
-        100 * share_reached(results.reach, scenario.case.new, ("region",)),
+        100 * share_reached(results.reach, scenario.case.broad, ("region",)),
         100 * national_aim(results.reach).mean("draw"),
     )
     frame = interval_frame(got).set_index("mix")

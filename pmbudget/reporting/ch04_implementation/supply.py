@@ -28,7 +28,7 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
         if key == "as_is" and found is limited.results:
             continue
         worth = added_worth(one, found.worth)["today", one.whole_period]
-        share = share_reached(found.reach, one.case.new, ("region",)).sel(mix="new", year=one.years[-1])
+        share = share_reached(found.reach, one.case.broad, ("region",)).sel(mix="new", year=one.years[-1])
         moved = found.reach.supply["moved"].sel(mix="new").sum(["region", "year"])  # type: ignore[index]
         row = [words(f"limits_rows.{key}"), words.span(interval_frame(share).iloc[0], per=0.01, digits=0)]
         row += [

@@ -20,7 +20,7 @@ from pmbudget.programme.reach import share_reached
 from pmbudget.questions.effect import added
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, region_frame, with_groups
-from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, table
+from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, rolls_out, table
 from pmbudget.reporting.value import value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -39,7 +39,7 @@ def budget_headline(
     period, years = next(iter(scenario.periods.items()))
     today = _over(_national(results, "today"), years)
     freed = results.spending.freed.sel(mix="new", year=years).sum(["year", "resource"])
-    sentences = [signed("headline_budget", today.loc["all"], words, period=period)]
+    sentences = [signed("headline_budget", today.loc["all"], words, period=period), rolls_out(scenario, words)]
     if scenario.agreement:
         more, unmoved = (_over(each, years).loc["all"] for each in (added(results), without))
         sentences.append(signed("headline_agreement", more, words, without=words.span_msek(unmoved)))
@@ -317,7 +317,7 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     """National coverage by year in the three worlds with 95 % intervals, and by region in the fifth year."""
     plt, sns = plot()
     year = scenario.years[min(4, len(scenario.years) - 1)]
-    national = interval_frame(share_reached(results.reach, scenario.case.new, ("region",)))
+    national = interval_frame(share_reached(results.reach, scenario.case.broad, ("region",)))
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), gridspec_kw={"width_ratios": [1.1, 1]})
     for mix, colour in COLOURS.items():
         part = national[national["mix"] == mix]

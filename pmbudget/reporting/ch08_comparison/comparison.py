@@ -15,6 +15,7 @@ from pmbudget.inputs.norms import THRESHOLDS
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
+from pmbudget.reporting.summary import KNOWN_USE
 from pmbudget.reporting.verdict import ratio_words
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import REFERENCES
@@ -59,7 +60,20 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
     ]
     ranks = [*_ranks(runs, "net_budget", period, words), *_ranks(runs, "programme_inmb", _longest(runs), words)]
     worth, rests = _worth_sentences(runs, words), _rests_sentence(runs, words)
-    return lead(first, *each, *ranks, *worth, rests, _simulation_error(runs, period, words))
+    return lead(first, *each, *_rolled_out(runs, words), *ranks, *worth, rests, _simulation_error(runs, period, words))
+
+
+def _rolled_out(runs: Sequence[RunSummary], words: Words) -> list[str]:
+    """What the runs roll out that is not in use today, in a sentence for each strategy with the runs that do."""
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        if run.has_agreement and run.new != run.in_use:
+            pair = (words.inside(run.new), words.inside(run.in_use))
+            pairs.setdefault(pair, []).append(words("quoted", text=words.label(run.scenario)))
+    return [
+        words("index_rolls_out", new=new, in_use=in_use, scenarios=", ".join(names))
+        for (new, in_use), names in pairs.items()
+    ]
 
 
 def _simulation_error(runs: Sequence[RunSummary], period: str, words: Words) -> str:
@@ -97,6 +111,36 @@ def _ranks(runs: Sequence[RunSummary], measure: str, period: str, words: Words) 
     }
     key = f"index_rank_{measure}_" + ("both" if len(said) == 2 else next(iter(said), "none"))
     return [words(key, period=period, **said)]
+
+
+def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
+    """What introduction costs all payers in each run were today's use known, value by value, and as counted; a table for each period.
+
+    Nothing for a case that shows no values.
+    """
+    known = [run.figures[run.figures["measure"] == KNOWN_USE].set_index(["period", "reference"]) for run in runs]
+    values = list(known[0].index.get_level_values("reference").unique())
+    if not values:
+        return Html("")
+    stated = [_indexed(run, "net_budget") for run in runs]
+    header = [
+        words("scenario"),
+        *(words.percent(float(value)) for value in values),
+        words("index_today_stated"),
+    ]
+    tables = []
+    for period in known[0].index.get_level_values("period").unique():
+        rows = [
+            [
+                words.label(run.scenario),
+                *(words.span_msek(at.loc[period, value]) for value in values),
+                words.span_msek(budget.loc["today", period, "all"]),
+            ]
+            for run, at, budget in zip(runs, known, stated, strict=True)
+        ]
+        caption = words("index_today_caption", period=period)
+        tables.append(table(f"{caption}. {words('interval_note')}", header, rows))
+    return Html("".join(tables))
 
 
 def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
@@ -151,7 +195,23 @@ def _worth_sentence(run: RunSummary, words: Words) -> str:
     chances = [
         words("index_chance", chance=words.probability(chance[name]), wtp=words.number(wtp[name])) for name in wtp.index
     ]
-    return words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
+    worth = words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
+    return " ".join([worth, *(_structure_sentence(run, name, words) for name in wtp.index)]).strip()
+
+
+def _structure_sentence(run: RunSummary, limit: str, words: Words) -> str:
+    """Whether the decision of the main analysis at a threshold survives other structures; nothing of a run that tried none."""
+    found = run.figures[run.figures["measure"].str.startswith("structures")]
+    if found.empty:
+        return ""
+    own = found[found["threshold"] == limit].set_index("measure")
+    kept, ends = own.loc["structures_kept", "mean"], own.loc["structures_inmb"]
+    wtp = run.figures.query("measure == 'threshold'").set_index("reference").loc[limit, "mean"]
+    gaps = {"count": words.number(own.loc["structures", "mean"]), "wtp": words.number(wtp)}
+    gaps |= {"low": words.number(ends["lower"] / 1e3), "high": words.number(ends["upper"] / 1e3)}
+    if pd.isna(kept):
+        return words("index_structures_undecided", **gaps)
+    return words("index_structures", kept=words.number(kept), **gaps)
 
 
 def _ratio(run: RunSummary, words: Words) -> str:
