@@ -26,6 +26,7 @@ from pmbudget.inputs.programmes import (
     Uptake,
 )
 from pmbudget.inputs.research import Research
+from pmbudget.inputs.validation import Check
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
@@ -44,7 +45,7 @@ class Case(Strict):
     """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months.
 
     ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
-    assessment of it was read.
+    assessment of it was read. ``validation`` is what of it can be held against what was read elsewhere; no result depends on it.
     """
 
     label: Text
@@ -85,6 +86,7 @@ class Case(Strict):
     levers: dict[str, Lever] = Field(default_factory=dict)
     capacity: Capacity | None = None
     research: Research | None = None
+    validation: tuple[Check, ...] = ()
 
     @property
     def has_curves(self) -> bool:
@@ -184,6 +186,7 @@ class Case(Strict):
                 where = f"managements.{name}.moves"
                 yield from [(where, move.origin, self.states), (where, move.to, self.states)]
                 yield from [(f"{where}.classes", one, self.classes) for one in move.classes]
+        yield from self._checked()
         if self.relatives:
             yield from [("relatives.of", name, self.classes) for name in self.relatives.of]
             if self.relatives.found and self.relatives.unfound:
@@ -200,6 +203,13 @@ class Case(Strict):
             yield from [
                 (f"capacity.losses.{name}.management", one.management, self.managements) for name, one in losses
             ]
+
+    def _checked(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """What the checks of the case name, as from :meth:`_named`."""
+        funnel = dict.fromkeys(self.eligible.shares)
+        for place, check in enumerate(self.validation):
+            for key, name in check.model.named():
+                yield f"validation.{place}.model.{key}", name, funnel if key == "eligible" else getattr(self, key)
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

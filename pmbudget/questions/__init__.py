@@ -2,7 +2,7 @@
 
 ``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and
 ``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``classes``
-what one patient's worth is made of. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
+what one patient's worth is made of, ``validation`` how the model fares against what was read. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
 and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts``
 what the introduction itself would teach. Costs of studies and times to a result enter by their expected values.
 
@@ -28,9 +28,11 @@ from pmbudget.questions.parameters import (
 )
 from pmbudget.questions.rollouts import rollout_designs
 from pmbudget.questions.studies import choices, data_quality, studies_by_size
+from pmbudget.questions.validation import Compared, compared
 
 __all__ = [
     "Breakdown",
+    "Compared",
     "added_without_effect",
     "assumption_shares",
     "best_on_average",
@@ -38,6 +40,7 @@ __all__ = [
     "budget_tornado",
     "burden_by_payer",
     "choices",
+    "compared",
     "contenders",
     "data_quality",
     "four_states",

@@ -22,7 +22,7 @@ from pmbudget.inputs.files import Evidence, references
 from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import English, Html, as_stored, lead, note, table
+from pmbudget.reporting.markup import English, Html, as_stored, collapsed, lead, note, table
 from pmbudget.reporting.words import Words
 
 RATIOS = ("hazard ratio", "ratio")
@@ -159,6 +159,44 @@ def findings_table(scenario: Scenario, words: Words) -> Html:
         return note(words("findings_none"))
     keys = ("about", "finding", "grade", "source")
     return table(words("findings_caption"), [words(f"findings_columns.{key}") for key in keys], body, text_columns=4)
+
+
+def reviewed_table(scenario: Scenario, words: Words) -> Html:
+    """Each value that was held against what could be read, before and after, and why; behind a line, and nothing where none was."""
+    found = [one for one in scenario.parameters.reviewed if one.parameter in scenario.parameters]
+    if not found:
+        return Html("")
+    body = []
+    for one in found:
+        record = scenario.parameters[one.parameter].record
+        old = _three_figures(one.old, one.old_lower, one.old_upper, words)
+        new = _three_figures(one.new, one.new_lower, one.new_upper, words)
+        body.append(
+            [
+                words.label(record.label),
+                old,
+                new if one.decision != "kept" else old,
+                words.data(record.unit),
+                words(f"reviewed.decision.{one.decision}"),
+                str(getattr(one, f"why_{words.language}")),
+                words(f"reviewed.read_how.{one.read_how}"),
+                as_stored(one.source, words),
+            ]
+        )
+    keys = ("parameter", "old", "new", "unit", "decision", "why", "read_how", "source")
+    header = [words(f"reviewed.columns.{key}") for key in keys]
+    changed = sum(one.decision != "kept" for one in found)
+    summary = words("reviewed.summary", changed=words.number(changed), number=words.number(len(found)))
+    return collapsed(summary, table(words("reviewed.caption"), header, body, words_from=3))
+
+
+def _three_figures(mean: float | None, lower: float | None, upper: float | None, words: Words) -> str:
+    if mean is None:
+        return words("not_applicable")
+    if lower is None or upper is None:
+        return words.figure(mean)
+    ends = zip(("mean", "low", "high"), map(words.figure, (mean, lower, upper)), strict=True)
+    return words("with_interval", **dict(ends))
 
 
 def result_of(study: rows.Study, words: Words) -> str:
