@@ -100,8 +100,9 @@ class Case(Strict):
 
     @property
     def matched(self) -> list[str]:
-        """The managements that a right answer leads to, each once: several classes may lead to the same."""
-        return list(dict.fromkeys(one.matched for one in self.classes.values() if one.matched))
+        """The managements that a right answer leads to, at once or later, each once: several classes may lead to the same."""
+        leads = [name for one in self.classes.values() for name in (one.matched, one.later)]
+        return list(dict.fromkeys(name for name in leads if name))
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -116,6 +117,15 @@ class Case(Strict):
             raise ValueError("exactly one class has prevalence: else; correct classes")
         if [name for name, one in self.states.items() if one.utility is None] != [list(self.states)[-1]]:
             raise ValueError("the last state, and no other, is death, without utility; reorder or correct states")
+        return self
+
+    @model_validator(mode="after")
+    def _later_lines(self) -> Self:
+        later = [name for name, one in self.classes.items() if one.later]
+        if bool(later) != (self.pathway.late is not None):
+            raise ValueError("classes with later go with pathway.late; add or remove one of them")
+        if self.pathway.late and not self.pathway.timing:
+            raise ValueError("pathway.late is of answers that come late; add pathway.timing")
         return self
 
     @model_validator(mode="after")
@@ -163,6 +173,8 @@ class Case(Strict):
             yield from test.incidental.items if test.incidental else ()
         yield from self.pathway.repeat.items if self.pathway.repeat else ()
         yield from self.pathway.positive_items
+        if self.pathway.late:
+            yield from self.pathway.late.retest.items if self.pathway.late.retest else ()
         yield from self.relatives.test_items if self.relatives else ()
 
     def _named(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -172,11 +184,13 @@ class Case(Strict):
         yield "reference", self.reference, self.managements
         yield "mismatched", self.mismatched, self.managements
         for name, one in self.classes.items():
-            yield from [(f"classes.{name}.matched", one.matched, self.managements)] if one.matched else []
+            leads = {"matched": one.matched, "later": one.later}
+            yield from [(f"classes.{name}.{key}", to, self.managements) for key, to in leads.items() if to]
         for name, test in self.tests.items():
             yield from [(f"tests.{name}.targets", target, self.classes) for target in test.targets]
         for name, strategy in self.strategies.items():
             yield from [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
+            yield from [(f"strategies.{name}.not_acted_on", one, self.classes) for one in strategy.not_acted_on]
         for name, management in self.managements.items():
             if management.starts_in:
                 yield f"managements.{name}.starts_in", management.starts_in, dict(list(self.states.items())[:-1])
@@ -192,7 +206,8 @@ class Case(Strict):
             if self.relatives.found and self.relatives.unfound:
                 yield "relatives.found", self.relatives.found, self.managements
                 yield "relatives.unfound", self.relatives.unfound, self.managements
-        for item in (*self.diagnostic_items(), *self.care_items()):
+        switched = self.pathway.late.switched_items if self.pathway.late else ()
+        for item in (*self.diagnostic_items(), *switched, *self.care_items()):
             yield "items", item.resource, self.resources
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
