@@ -104,6 +104,19 @@ class Case(Strict):
         leads = [name for one in self.classes.values() for name in (one.matched, one.later)]
         return list(dict.fromkeys(name for name in leads if name))
 
+    @property
+    def stays(self) -> list[tuple[str, int]]:
+        """The states, with the months since they were entered, at which an item begins or ends."""
+        spans = [item.span for item in self.care_items() if item.runs]
+        bounds = [(one.state, month) for one in spans for month in (one.in_state_from_month, one.in_state_until_month)]
+        return list(dict.fromkeys((state, month) for state, month in bounds if month))
+
+    @property
+    def months_before_death(self) -> list[int]:
+        """The times before death at which a utility holds, or an item begins or ends."""
+        items = [month for item in self.care_items() for month in (item.last_months, item.until_last_months)]
+        return list(dict.fromkeys(month for month in (*(one.within_months for one in self.before_death), *items) if month))
+
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         wrong = [
@@ -157,6 +170,13 @@ class Case(Strict):
         allowed = ["start", *list(self.states)[:-1], *entered]
         if odd := sorted({item.when for item in self.care_items() if item.when not in allowed}):
             raise ValueError(f"items fall when {', '.join(odd)}; use one of {', '.join(allowed)}")
+        return self
+
+    @model_validator(mode="after")
+    def _stays_are_whole_cycles(self) -> Self:
+        if odd := [f"{month} in {state}" for state, month in self.stays if month * self.cycles_per_year % 12]:
+            cycle = f"a cycle of {12 / self.cycles_per_year:g} months"
+            raise ValueError(f"months in a state {', '.join(odd)} do not end with {cycle}; use a multiple of it")
         return self
 
     def care_items(self) -> Iterator[CareItem]:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Management
-from pmbudget.inputs.items import CareItem, Item
+from pmbudget.inputs.items import CareItem, Item, Span
 from pmbudget.patient.costing import Draws, Read, by_draw, full, item_use
 from pmbudget.patient.course import Course, alike, course, occupancy
 from pmbudget.patient.curves import baseline
@@ -200,11 +200,11 @@ def _care(draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, h
             if item.when == "start":
                 once[item] = once.get(item, 0.0) + started[np.newaxis]
             else:
-                event = (item.when, item.until_month) if item.runs else item.when
+                event = item.span if item.runs else item.when
                 flows[item] = flows.get(item, 0.0) + met[event]
         for event, value in worth.items():
             qaly = qaly + met[event][0] * value
-        life_years = life_years + sum(met[state, None][0] for state in list(case.states)[:-1])
+        life_years = life_years + sum(met[Span(state)][0] for state in list(case.states)[:-1])
         qaly_once = qaly_once + started * (_sum_of(draws, plan.qaly_gain) - _sum_of(draws, plan.qaly_loss))
         crossings.append(lowered)
     return _Care(flows, once, qaly, qaly_once, life_years, float(np.mean(crossings)))
@@ -255,9 +255,9 @@ def _worth(draws: Draws, case: Case) -> dict[Any, np.ndarray]:
     found: dict[Any, np.ndarray] = {}
     for state, one in case.states.items():
         if one.utility is not None:
-            found[state, None] = by_draw(draws, one.utility)
+            found[Span(state)] = by_draw(draws, one.utility)
             for window in case.before_death:
-                found[state, window] = by_draw(draws, window.utility) - found[state, None]
+                found[state, window] = by_draw(draws, window.utility) - found[Span(state)]
     return found
 
 

@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from pmbudget.inputs.cases import Case
+from pmbudget.inputs.items import Span
 from pmbudget.patient import markov_trace, simulate
 from pmbudget.patient.course import course
 from pmbudget.patient.outcomes import occupancy_by_strategy
@@ -154,7 +155,7 @@ def test_moves_equal_the_chain_of_their_probabilities():
     p = 1 - np.exp(-0.1)
     well = (1 - p) ** np.arange(YEARS + 1)
     found = usual_course(case, draws)
-    assert first(found["well", None]) == pytest.approx((well[1:] + well[:-1]) / 2)
+    assert first(found[Span("well")]) == pytest.approx((well[1:] + well[:-1]) / 2)
     assert first(found["on_ill"]) == pytest.approx(well[:-1] * p)
     assert first(found["on_dead"]) == pytest.approx(np.zeros(YEARS))
 
@@ -170,8 +171,8 @@ def test_more_cycles_a_year_tend_to_the_exponential():
     draws = table(rate_population=0.0)
     exact = np.exp(-0.1 * np.arange(YEARS + 1))
     lived = (exact[:-1] - exact[1:]) / 0.1
-    fine = usual_course(small_case(cycles_per_year=12), draws)["well", None]
-    coarse = usual_course(small_case(), draws)["well", None]
+    fine = usual_course(small_case(cycles_per_year=12), draws)[Span("well")]
+    coarse = usual_course(small_case(), draws)[Span("well")]
     assert first(fine) == pytest.approx(lived, rel=1e-5)
     assert abs(first(coarse) - lived).max() > 10 * abs(first(fine) - lived).max()
 
@@ -358,7 +359,7 @@ def test_a_management_starts_in_its_own_state():
         "protected": {"label": NAME, "starts_in": "ill", "items": []},
     }
     case, draws = small_case(managements=managements, relatives=None), table(rate_population=0.0)
-    assert first(usual_course(case, draws, "protected")["ill", None]) == pytest.approx(np.ones(YEARS))
+    assert first(usual_course(case, draws, "protected")[Span("ill")]) == pytest.approx(np.ones(YEARS))
     states = occupancy_by_strategy(draws, case, horizon=YEARS).isel(draw=0).sel(strategy="tested", cycle=0)
     treated = simulate(draws, case, horizon=1)["treated"].sel(strategy="tested", management="protected").isel(draw=0)
     assert float(states.sel(state="ill")) == pytest.approx(float(treated))
