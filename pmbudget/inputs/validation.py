@@ -67,7 +67,7 @@ class Cost(Strict):
 class CostBeforeDeath(Strict):
     """SEK in the last ``months`` of life, per patient who dies within the horizon under a ``management``: what runs, and what death costs.
 
-    The years lived near death are counted as by ``before_death``. What falls once on the way, as a further line of treatment, is not in it.
+    What falls once on the way, as a further line of treatment, is not in it.
     """
 
     quantity: Literal["cost_before_death"]
@@ -116,7 +116,7 @@ class Performed(Strict):
 
 
 class ActedOn(Strict):
-    """Of those of a ``true_class`` found by a ``strategy``, the share who get what a right answer leads to."""
+    """Of those of a ``true_class`` found by a ``strategy``, the share who get at once what a right answer leads to."""
 
     quantity: Literal["acted_on"]
     strategy: str
@@ -129,7 +129,7 @@ class ActedOn(Strict):
 
 
 class Answered(Strict):
-    """What a ``strategy`` answers, per patient: shares ``treated`` (as a right answer leads to) and ``mismatched``, relatives tested and
+    """What a ``strategy`` answers, per patient: shares ``treated`` (as a right answer leads to, at once or later) and ``mismatched``, relatives tested and
     found.
     """
 

@@ -9,15 +9,13 @@ import xarray as xr
 
 from pmbudget.inputs import validation as asked
 from pmbudget.inputs.cases import Case
-from pmbudget.inputs.courses import LastMonths
 from pmbudget.inputs.items import CareItem
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.costing import full, item_use
-from pmbudget.patient.course import course, occupancy
+from pmbudget.patient.costing import full
+from pmbudget.patient.course import occupancy
 from pmbudget.patient.curves import baseline
 from pmbudget.patient.exposure import MONTHS
-from pmbudget.patient.last_months import years_beyond
-from pmbudget.patient.outcomes import DAYS_IN_YEAR, simulate
+from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import present_values
 from pmbudget.patient.tree import class_shares, walk_pathway
 from pmbudget.programme.population import expected_eligible
@@ -57,13 +55,19 @@ def median_survival(
     plan = case.managements[what.management]
     moved = plan.model_copy(update={"hazard_ratios": (*plan.hazard_ratios, *what.hazard_ratios)})
     changed = case.model_copy(update={"managements": {**case.managements, what.management: moved}})
+    alive = _alive(changed, what.management, draws, what.classes)
+    months = np.array([_crossing(curve) for curve in alive.T]) * MONTHS / case.cycles_per_year
+    return xr.DataArray(months, dims="draw")
+
+
+def _alive(case: Case, management: str, draws: xr.Dataset, classes: tuple[str, ...] = ()) -> np.ndarray:
+    """Share alive under a management at each point of the horizon (point, draw), of the mixture of ``classes`` or of all."""
     shares = class_shares(draws, case)
     shared = baseline(draws, case, shares, case.horizon_years)
-    states = occupancy(draws, changed, what.management, shared, case.horizon_years)
-    alive = [1 - one[-1] for one in states]
-    mixture = _weighted(alive, _among(case, shares, draws, what.classes))
-    months = np.array([_crossing(curve) for curve in mixture.T]) * MONTHS / case.cycles_per_year
-    return xr.DataArray(months, dims="draw")
+    alive = [1 - states[-1] for states in occupancy(draws, case, management, shared, case.horizon_years)]
+    if len(alive) == 1:
+        return alive[0]
+    return sum(one * share for one, share in zip(alive, _among(case, shares, draws, classes), strict=True))
 
 
 def _among(case: Case, shares: xr.Variable, draws: xr.Dataset, classes: tuple[str, ...] = ()) -> np.ndarray:
@@ -71,11 +75,6 @@ def _among(case: Case, shares: xr.Variable, draws: xr.Dataset, classes: tuple[st
     found = full(shares, true_class=len(case.classes), draw=draws.sizes["draw"]).copy()
     found[[place for place, name in enumerate(case.classes) if classes and name not in classes]] = 0.0
     return found / found.sum(axis=0)
-
-
-def _weighted(values: list[np.ndarray], shares: np.ndarray) -> np.ndarray:
-    """Values of each true class, or one for all, (…, draw) weighed by ``shares`` (true_class, draw)."""
-    return values[0] if len(values) == 1 else sum(one * share for one, share in zip(values, shares, strict=True))
 
 
 def _crossing(alive: np.ndarray) -> float:
@@ -113,34 +112,24 @@ def undiscounted_cost(outcomes: xr.Dataset) -> xr.DataArray:
 def cost_before_death(
     what: asked.CostBeforeDeath, scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset
 ) -> xr.DataArray:
-    """SEK in the last months of life per death within the horizon (draw,)."""
-    window = LastMonths(within_months=what.months, utility=("",))
-    case = scenario.case.model_copy(update={"before_death": (window,)})
-    horizon, shares = case.horizon_years, class_shares(draws, case)
-    shared = baseline(draws, case, shares, horizon + years_beyond(case))
-    met = course(draws, case, what.management, shared, horizon)
-    by_event = dict(zip(met.events, _weighted([one[:, 0] for one in met.values], _among(case, shares, draws)), strict=True))
-    total, dead = np.zeros(draws.sizes["draw"]), list(case.states)[-1]
-    deaths = by_event["on_death" if case.has_curves else f"on_{dead}"]
-    for item in (*case.managements[what.management].items, *case.items_for_all):
-        if item.runs:
-            total = total + _price(item, scenario, draws) * _while_due(item, by_event[item.when, window]).sum(axis=0)
-        elif item.when in ("on_death", f"on_{dead}"):
-            total = total + _price(item, scenario, draws) * deaths.sum(axis=0)
-    return xr.DataArray(total / deaths.sum(axis=0), dims="draw")
+    """SEK in the last months of life per death within the horizon (draw,): the cost of the items as far as they fall there, over deaths."""
+    case = scenario.case
+    plan = case.managements[what.management]
+    near = plan.model_copy(update={"items": _near_death(case, plan.items, what.months)})
+    managements = {**case.managements, what.management: near}
+    shared = _near_death(case, case.items_for_all, what.months)
+    only = case.model_copy(update={"managements": managements, "items_for_all": shared})
+    found = simulate(draws, only, horizon=case.horizon_years, beside={BESIDE: what.management})
+    deaths = 1 - _alive(case, what.management, draws)[-1]
+    return undiscounted_cost(found.sel(strategy=BESIDE, drop=True)) / xr.DataArray(deaths, dims="draw")
 
 
-def _price(item: CareItem, scenario: Scenario, draws: xr.Dataset) -> np.ndarray:
-    """SEK each time, or for each year of an item that runs (draw,)."""
-    times = DAYS_IN_YEAR / item.every_days if item.every_days else 1.0
-    return full(item_use(draws, scenario.case, item)[1], draw=draws.sizes["draw"]) * times
-
-
-def _while_due(item: CareItem, lived: np.ndarray) -> np.ndarray:
-    """Of years lived (year, draw) those before the item ends, the year in which it does in proportion."""
-    if item.until_month is None:
-        return lived
-    return lived * (item.until_month / MONTHS - np.arange(len(lived))).clip(0, 1)[:, np.newaxis]
+def _near_death(case: Case, items: tuple[CareItem, ...], months: int) -> tuple[CareItem, ...]:
+    """The items that death costs, and of those that run what falls in the last months of life."""
+    death = "on_death" if case.has_curves else f"on_{list(case.states)[-1]}"
+    running = [one for one in items if one.runs and (one.until_last_months or 0) < months]
+    within = [one.model_copy(update={"last_months": min(one.last_months or months, months)}) for one in running]
+    return (*within, *(one for one in items if one.when == death))
 
 
 def persons(what: asked.Persons, scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset) -> xr.DataArray:
