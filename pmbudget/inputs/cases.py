@@ -115,7 +115,9 @@ class Case(Strict):
     def months_before_death(self) -> list[int]:
         """The times before death at which a utility holds, or an item begins or ends."""
         items = [month for item in self.care_items() for month in (item.last_months, item.until_last_months)]
-        return list(dict.fromkeys(month for month in (*(one.within_months for one in self.before_death), *items) if month))
+        return list(
+            dict.fromkeys(month for month in (*(one.within_months for one in self.before_death), *items) if month)
+        )
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

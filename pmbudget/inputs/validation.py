@@ -129,8 +129,8 @@ class ActedOn(Strict):
 
 
 class Answered(Strict):
-    """What a ``strategy`` answers, per patient: shares ``treated`` (as a right answer leads to, at once or later) and ``mismatched``, relatives tested and
-    found.
+    """What a ``strategy`` answers, per patient: shares ``treated`` (as a right answer leads to, at once or later) and ``mismatched``;
+    relatives tested and found.
     """
 
     quantity: Literal["answered"]

@@ -2,9 +2,10 @@
 
 ``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and
 ``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``classes``
-what one patient's worth is made of, ``validation`` how the model fares against what was read. What should be found out first: ``national`` carries a patient's net benefit to Sweden by the patients
-and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts``
-what the introduction itself would teach. Costs of studies and times to a result enter by their expected values.
+what one patient's worth is made of, ``validation`` how the model agrees with what was read. What should be found out first: ``national``
+carries a patient's net benefit to Sweden by the patients and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters``
+where it lies, ``studies`` which study pays, ``rollouts`` what the introduction itself would teach. Costs of studies and times to a result
+enter by their expected values.
 
 A question takes the scenario, its draws (as from :func:`pmbudget.road.scenario_draws`) and its results. One that moves parameters before
 levers are pulled, or walks the scenario again, draws by itself with the same seed.

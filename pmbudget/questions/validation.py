@@ -165,7 +165,9 @@ def tests(what: asked.Performed, scenario: Scenario, draws: xr.Dataset, outcomes
     mix, each = todays_mix(case, draws), np.zeros(draws.sizes["draw"])
     for name in case.strategies:
         made = walk_pathway(draws, case, name).performed
-        number = sum(((full(made[test], **sizes) * shares).sum(axis=0) for test in what.tests if test in made), start=0.0)
+        number = sum(
+            ((full(made[test], **sizes) * shares).sum(axis=0) for test in what.tests if test in made), start=0.0
+        )
         each = each + number * mix.sel(strategy=name).to_numpy()
     return _newly(scenario, draws, what.year) * each
 
@@ -181,7 +183,11 @@ def acted_on(what: asked.ActedOn, scenario: Scenario, draws: xr.Dataset, outcome
 def answered(what: asked.Answered, scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset) -> xr.DataArray:
     """What the strategy answers per patient (draw,)."""
     own = outcomes.sel(strategy=what.strategy, drop=True)
-    return own["treated"].sel(management=scenario.case.matched).sum("management") if what.answer == "treated" else own[what.answer]
+    return (
+        own["treated"].sel(management=scenario.case.matched).sum("management")
+        if what.answer == "treated"
+        else own[what.answer]
+    )
 
 
 FIGURES: Mapping[type, Callable[[Any, Scenario, xr.Dataset, xr.Dataset], xr.DataArray]] = {

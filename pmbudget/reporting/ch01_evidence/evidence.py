@@ -23,7 +23,7 @@ from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import English, Html, as_stored, collapsed, lead, note, table
-from pmbudget.reporting.words import Words
+from pmbudget.reporting.words import Words, decimals_stated
 
 RATIOS = ("hazard ratio", "ratio")
 LEAST_RATIO = 0.2
@@ -169,34 +169,34 @@ def reviewed_table(scenario: Scenario, words: Words) -> Html:
     body = []
     for one in found:
         record = scenario.parameters[one.parameter].record
-        old = _three_figures(one.old, one.old_lower, one.old_upper, words)
-        new = _three_figures(one.new, one.new_lower, one.new_upper, words)
+        old = _as_stated(one.old, one.old_lower, one.old_upper, words)
+        new = _as_stated(one.new, one.new_lower, one.new_upper, words)
         body.append(
             [
-                words.label(record.label),
+                f"{words.label(record.label)} ({words.data(record.unit)})",
                 old,
                 new if one.decision != "kept" else old,
-                words.data(record.unit),
                 words(f"reviewed.decision.{one.decision}"),
                 str(getattr(one, f"why_{words.language}")),
-                words(f"reviewed.read_how.{one.read_how}"),
                 as_stored(one.source, words),
+                words(f"reviewed.read_how.{one.read_how}"),
             ]
         )
-    keys = ("parameter", "old", "new", "unit", "decision", "why", "read_how", "source")
+    keys = ("parameter", "old", "new", "decision", "why", "source", "read_how")
     header = [words(f"reviewed.columns.{key}") for key in keys]
     changed = sum(one.decision != "kept" for one in found)
     summary = words("reviewed.summary", changed=words.number(changed), number=words.number(len(found)))
     return collapsed(summary, table(words("reviewed.caption"), header, body, words_from=3))
 
 
-def _three_figures(mean: float | None, lower: float | None, upper: float | None, words: Words) -> str:
+def _as_stated(mean: float | None, lower: float | None, upper: float | None, words: Words) -> str:
+    """A figure, with its interval where it has one, with the decimals that it was stated with; a dash for none."""
     if mean is None:
         return words("not_applicable")
     if lower is None or upper is None:
-        return words.figure(mean)
-    ends = zip(("mean", "low", "high"), map(words.figure, (mean, lower, upper)), strict=True)
-    return words("with_interval", **dict(ends))
+        return words.number(mean, decimals_stated(mean))
+    row = {"mean": mean, "lower": lower, "upper": upper}
+    return words.span(row, digits=decimals_stated(*row.values()))
 
 
 def result_of(study: rows.Study, words: Words) -> str:

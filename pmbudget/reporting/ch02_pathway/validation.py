@@ -8,15 +8,18 @@ from pmbudget.inputs.validation import Check
 from pmbudget.questions.validation import Compared, compared
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, as_stored, note, table
-from pmbudget.reporting.words import Words
+from pmbudget.reporting.words import Words, decimals_stated
+
+THOUSANDS = 1e5
+"""Figures from here on are told to the thousand."""
 
 
 def validation_section(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Html:
-    """The case's checks: how many of the figures read lie inside the model's intervals, which do not, and the table of all."""
+    """The case's checks: how many of the figures read lie inside the model's intervals, which do not, all figures, and why they differ."""
     found = compared(scenario, draws, outcomes)
     if not found:
         return Html("")
-    return Html(note(*verdict(found, words)) + checks_table(found, words))
+    return Html(note(*verdict(found, words)) + checks_table(found, words) + explained_table(found, words))
 
 
 def verdict(found: list[Compared], words: Words) -> list[str]:
@@ -39,24 +42,37 @@ def _holds(row: pd.Series, value: float) -> bool:
 
 
 def checks_table(found: list[Compared], words: Words) -> Html:
-    """Model and what was read, in the same unit, their ratio, and why they differ."""
-    body = []
-    for one in found:
-        check, row = one.check, _row(one)
-        body.append(
-            [
-                f"{words.label(check.label)} ({words.data(check.unit)})",
-                figure(row, check, words),
-                figure(_read(check), check, words),
-                words.number(row["mean"] / check.value, 2) if check.alike else words("not_applicable"),
-                ", ".join(part for part in (check.when, words(f"evidence.{check.evidence}")) if part),
-                words.label(check.explained),
-                as_stored(". ".join(part for part in (check.source.title, check.source.where) if part), words),
-            ]
-        )
-    keys = ("label", "model", "read", "ratio", "when", "explained", "source")
-    header = [words(f"validation.columns.{key}") for key in keys]
+    """The model's figure with its interval, what was read, and the first over the second."""
+    body = [
+        [
+            _name(one.check, words),
+            figure(_row(one), one.check, words),
+            figure(_read(one.check), one.check, words),
+            words.number(_row(one)["mean"] / one.check.value, 2) if one.check.alike else words("not_applicable"),
+            ", ".join(part for part in (one.check.when, words(f"evidence.{one.check.evidence}")) if part),
+        ]
+        for one in found
+    ]
+    header = [words(f"validation.columns.{key}") for key in ("label", "model", "read", "ratio", "when")]
     return table(f"{words('validation.caption')}. {words('interval_note')}", header, body, words_from=4)
+
+
+def explained_table(found: list[Compared], words: Words) -> Html:
+    """Why the model's figure and the one read differ, and where the latter stands."""
+    body = [
+        [
+            words.label(one.check.label),
+            words.label(one.check.explained),
+            as_stored(". ".join(part for part in (one.check.source.title, one.check.source.where) if part), words),
+        ]
+        for one in found
+    ]
+    header = [words(f"validation.columns.{key}") for key in ("what", "explained", "source")]
+    return table(words("validation.caption_explained"), header, body, text_columns=3)
+
+
+def _name(check: Check, words: Words) -> str:
+    return f"{words.label(check.label)} ({words.data(check.unit)})"
 
 
 def _read(check: Check) -> pd.Series:
@@ -65,8 +81,11 @@ def _read(check: Check) -> pd.Series:
 
 
 def figure(row: pd.Series, check: Check, words: Words) -> str:
-    """A figure with its interval as its unit is read, shares in per cent; without one where both ends are the figure."""
+    """A figure with its interval, shares in per cent, with the decimals of what was read; alone where both ends are the figure."""
     per, sign = (0.01, words("percent_sign")) if check.unit == "share" else (1.0, "")
+    digits = decimals_stated(*_read(check) / per)
+    if check.value >= THOUSANDS:
+        row = row.round(-3)
     if row["lower"] == row["upper"] == row["mean"]:
-        return words.figure(row["mean"] / per) + sign
-    return words.span(row, per=per) + sign
+        return words.number(row["mean"] / per, digits) + sign
+    return words.span(row, per=per, digits=digits) + sign
