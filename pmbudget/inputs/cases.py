@@ -27,6 +27,7 @@ from pmbudget.inputs.programmes import (
 )
 from pmbudget.inputs.research import Research
 from pmbudget.inputs.structures import Breadth, Severity, Structure
+from pmbudget.inputs.validation import Check
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
@@ -38,7 +39,7 @@ class Case(Strict):
     ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
     assessment of it was read. ``new`` is the strategy that is rolled out; ``in_use`` is the one which those whom today's use counts as
     broadly tested get today (the new one if left out), and the others get the ``comparator``. ``structures`` are alternatives to what the
-    case says, each tried by itself.
+    case says, each tried by itself; ``validation`` is what of it can be held against what was read elsewhere; no result depends on either.
     """
 
     label: Text
@@ -82,6 +83,7 @@ class Case(Strict):
     research: Research | None = None
     structures: dict[str, Structure] = Field(default_factory=dict)
     breadth: Breadth | None = None
+    validation: tuple[Check, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -252,6 +254,7 @@ class Case(Strict):
             compared = (("strategy", structure.strategy), ("comparator", structure.comparator))
             yield from [(f"structures.{name}.{key}", one, self.strategies) for key, one in compared if one]
         yield from [("breadth.like", name, self.classes) for name in (self.breadth.like if self.breadth else ())]
+        yield from self._checked()
         if self.relatives:
             yield from [("relatives.of", name, self.classes) for name in self.relatives.of]
             if self.relatives.found and self.relatives.unfound:
@@ -269,6 +272,13 @@ class Case(Strict):
             yield from [
                 (f"capacity.losses.{name}.management", one.management, self.managements) for name, one in losses
             ]
+
+    def _checked(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """What the checks of the case name, as from :meth:`_named`."""
+        funnel = dict.fromkeys(self.eligible.shares)
+        for place, check in enumerate(self.validation):
+            for key, name in check.model.named():
+                yield f"validation.{place}.model.{key}", name, funnel if key == "eligible" else getattr(self, key)
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

@@ -24,7 +24,7 @@ from pmbudget.inputs.files import (
 )
 from pmbudget.inputs.overrides import Override
 from pmbudget.inputs.prices import Index, Prices, Rate, Trend, currency_of, load_prices
-from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Study
+from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Reviewed, Study
 from pmbudget.inputs.tables import read_rows
 
 CHOSEN = "chosen by a scenario"
@@ -284,8 +284,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ParameterSet(Mapping[str, Parameter]):
-    """All parameters of a case, by name, the year their prices are in, what in its evidence a reader would not expect, and the folder
-    beside its files in which the posterior of those that are learnt is shipped.
+    """All parameters of a case, by name, the year their prices are in, what in its evidence a reader would not expect, which values were
+    held against what could be read, and the folder beside its files in which the posterior of those that are learnt is shipped.
     """
 
     parameters: Mapping[str, Parameter]
@@ -293,6 +293,7 @@ class ParameterSet(Mapping[str, Parameter]):
     raw: Mapping[str, Any]
     prices: Prices
     findings: tuple[Finding, ...] = ()
+    reviewed: tuple[Reviewed, ...] = ()
     posterior: Path | None = None
 
     def __getitem__(self, name: str) -> Parameter:
@@ -374,7 +375,10 @@ def read_parameters(
             if parameter := reader.parameter(name, Document(EXCHANGE_RATES, {name: raw[name]}), root / EXCHANGE_RATES):
                 parameters[name] = parameter
     posterior = root / "posterior" / case if case is not None else None
-    return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults), posterior)
+    evidence = root / "cases" / str(case) / "evidence"
+    findings = _told(evidence / "findings.csv", Finding, "about", raw, faults)
+    reviewed = _told(evidence / "reviewed.csv", Reviewed, "parameter", raw, faults)
+    return ParameterSet(parameters, price_year, raw, prices, findings, reviewed, posterior)
 
 
 @dataclass(frozen=True)
@@ -497,15 +501,16 @@ def _rate_record(currency: str, year: int, rate: Rate) -> dict[str, Any]:
     }
 
 
-def _findings(root: Path, case: str | None, raw: Mapping[str, Any], faults: list[Fault]) -> tuple[Finding, ...]:
-    """What the case's ``evidence/findings.csv`` tells, each about a parameter that exists; none where there is no such file."""
-    path = root / "cases" / str(case) / "evidence" / "findings.csv"
+def _told[Told: (Finding, Reviewed)](
+    path: Path, model: type[Told], key: str, raw: Mapping[str, Any], faults: list[Fault]
+) -> tuple[Told, ...]:
+    """The rows of a table of the case's, each about a parameter that exists; none where there is no such file."""
     if not path.is_file():
         return ()
-    found = read_rows(path, Finding, faults)
-    for finding in found:
-        if finding.about not in raw:
-            faults.append(Fault(shown(path), "about", "names no parameter", near(finding.about, raw), finding.about))
+    found = read_rows(path, model, faults)
+    for one in found:
+        if (name := getattr(one, key)) not in raw:
+            faults.append(Fault(shown(path), key, "names no parameter", near(name, raw), name))
     return tuple(found)
 
 

@@ -70,7 +70,9 @@ class TestOffered(Strict):
     @model_validator(mode="after")
     def _one_role(self) -> Self:
         if (self.instead_of is None) != (self.after is None):
-            raise ValueError("instead_of and after go together; say how long the other test is waited for, or remove both")
+            raise ValueError(
+                "instead_of and after go together; say how long the other test is waited for, or remove both"
+            )
         if self.confirms is not None and self.instead_of is not None:
             raise ValueError(f"{self.test} confirms a test or stands in for one; remove confirms or instead_of")
         return self

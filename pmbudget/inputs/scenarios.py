@@ -233,6 +233,7 @@ class Scenario:
             "case": self.case.model_dump(mode="json"),
             "price_year": self.parameters.price_year,
             "findings": [finding.model_dump(mode="json") for finding in self.parameters.findings],
+            "reviewed": [one.model_dump(mode="json") for one in self.parameters.reviewed],
             "levers": list(self.definition.levers),
             "parameters": {
                 name: {

@@ -202,7 +202,9 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     followed = prod(
         (chance(draws, [name], strategy, node) for node, name in case.pathway.after_result.items()), start=EVERYBODY
     )
-    ignored = xr.Variable("true_class", [float(name in case.strategies[strategy].not_acted_on) for name in case.classes])
+    ignored = xr.Variable(
+        "true_class", [float(name in case.strategies[strategy].not_acted_on) for name in case.classes]
+    )
     retests, seen_again = _retested(draws, case, strategy, answers)
     paths = _paths(draws, case, strategy, answers, seen_again, followed * (1 - ignored))
     mismatched = answers.wrong_in_time * followed

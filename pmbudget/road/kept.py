@@ -23,7 +23,7 @@ ROOMS = ("vocabulary.py", "inputs", "evidence", "patient", "programme", "financi
 """Whose code decides a result."""
 WORDS = ("label", "note", "source", "question", "was")
 """Keys of a resolved scenario that no number depends on."""
-ASKED_APART = ("structures", "breadth")
+ASKED_APART = ("structures", "breadth", "validation")
 """Keys of a case that no walk reads: a question that does is kept under what they hold."""
 LIBRARIES = ("numpy", "scipy", "xarray", "pandas")
 DIGITS = 24

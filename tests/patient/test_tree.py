@@ -227,7 +227,11 @@ def net(few, case, setting):
     """A panel of EGFR that fails in 0.2, with a quick test that never fails, finds all and is ordered after 7 days."""
     first = pathways.TestOffered(test="dna_panel", offered="offered_panel")
     quick = pathways.TestOffered(
-        test="egfr_rapid", offered="offered_quick", instead_of="dna_panel", after="days_before_net", turnaround=("quick",)
+        test="egfr_rapid",
+        offered="offered_quick",
+        instead_of="dna_panel",
+        after="days_before_net",
+        turnaround=("quick",),
     )
     plan = case.strategies["panel"].model_copy(update={"tests": (first, quick)})
     timing, panel, rapid = case.pathway.timing, case.tests["dna_panel"], case.tests["egfr_rapid"]
@@ -257,7 +261,9 @@ def test_a_safety_net_catches_those_who_fail_and_those_who_are_late(net):
     draws, case = net
     path = walk_pathway(draws, case, "one")
     overdue = 1 - NormalDist().cdf(np.log(7 / 14) / 0.5)
-    made, found, in_time = (labelled(one, case)["egfr"] for one in (path.performed["egfr_rapid"], path.found, path.in_time))
+    made, found, in_time = (
+        labelled(one, case)["egfr"] for one in (path.performed["egfr_rapid"], path.found, path.in_time)
+    )
     assert made == pytest.approx(0.5 * (0.2 + 0.8 * overdue))
     assert found == pytest.approx(0.8 * 0.9 + 0.2 * 0.5)
     # Half of the panel's answers are in time; of the late ones the net is made on half, in time in half: 7 of 14 days are left.
@@ -406,7 +412,12 @@ def test_a_reflex_test_uses_up_the_tissue_of_those_it_sends_back(reflex, case, s
 def test_only_those_it_is_made_on_wait_for_a_confirmation(reflex, case, setting, offered):
     timing, turnaround = case.pathway.timing, case.strategies["panel"].turnaround
     draws = setting(reflex, [turnaround], 28.0)
-    for names, value in (([timing.window], 14.0), ([timing.waited_for], 0.0), ([timing.spread], 0.5), ([timing.laboratory], 0.0)):
+    for names, value in (
+        ([timing.window], 14.0),
+        ([timing.waited_for], 0.0),
+        ([timing.spread], 0.5),
+        ([timing.laboratory], 0.0),
+    ):
         draws = setting(draws, names, value)
     path = walk_pathway(setting(draws, ["offered_confirmation"], offered), with_reflex(case), "one")
     late = NormalDist().cdf(np.log(14 / 28) / 0.5)

@@ -23,8 +23,8 @@ from pmbudget.inputs.parameters import Parameter, Record
 from pmbudget.inputs.prices import Trend
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import English, Html, as_stored, lead, note, table
-from pmbudget.reporting.words import Words
+from pmbudget.reporting.markup import English, Html, as_stored, collapsed, lead, note, table
+from pmbudget.reporting.words import Words, decimals_stated
 
 RATIOS = ("hazard ratio", "ratio")
 LEAST_RATIO = 0.2
@@ -162,6 +162,44 @@ def findings_table(scenario: Scenario, words: Words) -> Html:
         return note(words("findings_none"))
     keys = ("about", "finding", "grade", "source")
     return table(words("findings_caption"), [words(f"findings_columns.{key}") for key in keys], body, text_columns=4)
+
+
+def reviewed_table(scenario: Scenario, words: Words) -> Html:
+    """Each value that was held against what could be read, before and after, and why; behind a line, and nothing where none was."""
+    found = [one for one in scenario.parameters.reviewed if one.parameter in scenario.parameters]
+    if not found:
+        return Html("")
+    body = []
+    for one in found:
+        record = scenario.parameters[one.parameter].record
+        old = _as_stated(one.old, one.old_lower, one.old_upper, words)
+        new = _as_stated(one.new, one.new_lower, one.new_upper, words)
+        body.append(
+            [
+                f"{words.label(record.label)} ({words.data(record.unit)})",
+                old,
+                new if one.decision != "kept" else old,
+                words(f"reviewed.decision.{one.decision}"),
+                str(getattr(one, f"why_{words.language}")),
+                as_stored(one.source, words),
+                words(f"reviewed.read_how.{one.read_how}"),
+            ]
+        )
+    keys = ("parameter", "old", "new", "decision", "why", "source", "read_how")
+    header = [words(f"reviewed.columns.{key}") for key in keys]
+    changed = sum(one.decision != "kept" for one in found)
+    summary = words("reviewed.summary", changed=words.number(changed), number=words.number(len(found)))
+    return collapsed(summary, table(words("reviewed.caption"), header, body, words_from=3))
+
+
+def _as_stated(mean: float | None, lower: float | None, upper: float | None, words: Words) -> str:
+    """A figure, with its interval where it has one, with the decimals that it was stated with; a dash for none."""
+    if mean is None:
+        return words("not_applicable")
+    if lower is None or upper is None:
+        return words.number(mean, decimals_stated(mean))
+    row = {"mean": mean, "lower": lower, "upper": upper}
+    return words.span(row, digits=decimals_stated(*row.values()))
 
 
 def result_of(study: rows.Study, words: Words) -> str:

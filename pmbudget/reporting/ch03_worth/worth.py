@@ -22,7 +22,14 @@ from pmbudget.reporting.ch01_evidence.evidence import frame_sentences, grade_cou
 from pmbudget.reporting.ch02_pathway.pathway import has_later_lines, treated_share
 from pmbudget.reporting.frames import incremental_table, interval_frame
 from pmbudget.reporting.markup import Html, note, rate, table
-from pmbudget.reporting.verdict import known, known_digits, known_span, leading_thresholds, verdict_words
+from pmbudget.reporting.verdict import (
+    known,
+    known_digits,
+    known_span,
+    leading_threshold,
+    leading_thresholds,
+    verdict_words,
+)
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
