@@ -21,21 +21,25 @@ def test_the_parts_add_up_to_the_whole_walk(parts, results):
 def test_what_the_classes_add_sums_to_the_benefit(parts, results, scenario):
     adds = (parts.benefit(scenario.case, 1e6) * parts.share).sum("subgroup")
     benefit = 1e6 * results.per_patient.qaly - results.per_patient.cost
-    np.testing.assert_allclose(adds, benefit.sel(strategy="panel") - benefit.sel(strategy="sequential"), atol=1e-6)
+    np.testing.assert_allclose(
+        adds, benefit.sel(strategy=scenario.case.new) - benefit.sel(strategy="sequential"), atol=1e-6
+    )
 
 
 def test_a_patient_of_a_class_is_treated_as_the_pathway_of_that_class_says(scenario, table):
     case, few = scenario.case, table.isel(draw=slice(10))
     treated = simulate(few, case, horizon=1, by_class=True)["treated"]
     for strategy in case.strategies:
-        path = walk_pathway(few, case, strategy).managements.set_dims({"draw": 10, "management": 10, "true_class": 9})
+        path = walk_pathway(few, case, strategy).managements.set_dims(
+            {"draw": 10, "management": len(case.managements), "true_class": 9}
+        )
         found = treated.sel(strategy=strategy).transpose("draw", "management", "subgroup")
         np.testing.assert_allclose(found, path, atol=1e-15)
 
 
 def test_shares_of_carriers_are_missing_where_there_is_nothing_to_find(scenario, table):
     found = simulate(table.isel(draw=slice(10)), scenario.case, horizon=1, by_class=True)["found"]
-    nothing = [name for name, one in scenario.case.classes.items() if one.matched is None]
+    nothing = [name for name, one in scenario.case.classes.items() if not one.is_sought]
     assert found.sel(subgroup=nothing).isnull().all()
     assert found.drop_sel(subgroup=nothing).notnull().all()
 

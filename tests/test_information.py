@@ -160,6 +160,19 @@ def test_introducing_now_is_the_programme_of_the_budget_chapter(scenario, result
     assert options.loc["approve", "value"] == pytest.approx(float(worth["inmb"].mean()), rel=1e-6)
 
 
+def test_ending_today_s_use_is_worth_the_same_whatever_limits_the_scenario_meets(
+    scenario, limited, results, table, studies, crude_draws
+):
+    held = crude_draws(limited)
+    other = evaluate_draws(limited, held)
+    values = [
+        questions.choices(one, drawn, found, studies, wtp=WTP, seed=1)["value"]
+        for one, drawn, found in ((scenario, table, results), (limited, held, other))
+    ]
+    assert values[0]["withdraw"] == pytest.approx(values[1]["withdraw"], rel=1e-3)
+    assert abs(values[0]["approve"] - values[1]["approve"]) > 1e6
+
+
 def test_a_staggered_roll_out_teaches_more_than_all_at_once(rollouts):
     by = rollouts.set_index(["order", "waves"])
     together = by.loc[("largest", 1), "evsi"]

@@ -55,13 +55,14 @@ def test_b_the_aim_is_the_same_with_and_without_limits_and_less_is_reached(free,
 
 
 def moved(results):
-    """Persons moved to the new strategy, by the furthest that each region has come so far (draw,)."""
+    """Persons moved to the new strategy, by the furthest that each region has come so far, with the unfit tested as they are (draw,)."""
     at = {
         mix: results.reach.reached.sel(mix=mix).transpose("draw", "region", "year").to_numpy()
         for mix in ("today", "new")
     }
     furthest = np.maximum.accumulate(np.concatenate([at["today"][..., :1], at["new"]], axis=-1), axis=-1)
-    return (np.diff(furthest) * results.reach.eligible.to_numpy()).sum(axis=(1, 2))
+    tests = 1 + results.reach.reflexed.transpose("draw", "region", "year").to_numpy()
+    return (np.diff(furthest) * results.reach.eligible.to_numpy() * tests).sum(axis=(1, 2))
 
 
 def test_b_double_running_follows_patients_moved_and_not_the_aim(free, limited, scenario, few):

@@ -9,6 +9,7 @@ from pmbudget.appraisal.cea import (
     net_monetary_benefit,
     price_threshold,
     ratio,
+    surely_dominated,
 )
 from pmbudget.appraisal.equity import gini, theil
 from pmbudget.appraisal.evsi import evsi
@@ -64,6 +65,7 @@ __all__ = [
     "price_threshold",
     "ratio",
     "rollout_value",
+    "surely_dominated",
     "theil",
     "uncertainty_burden",
     "value_of_implementation",

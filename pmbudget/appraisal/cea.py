@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.arrays import Threshold, by_strategy, thresholds
+from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.vocabulary import CREDIBLE_INTERVAL, matched
 
 SAME = 1e-12
@@ -144,6 +145,41 @@ def icer_table(cost: Any, qaly: Any) -> pd.DataFrame:
     frame["icer"] = frame["incremental_cost"] / frame["incremental_qaly"]
     frame["status"] = pd.Series(status)
     return frame
+
+
+def surely_dominated(cost: xr.DataArray, qaly: xr.DataArray) -> dict[str, bool]:
+    """Of each strategy that :func:`icer_table` holds dominated, extendedly or not, whether the draws tell so.
+
+    Dominated: some other strategy costs no more and gives no less, with what differs beyond two simulation errors of the paired
+    difference. Extendedly dominated: it costs more than the mixture of its neighbours on the frontier that gives as much, beyond two
+    errors of cost - ratio x QALYs against that mixture.
+
+    Parameters
+    ----------
+    cost, qaly : DataArray
+        (draw, strategy), SEK and QALYs per patient.
+    """
+    frame = icer_table(cost, qaly)
+    of = {str(name): (cost.sel(strategy=name).to_numpy(), qaly.sel(strategy=name).to_numpy()) for name in frame.index}
+    line = frame[frame["status"].isin(["reference", "undominated"])]
+    found = {}
+    for name, (c, q) in of.items():
+        if frame.loc[name, "status"] == "dominated":
+            others = [(c - c2, q2 - q) for other, (c2, q2) in of.items() if other != name]
+            found[name] = any(_no_less(worse) and _no_less(better) for worse, better in others)
+        elif frame.loc[name, "status"] == "extendedly dominated":
+            high = line.index[line["qaly"] > frame.loc[name, "qaly"]][0]
+            low = line.index[line["qaly"] <= frame.loc[name, "qaly"]][-1]
+            part = (frame.loc[name, "qaly"] - line.loc[low, "qaly"]) / line.loc[high, "incremental_qaly"]
+            mixed = [(1 - part) * first + part * second for first, second in zip(of[low], of[high], strict=True)]
+            beyond = c - mixed[0] - line.loc[high, "icer"] * (q - mixed[1])
+            found[name] = bool(beyond.mean() > ERRORS * simulation_error(beyond))
+    return found
+
+
+def _no_less(difference: np.ndarray) -> bool:
+    """Whether a difference is surely above 0, or 0 in every draw."""
+    return bool(difference.mean() > ERRORS * simulation_error(difference)) or not difference.any()
 
 
 def efficiency_frontier(cost: Any, qaly: Any) -> pd.DataFrame:

@@ -52,3 +52,7 @@ class Increment:
     def benefit(self, wtp: float) -> np.ndarray:
         """Net monetary benefit (draw,), SEK."""
         return wtp * self.qaly - self.cost
+
+    def p_worth_it(self, wtp: float) -> float:
+        """Share of draws with a net benefit above 0: the probability of being cost-effective against what it is compared with."""
+        return float((self.benefit(wtp) > 0).mean())

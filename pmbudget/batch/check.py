@@ -18,7 +18,7 @@ from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.needs import NEEDS
 from pmbudget.inputs.parameters import PRICE_YEAR, read_parameters
 from pmbudget.inputs.regions import read_regions
-from pmbudget.inputs.scenarios import read_scenario
+from pmbudget.inputs.scenarios import alternatives, read_scenario
 from pmbudget.road import evaluate_draws, pulled
 
 
@@ -43,7 +43,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
         except InputError as error:
             faults += error.faults
     if not faults:
-        faults += _unread(root, whole)
+        faults += _impossible_alternatives(whole) + _unread(root, whole)
     notebooks = root.parent / "notebooks"
     wanted = {f"{chapter.name}.ipynb" for chapter in (*CHAPTERS, COMPARISON)} if notebooks.is_dir() else set()
     for name in sorted(wanted - {path.name for path in notebooks.glob("*.ipynb")}):
@@ -125,6 +125,17 @@ def _agreement_file(scenario: Scenario, name: str | None) -> str:
     return shown(scenario.folder / "agreements" / f"{name}.yaml")
 
 
+def _impossible_alternatives(scenarios: list[Scenario]) -> list[Fault]:
+    """What the structural alternatives of each case put in place of parameters and cannot stand there."""
+    faults: list[Fault] = []
+    for scenario in {one.definition.case: one for one in scenarios}.values():
+        try:
+            alternatives(scenario)
+        except InputError as error:
+            faults += error.faults
+    return faults
+
+
 def _unread(root: Path, scenarios: list[Scenario]) -> list[Fault]:
     """Parameters that no evaluation reads: of the scenarios, and with all levers on of those that have one left.
 
@@ -153,4 +164,6 @@ def _read_by(scenario: Scenario) -> set[str]:
     evaluate_draws(scenario, pulled(scenario, watched))
     read = watched.read | {name for _, name in references(scenario.case.research)}
     read |= {name for name in [scenario.case.utility_population] if name}
-    return read | {one.rate for name, one in scenario.parameters.items() if one.rate and name in watched.read}
+    return read | {
+        other for name, one in scenario.parameters.items() if name in watched.read for other in one.drawn_with
+    }

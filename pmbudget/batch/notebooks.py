@@ -23,7 +23,7 @@ class Chapter:
 
 
 CHAPTERS = (
-    Chapter("01_evidence", (*PATIENT, "findings")),
+    Chapter("01_evidence", (*PATIENT, "findings", "reviewed")),
     Chapter("02_patient_pathway", PATIENT),
     Chapter("03_cost_effectiveness", PATIENT),
     Chapter("04_implementation", EVERYTHING),

@@ -51,16 +51,22 @@ def _table(parameters: ParameterSet, posterior: Posterior | None, n: int, seed_o
         if parameter.learning.over is not None:
             values[parameter.name] = values[parameter.name] / values[parameter.learning.over]
     for name, parameter in parameters.items():
+        # An uncertain rate or trend makes every amount converted by it uncertain, together.
         if parameter.rate is not None:
-            rate = values[parameter.rate]
-            # An uncertain rate makes every amount converted by it uncertain, together.
-            values[name] = (values[name] * rate) if values[name].ndim < 2 else values[name] * rate[..., None]
+            values[name] = _times(values[name], values[parameter.rate])
+        if parameter.trend is not None:
+            values[name] = _times(values[name], (1 + values[parameter.trend]) ** parameter.trend_years)
     dims = {0: (), 1: ("draw",), 2: ("draw", "region")}
     variables = {
         name: (dims[values[name].ndim], values[name], {"unit": parameter.unit, "evidence": parameter.record.evidence})
         for name, parameter in parameters.items()
     }
     return xr.Dataset(variables, coords={"region": list(CODES)})
+
+
+def _times(amounts: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Amounts over draw, or draw and region, times a factor that is the country's."""
+    return amounts * factor if amounts.ndim < 2 else amounts * factor[..., None]
 
 
 def _drawn(parameter: Parameter, n: int, seed_of: Callable[[str], int]) -> np.ndarray:

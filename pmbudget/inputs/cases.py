@@ -5,7 +5,7 @@ No case's name stands in the package: a case is a folder under ``parameters/case
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -26,18 +26,11 @@ from pmbudget.inputs.programmes import (
     Uptake,
 )
 from pmbudget.inputs.research import Research
+from pmbudget.inputs.structures import Breadth, Severity, Structure
+from pmbudget.inputs.validation import Check
 
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
-
-
-class Severity(Strict):
-    """How severe the authority that prices drugs has judged the disease to be, ``of`` which patients, and where that was read."""
-
-    level: Literal["moderate", "high", "very_high"]
-    of: Text
-    evidence: Evidence
-    source: Source
 
 
 class Case(Strict):
@@ -45,7 +38,8 @@ class Case(Strict):
 
     ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
     assessment of it was read. ``new`` is the strategy that is rolled out; ``in_use`` is the one which those whom today's use counts as
-    broadly tested get today (the new one if left out), and the others get the ``comparator``.
+    broadly tested get today (the new one if left out), and the others get the ``comparator``. ``structures`` are alternatives to what the
+    case says, each tried by itself; ``validation`` is what of it can be held against what was read elsewhere; no result depends on either.
     """
 
     label: Text
@@ -87,6 +81,9 @@ class Case(Strict):
     levers: dict[str, Lever] = Field(default_factory=dict)
     capacity: Capacity | None = None
     research: Research | None = None
+    structures: dict[str, Structure] = Field(default_factory=dict)
+    breadth: Breadth | None = None
+    validation: tuple[Check, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -110,8 +107,24 @@ class Case(Strict):
 
     @property
     def matched(self) -> list[str]:
-        """The managements that a right answer leads to, each once: several classes may lead to the same."""
-        return list(dict.fromkeys(one.matched for one in self.classes.values() if one.matched))
+        """The managements that a right answer leads to, at once or later, each once: several classes may lead to the same."""
+        leads = [name for one in self.classes.values() for name in (one.matched, one.later)]
+        return list(dict.fromkeys(name for name in leads if name))
+
+    @property
+    def stays(self) -> list[tuple[str, int]]:
+        """The states, with the months since they were entered, at which an item begins or ends."""
+        spans = [item.span for item in self.care_items() if item.runs]
+        bounds = [(one.state, month) for one in spans for month in (one.in_state_from_month, one.in_state_until_month)]
+        return list(dict.fromkeys((state, month) for state, month in bounds if month))
+
+    @property
+    def months_before_death(self) -> list[int]:
+        """The times before death at which a utility holds, or an item begins or ends."""
+        items = [month for item in self.care_items() for month in (item.last_months, item.until_last_months)]
+        return list(
+            dict.fromkeys(month for month in (*(one.within_months for one in self.before_death), *items) if month)
+        )
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -130,6 +143,31 @@ class Case(Strict):
             raise ValueError("exactly one class has prevalence: else; correct classes")
         if [name for name, one in self.states.items() if one.utility is None] != [list(self.states)[-1]]:
             raise ValueError("the last state, and no other, is death, without utility; reorder or correct states")
+        return self
+
+    @model_validator(mode="after")
+    def _later_lines(self) -> Self:
+        later = [name for name, one in self.classes.items() if one.later]
+        if bool(later) != (self.pathway.late is not None):
+            raise ValueError("classes with later go with pathway.late; add or remove one of them")
+        if self.pathway.late and not self.pathway.timing:
+            raise ValueError("pathway.late is of answers that come late; add pathway.timing")
+        return self
+
+    @model_validator(mode="after")
+    def _structures_compare_two(self) -> Self:
+        for name, one in self.structures.items():
+            if (one.strategy or self.new) == (one.comparator or self.comparator):
+                raise ValueError(
+                    f"structure {name} compares a strategy with itself; give another strategy or comparator"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _breadth_is_like_what_is_treated(self) -> Self:
+        for name in self.breadth.like if self.breadth else ():
+            if self.classes[name].matched is None:
+                raise ValueError(f"breadth is like {name}, for which nothing is done; name classes that are treated")
         return self
 
     @model_validator(mode="after")
@@ -163,6 +201,13 @@ class Case(Strict):
             raise ValueError(f"items fall when {', '.join(odd)}; use one of {', '.join(allowed)}")
         return self
 
+    @model_validator(mode="after")
+    def _stays_are_whole_cycles(self) -> Self:
+        if odd := [f"{month} in {state}" for state, month in self.stays if month * self.cycles_per_year % 12]:
+            cycle = f"a cycle of {12 / self.cycles_per_year:g} months"
+            raise ValueError(f"months in a state {', '.join(odd)} do not end with {cycle}; use a multiple of it")
+        return self
+
     def care_items(self) -> Iterator[CareItem]:
         """Every item under a management, those for all included."""
         yield from self.items_for_all
@@ -177,6 +222,8 @@ class Case(Strict):
             yield from test.incidental.items if test.incidental else ()
         yield from self.pathway.repeat.items if self.pathway.repeat else ()
         yield from self.pathway.positive_items
+        if self.pathway.late:
+            yield from self.pathway.late.retest.items if self.pathway.late.retest else ()
         yield from self.relatives.test_items if self.relatives else ()
 
     def _named(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -187,11 +234,13 @@ class Case(Strict):
         yield "reference", self.reference, self.managements
         yield "mismatched", self.mismatched, self.managements
         for name, one in self.classes.items():
-            yield from [(f"classes.{name}.matched", one.matched, self.managements)] if one.matched else []
+            leads = {"matched": one.matched, "later": one.later}
+            yield from [(f"classes.{name}.{key}", to, self.managements) for key, to in leads.items() if to]
         for name, test in self.tests.items():
             yield from [(f"tests.{name}.targets", target, self.classes) for target in test.targets]
         for name, strategy in self.strategies.items():
             yield from [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
+            yield from [(f"strategies.{name}.not_acted_on", one, self.classes) for one in strategy.not_acted_on]
         for name, management in self.managements.items():
             if management.starts_in:
                 yield f"managements.{name}.starts_in", management.starts_in, dict(list(self.states.items())[:-1])
@@ -201,12 +250,18 @@ class Case(Strict):
                 where = f"managements.{name}.moves"
                 yield from [(where, move.origin, self.states), (where, move.to, self.states)]
                 yield from [(f"{where}.classes", one, self.classes) for one in move.classes]
+        for name, structure in self.structures.items():
+            compared = (("strategy", structure.strategy), ("comparator", structure.comparator))
+            yield from [(f"structures.{name}.{key}", one, self.strategies) for key, one in compared if one]
+        yield from [("breadth.like", name, self.classes) for name in (self.breadth.like if self.breadth else ())]
+        yield from self._checked()
         if self.relatives:
             yield from [("relatives.of", name, self.classes) for name in self.relatives.of]
             if self.relatives.found and self.relatives.unfound:
                 yield "relatives.found", self.relatives.found, self.managements
                 yield "relatives.unfound", self.relatives.unfound, self.managements
-        for item in (*self.diagnostic_items(), *self.care_items()):
+        switched = self.pathway.late.switched_items if self.pathway.late else ()
+        for item in (*self.diagnostic_items(), *switched, *self.care_items()):
             yield "items", item.resource, self.resources
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
@@ -217,6 +272,13 @@ class Case(Strict):
             yield from [
                 (f"capacity.losses.{name}.management", one.management, self.managements) for name, one in losses
             ]
+
+    def _checked(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """What the checks of the case name, as from :meth:`_named`."""
+        funnel = dict.fromkeys(self.eligible.shares)
+        for place, check in enumerate(self.validation):
+            for key, name in check.model.named():
+                yield f"validation.{place}.model.{key}", name, funnel if key == "eligible" else getattr(self, key)
 
 
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:

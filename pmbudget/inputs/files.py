@@ -221,7 +221,7 @@ def plain(value: Any) -> Any:
 
 
 def references(value: Any, loc: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], str]]:
-    """Every parameter that a record names, with the place where it does."""
+    """Every parameter that a record names, as a value or as a key, with the place where it does."""
     if isinstance(value, ParameterName):
         return [(loc, str(value))]
     if isinstance(value, BaseModel):
@@ -232,7 +232,8 @@ def references(value: Any, loc: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, .
         inner = list(enumerate(value))
     else:
         return []
-    return [found for key, part in inner for found in references(part, (*loc, key))]
+    keys = [((*loc, str(key)), str(key)) for key, _ in inner if isinstance(key, ParameterName)]
+    return keys + [found for key, part in inner for found in references(part, (*loc, key))]
 
 
 def content_hash(*parts: Any) -> str:

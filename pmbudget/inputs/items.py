@@ -1,6 +1,6 @@
 """What is used up: resources, who performs them, and how much of them each step uses."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -83,27 +83,59 @@ class Item(Strict):
         return self
 
 
+class Span(NamedTuple):
+    """The time in a state during which something runs: all of it, or what its months say, as in :class:`CareItem`."""
+
+    state: str
+    until_month: int | None = None
+    in_state_from_month: int = 0
+    in_state_until_month: int | None = None
+    last_months: int | None = None
+    until_last_months: int | None = None
+
+
 class CareItem(Item):
     """An item under a management: when it falls, and how often while it does.
 
     ``when`` is ``start``, a state (while in it, every ``every_days``, until ``until_month`` after the start), or ``on_`` and a state (each
     time it is entered). In a case of survival curves ``on_progression`` falls on those who leave progression-free survival and
     ``on_death`` on those who die.
+
+    What runs may be counted from and until a month since the state was entered (``in_state_from_month``, ``in_state_until_month``), and
+    in the ``last_months`` of life only, or until these begin (``until_last_months``).
     """
 
     when: str
     every_days: float | None = Field(default=None, gt=0)
     until_month: int | None = Field(default=None, gt=0)
+    in_state_from_month: int = Field(default=0, ge=0)
+    in_state_until_month: int | None = Field(default=None, gt=0)
+    last_months: int | None = Field(default=None, gt=0)
+    until_last_months: int | None = Field(default=None, gt=0)
 
     @property
     def runs(self) -> bool:
         """Whether the item runs on while in a state."""
         return self.when != "start" and not self.when.startswith("on_")
 
+    @property
+    def span(self) -> Span:
+        """When an item runs that does."""
+        return Span(self.when, **{name: getattr(self, name) for name in Span._fields[1:]})
+
     @model_validator(mode="after")
     def _running_or_once(self) -> Self:
         if self.runs != (self.every_days is not None):
             raise ValueError(f"every_days goes with what runs on, and this falls {self.when}; add or remove every_days")
-        if self.until_month is not None and not self.runs:
-            raise ValueError("until_month goes with what runs on; remove until_month")
+        if not self.runs and (bounds := [name for name in Span._fields[1:] if getattr(self, name)]):
+            named = ", ".join(bounds)
+            raise ValueError(f"{named} goes with what runs on, and this falls {self.when}; remove {named}")
+        return self
+
+    @model_validator(mode="after")
+    def _some_time_is_left(self) -> Self:
+        if self.in_state_until_month is not None and self.in_state_until_month <= self.in_state_from_month:
+            raise ValueError("in_state_until_month is not after in_state_from_month; correct the months")
+        if self.last_months and self.until_last_months:
+            raise ValueError("last_months and until_last_months leave no time; remove one of them")
         return self

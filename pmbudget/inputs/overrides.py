@@ -8,7 +8,7 @@ from pmbudget.inputs.files import Evidence
 
 SET_IN_RUN = "Set in this run"
 """The source of an override that stands in no file: an assumption of whoever started the run."""
-FIGURES = frozenset({"distribution", "unit", "price_year", "by"})
+FIGURES = frozenset({"distribution", "unit", "price_year", "index", "by"})
 """The keys of a record that are its figures: who changes one answers for it."""
 OF_THE_FORMER = ("interval_evidence", "price_year_evidence", "note")
 """What a record says of figures that are no longer there."""
@@ -44,12 +44,16 @@ class Override:
         return None
 
     def on(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """A record's keys after it: changed figures have the override's source and grade, and none of the former's remarks."""
+        """A record's keys after it: changed figures have the override's source and grade, and none of the former's remarks.
+
+        Who states a price year states what moves it from there: the former's index is not taken over.
+        """
         if not isinstance(self.to, Mapping):
             new: Mapping[str, Any] = {"distribution": {"family": "fixed", "value": self.to}}
         else:
             new = self.to
         if not FIGURES & set(new):
             return {**data, **new}
-        kept = {key: value for key, value in data.items() if key not in OF_THE_FORMER}
+        gone = (*OF_THE_FORMER, "index") if "price_year" in new else OF_THE_FORMER
+        kept = {key: value for key, value in data.items() if key not in gone}
         return {**kept, "evidence": self.evidence, "source": self.source, **new}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 
-from pmbudget.errors import Fault, InputError
+from pmbudget.errors import NOTHING, Fault, InputError
 from pmbudget.inputs.dated import FIRST_YEAR, Dated
 from pmbudget.inputs.distributions import Distribution, Pool, distribution
 from pmbudget.inputs.files import (
@@ -23,8 +23,8 @@ from pmbudget.inputs.files import (
     validated,
 )
 from pmbudget.inputs.overrides import Override
-from pmbudget.inputs.prices import Prices, Rate, currency_of, load_prices
-from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Study
+from pmbudget.inputs.prices import Index, Prices, Rate, Trend, currency_of, load_prices
+from pmbudget.inputs.studies import BY_REGION_ONLY, ROWS, SHARED, Finding, FromStudies, Reviewed, Study
 from pmbudget.inputs.tables import read_rows
 
 CHOSEN = "chosen by a scenario"
@@ -142,7 +142,10 @@ Stated = Annotated[
 class Record(Strict):
     """What a parameter file holds for one parameter.
 
-    A ``context`` parameter is learnt and shown, so that a reader can judge the case, and is not read by the calculation.
+    Money has a ``price_year`` and an ``index``, which says what moves its price from there to the model's price year: consumer prices
+    (``cpi``), ``wages``, ``none`` where the nominal price stands, or ``{trend: parameter}``, consumer prices and a real change a year. It
+    may be left out where the years are one. A ``context`` parameter is learnt and shown, so that a reader can judge the case, and is not
+    read by the calculation.
     Of a fee or a rule that changes, the distribution is ``dated`` (see :class:`Dated`): in the prices of ``price_year`` whichever value
     holds, as the years shown have no price level of their own.
     """
@@ -151,6 +154,7 @@ class Record(Strict):
     unit: str = Field(min_length=1)
     price_year: int | None = None
     price_year_evidence: Literal["assumption"] | None = None
+    index: Index | None = None
     distribution: Stated
     by: Literal["region"] | None = None
     evidence: Evidence
@@ -176,10 +180,9 @@ class Record(Strict):
             raise ValueError(
                 "money without price_year; add it, and price_year_evidence: assumption where the source states none"
             )
-        if not money and self.price_year is not None:
-            raise ValueError(
-                f"price_year goes with money, and the unit is {self.unit!r}; remove it or correct the unit"
-            )
+        for key in ("price_year", "index") if not money else ():
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key} goes with money, and the unit is {self.unit!r}; remove it or correct the unit")
         if isinstance(self.distribution, FromStudies):
             if (self.distribution.part in BY_REGION_ONLY) != (self.by == "region") and (
                 self.distribution.part in BY_REGION_ONLY or self.distribution.model in ("survival", "uptake", "shares")
@@ -216,8 +219,8 @@ class Parameter:
     """One parameter as the model uses it.
 
     ``distribution`` is as reported; the model's value is that times ``factor`` (multiples of the unit and the price index) times
-    the drawn exchange rate named ``rate``. ``studies`` holds the rows of one that is learnt from data. ``was`` is the record of the
-    parameter file where a scenario or a run has put another in its place.
+    the drawn exchange rate named ``rate`` times (1 + the drawn ``trend``)^``trend_years``. ``studies`` holds the rows of one that is
+    learnt from data. ``was`` is the record of the parameter file where a scenario or a run has put another in its place.
     """
 
     name: str
@@ -228,6 +231,8 @@ class Parameter:
     studies: tuple[Study, ...] = ()
     factor: float = 1.0
     rate: str | None = None
+    trend: str | None = None
+    trend_years: int = 0
     was: Record | None = None
 
     @property
@@ -247,6 +252,11 @@ class Parameter:
         if not isinstance(self.record.distribution, FromStudies):
             raise ValueError(f"{self.name} is not learnt from studies")
         return self.record.distribution
+
+    @property
+    def drawn_with(self) -> tuple[str, ...]:
+        """The parameters whose draws convert its amount, so that it varies with them: an exchange rate, a trend."""
+        return tuple(name for name in (self.rate, self.trend) if name)
 
     @property
     def is_assumed(self) -> bool:
@@ -274,8 +284,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ParameterSet(Mapping[str, Parameter]):
-    """All parameters of a case, by name, the year their prices are in, what in its evidence a reader would not expect, and the folder
-    beside its files in which the posterior of those that are learnt is shipped.
+    """All parameters of a case, by name, the year their prices are in, what in its evidence a reader would not expect, which values were
+    held against what could be read, and the folder beside its files in which the posterior of those that are learnt is shipped.
     """
 
     parameters: Mapping[str, Parameter]
@@ -283,6 +293,7 @@ class ParameterSet(Mapping[str, Parameter]):
     raw: Mapping[str, Any]
     prices: Prices
     findings: tuple[Finding, ...] = ()
+    reviewed: tuple[Reviewed, ...] = ()
     posterior: Path | None = None
 
     def __getitem__(self, name: str) -> Parameter:
@@ -299,7 +310,7 @@ class ParameterSet(Mapping[str, Parameter]):
     def fixed(self, name: str) -> float:
         """The value of a parameter that is taken as known exactly, in the model's unit."""
         parameter = self[name]
-        if parameter.distribution is None or not parameter.distribution.is_fixed:
+        if parameter.distribution is None or not parameter.distribution.is_fixed or parameter.drawn_with:
             raise ValueError(f"{name} is uncertain; it has no single value to be used as a setting")
         return parameter.distribution.mean * parameter.factor
 
@@ -356,7 +367,7 @@ def read_parameters(
             raw[name] = data
             if parameter := reader.parameter(name, document, path):
                 parameters[name] = parameter
-    faults += _disagreements(parameters) + _torn_apart(parameters)
+    faults += _disagreements(parameters) + _torn_apart(parameters) + _no_trends(parameters, raw)
     used = {parameter.rate for parameter in parameters.values() if parameter.rate}
     for (currency, year), rate in prices.rates.items():
         if (name := rate_name(currency, year)) in used:
@@ -364,7 +375,10 @@ def read_parameters(
             if parameter := reader.parameter(name, Document(EXCHANGE_RATES, {name: raw[name]}), root / EXCHANGE_RATES):
                 parameters[name] = parameter
     posterior = root / "posterior" / case if case is not None else None
-    return ParameterSet(parameters, price_year, raw, prices, _findings(root, case, raw, faults), posterior)
+    evidence = root / "cases" / str(case) / "evidence"
+    findings = _told(evidence / "findings.csv", Finding, "about", raw, faults)
+    reviewed = _told(evidence / "reviewed.csv", Reviewed, "parameter", raw, faults)
+    return ParameterSet(parameters, price_year, raw, prices, findings, reviewed, posterior)
 
 
 @dataclass(frozen=True)
@@ -402,17 +416,34 @@ class _Reader:
 
     def _in_kronor(self, base: Parameter, document: Document) -> Parameter | None:
         """A parameter with the factor and the rate that make money SEK of the price year."""
-        unit, year = base.record.unit, base.record.price_year
+        unit, year, index = base.record.unit, base.record.price_year, base.record.index
         currency = currency_of(unit)
         if currency is None or year is None:
             return base
-        if hindrance := self.prices.problem(unit, year, self.price_year):
+        if index is None and year != self.price_year:
+            problem = f"nothing says what moves this price from {year} to {self.price_year}, the model's price year"
+            remedy = "state cpi, wages, none where the nominal price stands, or {trend: a parameter per year}"
+            self.faults.append(self._fault_of_money(base, document, "index", problem, remedy))
+            return None
+        if hindrance := self.prices.problem(unit, year, self.price_year, index):
             # What a broken price table breaks in turn is not worth a line each.
             if self.prices_hold:
-                self.faults.append(document.fault([base.name, "price_year"], *hindrance, year))
+                self.faults.append(self._fault_of_money(base, document, "price_year", *hindrance, year))
             return None
-        factor = self.prices.factor(unit, year, self.price_year)
-        return replace(base, factor=factor, rate=None if currency == "SEK" else rate_name(currency, year))
+        factor = self.prices.factor(unit, year, self.price_year, index)
+        converted = replace(base, factor=factor, rate=None if currency == "SEK" else rate_name(currency, year))
+        if not isinstance(index, Trend) or year == self.price_year:
+            return converted
+        return replace(converted, trend=index.trend, trend_years=self.price_year - year)
+
+    def _fault_of_money(
+        self, base: Parameter, document: Document, key: str, problem: str, remedy: str, value: Any = NOTHING
+    ) -> Fault:
+        """What is wrong with a price, told where its price year was stated: in the parameter's file, or by an override."""
+        override = self.overrides.get(base.name)
+        if override and isinstance(override.to, Mapping) and {"price_year", "unit"} & set(override.to):
+            return Fault(override.file, f"{override.place}.{base.name}.{key}", problem, remedy, value, override.line)
+        return document.fault([base.name, key], problem, remedy, value)
 
     def _records(self, name: str, document: Document) -> tuple[Record | None, Record | None]:
         """A parameter's record, and the one that it had where an override has taken its place."""
@@ -470,15 +501,16 @@ def _rate_record(currency: str, year: int, rate: Rate) -> dict[str, Any]:
     }
 
 
-def _findings(root: Path, case: str | None, raw: Mapping[str, Any], faults: list[Fault]) -> tuple[Finding, ...]:
-    """What the case's ``evidence/findings.csv`` tells, each about a parameter that exists; none where there is no such file."""
-    path = root / "cases" / str(case) / "evidence" / "findings.csv"
+def _told[Told: (Finding, Reviewed)](
+    path: Path, model: type[Told], key: str, raw: Mapping[str, Any], faults: list[Fault]
+) -> tuple[Told, ...]:
+    """The rows of a table of the case's, each about a parameter that exists; none where there is no such file."""
     if not path.is_file():
         return ()
-    found = read_rows(path, Finding, faults)
-    for finding in found:
-        if finding.about not in raw:
-            faults.append(Fault(shown(path), "about", "names no parameter", near(finding.about, raw), finding.about))
+    found = read_rows(path, model, faults)
+    for one in found:
+        if (name := getattr(one, key)) not in raw:
+            faults.append(Fault(shown(path), key, "names no parameter", near(name, raw), name))
     return tuple(found)
 
 
@@ -518,6 +550,24 @@ def _torn_apart(parameters: Mapping[str, Parameter]) -> list[Fault]:
                 "state the same counts in each (a YAML anchor does)",
             )
             faults.append(Fault(parameter.file, place, problem, remedy, line=parameter.line))
+    return faults
+
+
+def _no_trends(parameters: Mapping[str, Parameter], raw: Mapping[str, Any]) -> list[Fault]:
+    """Prices that should follow a trend which is no parameter, or none that says a change per year for the country."""
+    faults = []
+    for parameter in parameters.values():
+        if not isinstance(parameter.record.index, Trend):
+            continue
+        name = parameter.record.index.trend
+        place, trend = f"{parameter.name}.index.trend", parameters.get(name)
+        if name not in raw:
+            problem, remedy = "names no parameter", near(name, raw)
+        elif trend and (trend.unit != "per year" or trend.record.by):
+            problem, remedy = "is no change of price", "name a parameter with the unit per year, one for the country"
+        else:
+            continue
+        faults.append(Fault(parameter.file, place, problem, remedy, name, parameter.line))
     return faults
 
 

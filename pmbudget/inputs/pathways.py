@@ -39,55 +39,85 @@ class Test(Strict):
     items: tuple[Item, ...]
 
 
+class AmongRest(Strict):
+    """The share among those outside a group, where the share of all was read and includes the group.
+
+    share = (``overall`` - ``group`` x ``inside``) / (1 - ``group``), within 0 and 1; ``group``, a product, is the group's part of all, and
+    ``inside`` the share within it (the law of total probability, solved for the rest).
+    """
+
+    overall: Ref
+    group: tuple[Ref, ...] = Field(min_length=1)
+    inside: Ref
+
+
 class TestOffered(Strict):
     """A test's place in a strategy: the share who are offered it, and when its answer comes.
 
-    It is for those still without an answer, or, as a reflex that ``confirms`` an earlier test, for those whom that test found positive:
-    a positive that is not confirmed is none, and the search goes on. ``turnaround_share`` is the part of the strategy's turnaround after
-    which this test is answered; all of it if left out.
+    It is for those still without an answer. As a reflex that ``confirms`` an earlier test it is for those whom that test found positive:
+    a positive that is not confirmed is none, and the search goes on. As a safety net ``instead_of`` an earlier test it is for those in
+    whom that test has failed, or is not answered ``after`` so many days. Its answer comes as many days after the order as the parameters
+    of ``turnaround`` sum to; those of the strategy if left out.
     """
 
     test: str
-    offered: Ref
+    offered: Ref | AmongRest = Field(union_mode="left_to_right")
     confirms: str | None = None
-    turnaround_share: Ref | None = None
+    instead_of: str | None = None
+    after: Ref | None = None
+    turnaround: tuple[Ref, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_role(self) -> Self:
+        if (self.instead_of is None) != (self.after is None):
+            raise ValueError(
+                "instead_of and after go together; say how long the other test is waited for, or remove both"
+            )
+        if self.confirms is not None and self.instead_of is not None:
+            raise ValueError(f"{self.test} confirms a test or stands in for one; remove confirms or instead_of")
+        return self
 
 
 class Strategy(Strict):
     """Tests in order, until one is positive; tissue runs out by ``exhaustion`` for each test made. Without tests all have the reference
-    management.
+    management. Answers of the classes in ``not_acted_on`` change no treatment.
     """
 
     label: Text
     tests: tuple[TestOffered, ...] = ()
     turnaround: Ref | None = None
     exhaustion: Ref | None = None
+    not_acted_on: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _confirms_an_earlier_test(self) -> Self:
+    def _follows_an_earlier_test(self) -> Self:
         for place, step in enumerate(self.tests):
             earlier = [other.test for other in self.tests[:place] if other.confirms is None]
-            if step.confirms is not None and step.confirms not in earlier:
-                raise ValueError(
-                    f"{step.test} confirms {step.confirms!r}, which no earlier step makes; reorder the tests"
-                )
+            for role, other in (("confirms", step.confirms), ("stands in for", step.instead_of)):
+                if other is not None and other not in earlier:
+                    raise ValueError(f"{step.test} {role} {other!r}, which no earlier step makes; reorder the tests")
         return self
 
 
 class TrueClass(Strict):
     """A true class of patient: how common, what follows when it is found, what it means for prognosis when it is not.
 
-    A prevalence ``of_rest`` is of those in none of the classes before. What a class that ``waits`` leads to comes later in the disease,
-    so that no answer is too late for it.
+    A prevalence ``of_rest`` is of those in none of the classes before. What is found leads to the management ``matched``, and where it is
+    found or acted on only later in the disease to ``later``. For a class with ``later`` alone no answer is too late.
     """
 
     label: Text
     prevalence: Literal["else"] | Ref = Field(union_mode="left_to_right")
     of_rest: bool = False
     matched: str | None = None
-    waits: bool = False
+    later: str | None = None
     prognosis_progression_free: tuple[Ref, ...] = ()
     prognosis_overall: tuple[Ref, ...] = ()
+
+    @property
+    def is_sought(self) -> bool:
+        """Whether a right answer leads to anything."""
+        return self.matched is not None or self.later is not None
 
 
 class Repeat(Strict):
@@ -99,13 +129,38 @@ class Repeat(Strict):
 
 
 class Timing(Strict):
-    """How long treatment can wait for an answer (``window``, days), the spread of turnaround (SD of its logarithm), and the share of late
-    answers that are acted on all the same.
+    """When an answer is late: how long treatment can wait for it (``window``, days), the ``spread`` of turnaround between patients and
+    between laboratories (SD of its logarithm), and the share of later answers that are waited for all the same.
     """
 
     window: Ref
     spread: Ref
-    late_but_matched: Ref
+    laboratory: Ref | None = None
+    waited_for: Ref
+
+
+class Retest(Strict):
+    """A test made when the disease progresses, in those in whom nothing was found before: the share ``offered`` it, the share of carriers
+    in whom it is answered and right (the product of ``found``), and what it uses.
+    """
+
+    offered: Ref
+    found: tuple[Ref, ...] = Field(min_length=1)
+    items: tuple[Item, ...] = ()
+
+
+class Late(Strict):
+    """What becomes of carriers who began another treatment before their answer came, or were not found.
+
+    The share ``switched`` of those with a late answer change to the matched management when it comes, having used ``switched_items``. Of
+    the others, and of all whose class has a later management alone, the share ``reach`` come to a later line of treatment, and so to the
+    class's ``later`` management. Who was not found and reaches a later line may have a ``retest``.
+    """
+
+    switched: Ref
+    switched_items: tuple[Item, ...] = ()
+    reach: Ref
+    retest: Retest | None = None
 
 
 class Pathway(Strict):
@@ -117,6 +172,7 @@ class Pathway(Strict):
 
     repeat: Repeat | None = None
     timing: Timing | None = None
+    late: Late | None = None
     after_result: dict[Literal["discussed", "followed", "available", "accepted"], Ref]
     positive_items: tuple[Item, ...] = ()
 

@@ -1,27 +1,50 @@
 """Currency and price year: how a reported amount becomes SEK of the model's price year.
 
-An amount in another currency is moved to SEK at the rate of its own price year and from there by the consumer price index.
+An amount in another currency is moved to SEK at the rate of its own price year, and from there by the index that its record states: a
+price moves with what it is the price of. That is its way to the model's price year; how prices go on from there is another thing.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from pmbudget.errors import Fault
 from pmbudget.inputs.distributions import Distribution, distribution
-from pmbudget.inputs.files import Evidence, Strict
+from pmbudget.inputs.files import Evidence, Ref, Strict
 from pmbudget.inputs.tables import read_rows
 
 MONEY = re.compile(r"^(?P<multiple>[kMG]?)(?P<currency>SEK|EUR|USD|GBP|DKK|NOK|CAD|AUD|CHF)(?![A-Za-z])")
 MULTIPLES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+TABLES = {"cpi": "kpi.csv", "wages": "wages.csv"}
+"""The indices that are tables, and the file of each in ``prices/``."""
+
+
+class Trend(Strict):
+    """Consumer prices and a real change a year on top of them, which a parameter states: of sequencing, for one."""
+
+    trend: Ref
+
+
+def _one_index(given: Any) -> Any:
+    if (
+        given in (*TABLES, "none")
+        or isinstance(given, Trend)
+        or (isinstance(given, Mapping) and set(given) == {"trend"})
+    ):
+        return given
+    raise ValueError("is no index; write cpi, wages, none, or {trend: a parameter per year}")
+
+
+Index = Annotated[Literal["cpi", "wages", "none"] | Trend, BeforeValidator(_one_index)]
+"""What moves a price from its own year to the model's; ``none`` where the nominal price stands, as list prices and norms do."""
 
 
 class IndexYear(Strict):
-    """One year of the consumer price index (annual mean, 1980 = 100)."""
+    """One year of a price or wage index (annual mean; any year may be 100)."""
 
     year: int
     index: float
@@ -59,17 +82,18 @@ class Rate(Strict):
 
 @dataclass(frozen=True)
 class Prices:
-    """The price index by year and the exchange rates by currency and year."""
+    """Each index by name and year, and the exchange rates by currency and year."""
 
-    index: Mapping[int, IndexYear]
+    index: Mapping[str, Mapping[int, IndexYear]]
     rates: Mapping[tuple[str, int], Rate]
 
-    def problem(self, unit: str, year: int, price_year: int) -> tuple[str, str] | None:
-        """What keeps an amount in ``unit`` of ``year`` from being converted, and the remedy; None if nothing does."""
-        currency = currency_of(unit)
-        for needed in (year, price_year):
-            if needed not in self.index:
-                return f"no price index for {needed}", f"add {needed} to prices/kpi.csv with its source"
+    def problem(self, unit: str, year: int, price_year: int, index: Index | None) -> tuple[str, str] | None:
+        """What keeps an amount in ``unit`` of ``year`` from being moved by ``index``, and the remedy; None if nothing does."""
+        currency, table = currency_of(unit), table_between(year, price_year, index)
+        for needed in (year, price_year) if table else ():
+            if needed not in self.index[table]:
+                remedy = f"add {needed} to prices/{TABLES[table]} with its source"
+                return f"no {'price' if table == 'cpi' else 'wage'} index for {needed}", remedy
         if currency != "SEK" and (currency, year) not in self.rates:
             remedy = (
                 f"add {currency} {year} to prices/exchange_rates.csv; graded assumption with low and high if not read"
@@ -77,11 +101,19 @@ class Prices:
             return f"no exchange rate for {currency} in {year}", remedy
         return None
 
-    def factor(self, unit: str, year: int, price_year: int) -> float:
-        """What an amount in ``unit`` of ``year`` is multiplied by, its exchange rate apart."""
+    def factor(self, unit: str, year: int, price_year: int, index: Index | None) -> float:
+        """What an amount in ``unit`` of ``year`` is multiplied by, its exchange rate and its trend apart: both are drawn."""
         match = MONEY.match(unit)
         multiple = MULTIPLES[match["multiple"]] if match else 1.0
-        return multiple * self.index[price_year].index / self.index[year].index
+        table = table_between(year, price_year, index)
+        return multiple * self.index[table][price_year].index / self.index[table][year].index if table else multiple
+
+
+def table_between(year: int, price_year: int, index: Index | None) -> str:
+    """The table that moves a price between two years; nothing within one, and of a nominal price. A trend stands on consumer prices."""
+    if year == price_year or index is None or index == "none":
+        return ""
+    return "cpi" if isinstance(index, Trend) else index
 
 
 def currency_of(unit: str) -> str | None:
@@ -91,7 +123,13 @@ def currency_of(unit: str) -> str | None:
 
 
 def load_prices(folder: Path, faults: list[Fault]) -> Prices:
-    """``kpi.csv`` and ``exchange_rates.csv`` of the folder's ``prices/``."""
-    index = read_rows(folder / "prices" / "kpi.csv", IndexYear, faults)
-    rates = read_rows(folder / "prices" / "exchange_rates.csv", Rate, faults)
-    return Prices({row.year: row for row in index}, {(row.currency, row.year): row for row in rates})
+    """The indices and ``exchange_rates.csv`` of the folder's ``prices/``; wages may have no table."""
+    prices = folder / "prices"
+    index = {
+        name: {row.year: row for row in read_rows(prices / file, IndexYear, faults)}
+        if name == "cpi" or (prices / file).is_file()
+        else {}
+        for name, file in TABLES.items()
+    }
+    rates = read_rows(prices / "exchange_rates.csv", Rate, faults)
+    return Prices(index, {(row.currency, row.year): row for row in rates})

@@ -197,7 +197,7 @@ class Scenario:
     def with_value(self, name: str, value: float) -> "Scenario":
         """The same with a parameter known to be a number, in the model's unit."""
         parameter = replace(
-            self.parameters[name], distribution=distribution("fixed", value=value), factor=1.0, rate=None
+            self.parameters[name], distribution=distribution("fixed", value=value), factor=1.0, rate=None, trend=None
         )
         parameters = replace(self.parameters, parameters={**self.parameters.parameters, name: parameter})
         return replace(self, parameters=parameters)
@@ -233,6 +233,7 @@ class Scenario:
             "case": self.case.model_dump(mode="json"),
             "price_year": self.parameters.price_year,
             "findings": [finding.model_dump(mode="json") for finding in self.parameters.findings],
+            "reviewed": [one.model_dump(mode="json") for one in self.parameters.reviewed],
             "levers": list(self.definition.levers),
             "parameters": {
                 name: {
@@ -480,6 +481,48 @@ def expand(scenario: Scenario) -> list[Scenario]:
     if faults:
         raise InputError(list({str(fault): fault for fault in faults}.values()))
     return expanded
+
+
+def alternatives(scenario: Scenario) -> dict[str, Scenario]:
+    """The scenario under each structural alternative of its case, with the two strategies that are compared and no others.
+
+    Overrides take the place of the scenario's own, as in a scenario that builds on it.
+
+    Raises
+    ------
+    InputError
+        A figure that a parameter cannot have.
+    """
+    faults: list[Fault] = []
+    found = {name: _alternative(scenario, name, faults) for name in scenario.case.structures}
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def _alternative(scenario: Scenario, name: str, faults: list[Fault]) -> Scenario:
+    case, definition = scenario.case, scenario.definition
+    asked = case.structures[name]
+    new, comparator = asked.strategy or case.new, asked.comparator or case.comparator
+    update = {
+        "new": new,
+        "comparator": comparator,
+        "strategies": {one: case.strategies[one] for one in (comparator, new)},
+        "horizon_years": asked.horizon_years or case.horizon_years,
+    }
+    changed = replace(scenario, case=case.model_copy(update=update))
+    if not asked.overrides:
+        return changed
+    root, first_year = scenario.folder, definition.years.first
+    document = read_yaml(root / "cases" / definition.case / "case.yaml", faults)
+    place, source = ["structures", name, "overrides"], case.source.model_dump(mode="json")
+    own = {one: Override(to) for one, to in definition.overrides.items()}
+    for one, to in asked.overrides.items():
+        file, line = (document.file, document.line([*place, one])) if document else ("", None)
+        own[one] = Override(to, case.evidence, source, file, ".".join(place), line)
+    parameters = read_parameters(root, definition.case, definition.price_year, own, faults, first_year=first_year)
+    faults += unmet_needs(root, parameters, own, faults)
+    return replace(changed, parameters=parameters)
 
 
 def _swept_label(label: Text, parameters: ParameterSet, swept: Mapping[str, Any]) -> Text:

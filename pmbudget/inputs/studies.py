@@ -238,6 +238,33 @@ class Finding(Strict):
     address: str = ""
 
 
+class Reviewed(Strict):
+    """A value that was held against what could be read: ``old`` and ``new`` with their 95 % intervals in the parameter's unit, and why.
+
+    Without ``old`` or ``new`` it is not one figure but learnt from studies. What is ``kept`` has no ``new``.
+    """
+
+    parameter: str
+    old: float | None = None
+    old_lower: float | None = None
+    old_upper: float | None = None
+    new: float | None = None
+    new_lower: float | None = None
+    new_upper: float | None = None
+    decision: Literal["replaced", "partly", "kept"]
+    why_sv: str
+    why_en: str
+    read_how: Literal["abstract", "excerpt", "full_text", "table", "press_release", "nothing"]
+    source: str
+    address: str = ""
+
+    @model_validator(mode="after")
+    def _kept_as_it_was(self) -> Self:
+        if self.decision == "kept" and self.new is not None:
+            raise ValueError("what is kept has no new value; remove new, or say replaced or partly")
+        return self
+
+
 class Prior(Strict):
     """What is believed before the data, on the link scale: mean and SD of the mean, scale of the half-normal spread."""
 

@@ -68,13 +68,35 @@ def _cohort(case: Case, free: np.ndarray, alive: np.ndarray) -> Cohort:
     first, second, _ = case.states
     crossings = np.count_nonzero(free > alive) / free.size
     np.minimum(free, alive, out=free)
-    died = alive[:-1] - alive[1:]
+    occupied = {first: free, second: alive - free}
+    left = {first: free[:-1] - free[1:], second: alive[:-1] - alive[1:]}
     return Cohort(
-        occupied={first: free, second: alive - free},
-        entered={"on_progression": free[:-1] - free[1:], "on_death": died},
-        died={second: died},
+        occupied=occupied,
+        entered={"on_progression": left[first], "on_death": left[second]},
+        died={second: left[second]},
+        stayed={(state, months): _stayed(occupied[state], left[state], months) for state, months in case.stays},
         crossings=crossings,
     )
+
+
+def _stayed(there: np.ndarray, left: np.ndarray, months: int) -> np.ndarray:
+    """Of those in a state (point, draw) those who entered it at least so many months before.
+
+    Two curves do not tell who leaves. In each month all in the state are taken to leave at one rate, whenever they entered it, and those
+    who enter in that month are there for half of it: the share left / (there + entered / 2) leaves. Hence
+    stayed(t) = there(t - months) x product of (1 - share) over the months between; exact where the rate varies with time since start
+    only, and where nobody enters.
+    """
+    entered = there[1:] - there[:-1] + left
+    at_risk = there[:-1] + entered / 2
+    share = np.divide(left, at_risk, out=np.ones_like(left), where=at_risk > 0)
+    stay = 1 - np.minimum(share, 1.0)
+    found = np.zeros_like(there)
+    still = there[: max(len(there) - months, 0)].copy()
+    for month in range(months):
+        still *= stay[month : month + len(still)]
+    found[months:] = still
+    return found
 
 
 def _reference(draws: Draws, case: Case, which: str, shares: xr.Variable, population: np.ndarray) -> np.ndarray:

@@ -13,13 +13,15 @@ class Cohort:
     """Patients of one true class, or all alike, under one management, as shares of those who start.
 
     ``occupied``, in each state but death at points 0 … n (point, draw). In each cycle (cycle, draw): ``entered``, to whom something happens
-    (``on_death``, ``on_progression``, ``on_`` and a state), and ``died``, by the state that they die from. ``crossings`` is the share of
-    curve points where progression-free survival was lowered.
+    (``on_death``, ``on_progression``, ``on_`` and a state), and ``died``, by the state that they die from. ``stayed``, for each state and
+    months that the case tells apart (:attr:`Case.stays`), are those in it who entered it at least so long before (point, draw).
+    ``crossings`` is the share of curve points where progression-free survival was lowered.
     """
 
     occupied: dict[str, np.ndarray]
     entered: dict[str, np.ndarray]
     died: dict[str, np.ndarray]
+    stayed: dict[tuple[str, int], np.ndarray]
     crossings: float
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Move
 from pmbudget.patient.costing import Draws, by_draw
-from pmbudget.patient.exposure import Cohort
+from pmbudget.patient.exposure import MONTHS, Cohort
 
 STRETCH = 12
 """Cycles whose probabilities are computed at a time: few enough for memory, enough for long arrays."""
@@ -33,12 +33,15 @@ def _walk(draws: Draws, case: Case, management: str, moves: list[Move], years: i
     *living, dead = case.states
     cycles, drawn, places = years * case.cycles_per_year, draws.sizes["draw"], _places_in_state(case)
     occupied = {state: np.zeros((cycles + 1, drawn)) for state in living}
+    stayed = {stay: np.zeros((cycles + 1, drawn)) for stay in case.stays}
     moved: dict[Pair, np.ndarray] = defaultdict(lambda: np.zeros((cycles, drawn)))
     now = {state: np.zeros((places, drawn)) for state in living}
     now[case.managements[management].starts_in or living[0]][0] = 1
     for cycle in range(cycles + 1):
         for state, by_age in now.items():
             occupied[state][cycle] = by_age.sum(axis=0)
+        for state, months in stayed:
+            stayed[state, months][cycle] = now[state][months * case.cycles_per_year // MONTHS :].sum(axis=0)
         if cycle == cycles:
             break
         step = cycle % STRETCH
@@ -58,13 +61,14 @@ def _walk(draws: Draws, case: Case, management: str, moves: list[Move], years: i
     entered = {f"on_{state}": np.zeros((cycles, drawn)) for state in case.states}
     for (_, to), flow in moved.items():
         entered[f"on_{to}"] += flow
-    return Cohort(occupied, entered, {state: moved[state, dead] for state in living}, crossings=0.0)
+    return Cohort(occupied, entered, {state: moved[state, dead] for state in living}, stayed, crossings=0.0)
 
 
 def _places_in_state(case: Case) -> int:
-    """How many cycles in a state are told apart: as many as the longest tunnel needs."""
+    """How many cycles in a state are told apart: as many as the longest tunnel or the items need."""
     moves = [move for one in case.managements.values() for move in one.moves if move.is_tunnel]
     years = [end for move in moves for end in (move.in_state_from_year, move.in_state_until_year or 0.0)]
+    years += [months / MONTHS for _, months in case.stays]
     return 1 + round(max(years, default=0.0) * case.cycles_per_year)
 
 

@@ -9,13 +9,13 @@ import xarray as xr
 
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.courses import Management
-from pmbudget.inputs.items import CareItem, Item
+from pmbudget.inputs.items import CareItem, Item, Span
 from pmbudget.patient.costing import Draws, Read, by_draw, full, item_use
 from pmbudget.patient.course import Course, alike, course, occupancy
 from pmbudget.patient.curves import baseline
 from pmbudget.patient.exposure import position
 from pmbudget.patient.last_months import years_beyond
-from pmbudget.patient.tree import NOBODY, Pathway, class_shares, untested, walk_pathway
+from pmbudget.patient.tree import NOBODY, PATHS, Pathway, class_shares, untested, walk_pathway
 
 DAYS_IN_YEAR = 365.25
 
@@ -52,7 +52,8 @@ def simulate(
         (draw, strategy, year_since_start). Carriers among relatives, where the case follows them, are in all of these, per patient, from
         the patient's own start.
 
-        ``treated`` (draw, strategy, management): share of patients; ``carriers`` (draw): share with something to find; ``found`` and
+        ``treated`` (draw, strategy, management): share of patients; ``on_path`` (draw, strategy, path): share of patients who are carriers
+        of something to find, by what becomes of them (:data:`pmbudget.patient.tree.PATHS`); ``carriers`` (draw): their share; ``found`` and
         ``in_time`` (draw, strategy): share of carriers found, and found in time; ``mismatched`` and ``mismatched_carriers``
         (draw, strategy): share of patients treated on a wrong answer, and of patients who are carriers of something else and are so. Per
         patient (draw, strategy): ``uncertain``, variants of unknown significance; ``incidental``, findings outside the question;
@@ -86,14 +87,16 @@ def simulate(
         "qaly": (by_year, care.qaly),
         "life_years": (by_year, care.life_years),
         "treated": (("strategy", "management", *dims[1:]), patients.total(patients.treated())),
+        "on_path": (("path", *dims), _paths(patients)),
         **{name: (dims, numbers) for name, numbers in _answers(case, patients).items()},
     }
-    order = ("draw", "strategy", "subgroup", "management", "year_since_start", "resource")
+    order = ("draw", "strategy", "subgroup", "management", "path", "year_since_start", "resource")
     return xr.Dataset(
         variables,
         coords={
             "strategy": list(patients.paths),
             "management": list(case.managements),
+            "path": list(PATHS),
             "year_since_start": np.arange(horizon),
             **resource_coordinates(case, _resources(case)),
             **subgroup,
@@ -197,11 +200,11 @@ def _care(draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, h
             if item.when == "start":
                 once[item] = once.get(item, 0.0) + started[np.newaxis]
             else:
-                event = (item.when, item.until_month) if item.runs else item.when
+                event = item.span if item.runs else item.when
                 flows[item] = flows.get(item, 0.0) + met[event]
         for event, value in worth.items():
             qaly = qaly + met[event][0] * value
-        life_years = life_years + sum(met[state, None][0] for state in list(case.states)[:-1])
+        life_years = life_years + sum(met[Span(state)][0] for state in list(case.states)[:-1])
         qaly_once = qaly_once + started * (_sum_of(draws, plan.qaly_gain) - _sum_of(draws, plan.qaly_loss))
         crossings.append(lowered)
     return _Care(flows, once, qaly, qaly_once, life_years, float(np.mean(crossings)))
@@ -252,9 +255,9 @@ def _worth(draws: Draws, case: Case) -> dict[Any, np.ndarray]:
     found: dict[Any, np.ndarray] = {}
     for state, one in case.states.items():
         if one.utility is not None:
-            found[state, None] = by_draw(draws, one.utility)
+            found[Span(state)] = by_draw(draws, one.utility)
             for window in case.before_death:
-                found[state, window] = by_draw(draws, window.utility) - found[state, None]
+                found[state, window] = by_draw(draws, window.utility) - found[Span(state)]
     return found
 
 
@@ -270,7 +273,12 @@ def _diagnostics(case: Case, patients: _Patients) -> Iterator[tuple[Item, np.nda
             groups.append((test.incidental.items, [path.incidental.get(name, NOBODY) for path in paths]))
     if case.pathway.repeat:
         groups.append((case.pathway.repeat.items, [path.repeats for path in paths]))
-    groups.append((case.pathway.positive_items, [path.positives for path in paths]))
+    if late := case.pathway.late:
+        groups.append((late.switched_items, [path.paths["switched"] for path in paths]))
+        if late.retest:
+            groups.append((late.retest.items, [path.retests for path in paths]))
+    conferences = [path.positives + path.paths["retested"] for path in paths]
+    groups.append((case.pathway.positive_items, conferences))
     if case.relatives:
         groups.append((case.relatives.test_items, [path.relatives_tested for path in paths]))
     for items, numbers in groups:
@@ -288,10 +296,15 @@ def _incidental_qaly(draws: Draws, case: Case, patients: _Patients) -> np.ndarra
     return found
 
 
+def _paths(patients: _Patients) -> np.ndarray:
+    """Share of patients on each path (path, strategy[, true_class], draw)."""
+    return np.stack([patients.per_patient(path.paths[name] for path in patients.paths.values()) for name in PATHS])
+
+
 def _answers(case: Case, patients: _Patients) -> dict[str, np.ndarray]:
     """What the pathway finds, rightly and wrongly (strategy[, true_class], draw)."""
     paths = list(patients.paths.values())
-    sought = np.array([one.matched is not None for one in case.classes.values()])[:, np.newaxis]
+    sought = np.array([one.is_sought for one in case.classes.values()])[:, np.newaxis]
     carriers = patients.total(patients.shares * sought)
     found, in_time, mismatched = (
         patients.total(patients.by_class(numbers) * sought)

@@ -1,7 +1,7 @@
 """The test-treat pathway: from true class to management, along what is ordered, fails, is found in time and acted on."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -9,28 +9,35 @@ import xarray as xr
 from scipy import special
 
 from pmbudget.inputs.cases import Case
-from pmbudget.inputs.pathways import Test, TestOffered
+from pmbudget.inputs.pathways import AmongRest, Test, TestOffered, TrueClass
 from pmbudget.patient.cohort import PRINTED
 from pmbudget.patient.costing import Draws, product, stacked
 
 NOBODY, EVERYBODY = xr.Variable((), 0.0), xr.Variable((), 1.0)
+PATHS = ("first_line", "switched", "later_line", "retested", "never")
+"""What becomes of a carrier: the answer came before treatment, or after it and treatment was changed; the answer, or that of a retest at
+progression, was acted on in a later line; or none of these."""
 
 
 @dataclass(frozen=True)
 class Pathway:
     """What the pathway of one strategy leads to, per patient, by true class.
 
-    ``managements`` (…, management, true_class): probability. Numbers per patient (…, true_class): ``performed``, ``uncertain`` and
-    ``incidental`` by test; ``repeats``, samples taken again; ``positives`` and ``found``, positive answers and those of them that are
-    right; ``in_time``, right answers that come in time; ``mismatched``, wrong answers acted on; ``relatives_tested``, and of the carriers
-    among relatives who were not known before ``relatives_found``, ``relatives_acted_on`` and ``relatives_left`` as they were.
+    ``managements`` (…, management, true_class): probability. ``paths``, by name of :data:`PATHS`: share of each true class
+    (…, true_class); they sum to 1 in the classes with something to find and are 0 in the others. Numbers per patient (…, true_class):
+    ``performed``, ``uncertain`` and ``incidental`` by test; ``repeats``, samples taken again; ``retests``, tests at progression;
+    ``positives`` and ``found``, positive answers and those of them that are right; ``in_time``, right answers that come in time;
+    ``mismatched``, wrong answers acted on; ``relatives_tested``, and of the carriers among relatives who were not known before
+    ``relatives_found``, ``relatives_acted_on`` and ``relatives_left`` as they were.
     """
 
     managements: xr.Variable
+    paths: dict[str, xr.Variable]
     performed: dict[str, xr.Variable]
     uncertain: dict[str, xr.Variable]
     incidental: dict[str, xr.Variable]
     repeats: xr.Variable
+    retests: xr.Variable
     positives: xr.Variable
     found: xr.Variable
     in_time: xr.Variable
@@ -73,6 +80,21 @@ class _Answers:
             wrong_in_time=self.wrong_in_time * alike + self.wrong * waited,
         )
 
+    def sooner(self, share: xr.Variable) -> "_Answers":
+        """With the ``share`` of right answers that were late known in time by another test."""
+        return replace(self, right_in_time=self.right_in_time + (self.right - self.right_in_time) * share)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one step of the search came to: who it was made on, who of them has no answer, who was searched for after it, its answers."""
+
+    test: str
+    made: xr.Variable
+    failed: xr.Variable
+    searching: xr.Variable
+    answers: _Answers
+
 
 @dataclass(frozen=True)
 class _Tested:
@@ -88,7 +110,8 @@ class _Tested:
 @dataclass(frozen=True)
 class _Test:
     """How the test of one step performs: the share offered; of tests made those answered in the end and those made again; of answers those
-    positive, by true class, those in time, and of negative ones those uncertain and the share of these acted on.
+    positive, by true class, those ``in_time``, those that come ``before_treatment`` without its being held back for them, and of negative
+    ones those uncertain and the share of these acted on.
     """
 
     offered: xr.Variable
@@ -96,6 +119,7 @@ class _Test:
     again: xr.Variable
     positive: xr.Variable
     in_time: xr.Variable
+    before_treatment: xr.Variable
     uncertain: xr.Variable
     acted_on: xr.Variable
 
@@ -162,9 +186,11 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
 
     Tests follow each other until one is positive; a reflex test is made on the positives of an earlier one and takes away those that it
     does not confirm. A test fails with probability f; a share rho of the failures is sampled again and fails with f2, so
-    f* = f (1 - rho) + f rho f2. An answer is in time when a log-normal turnaround is shorter than the time treatment can wait; a late one
-    still leads to matched treatment in a stated share. A variant of unknown significance is no answer unless it is acted on. Tissue runs
-    out only in those whom a test was made on: a reflex test uses up that of the positives it was made on.
+    f* = f (1 - rho) + f rho f2. An answer is in time when a log-normal turnaround is shorter than the time treatment can wait, or where it
+    is waited for all the same. A variant of unknown significance is no answer unless it is acted on. Tissue runs
+    out only in those whom a test was made on: a reflex test uses up that of the positives it was made on. A safety net is made on those in
+    whom the test it stands in for has failed or is not answered after so many days; what it finds before that test's late answer comes
+    counts as in time. See :func:`_paths` for what becomes of a carrier.
 
     Raises
     ------
@@ -173,59 +199,153 @@ def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     """
     tested = _tested(draws, case, strategy)
     answers = tested.answers
-    waits = xr.Variable("true_class", [float(one.waits) for one in case.classes.values()])
-    in_time = answers.right_in_time + (answers.right - answers.right_in_time) * waits
     followed = prod(
         (chance(draws, [name], strategy, node) for node, name in case.pathway.after_result.items()), start=EVERYBODY
     )
+    ignored = xr.Variable(
+        "true_class", [float(name in case.strategies[strategy].not_acted_on) for name in case.classes]
+    )
+    retests, seen_again = _retested(draws, case, strategy, answers)
+    paths = _paths(draws, case, strategy, answers, seen_again, followed * (1 - ignored))
     mismatched = answers.wrong_in_time * followed
     return Pathway(
-        managements=_managements(case, in_time * followed, mismatched),
+        managements=_managements(case, paths, mismatched),
+        paths=paths,
         performed=tested.performed,
         uncertain=tested.uncertain,
         incidental=tested.incidental,
         repeats=tested.repeats,
+        retests=retests,
         positives=answers.positives,
         found=answers.right,
-        in_time=in_time,
+        in_time=_never_late(case, answers),
         mismatched=mismatched,
         **_relatives(draws, case, strategy, answers.right),
     )
 
 
+def _classes(case: Case, holds: Callable[[TrueClass], bool]) -> xr.Variable:
+    """1 in the true classes of which something holds, 0 in the others (true_class)."""
+    return xr.Variable("true_class", [float(holds(one)) for one in case.classes.values()])
+
+
+def _never_late(case: Case, answers: _Answers) -> xr.Variable:
+    """Right answers that come in time (…, true_class); what leads to something later in the disease alone is never late."""
+    later_alone = _classes(case, lambda one: one.matched is None)
+    return answers.right_in_time + (answers.right - answers.right_in_time) * later_alone
+
+
+def _retested(draws: Draws, case: Case, strategy: str, answers: _Answers) -> tuple[xr.Variable, xr.Variable]:
+    """Tests at progression per patient, and carriers whom they find, among those in whom nothing was found (…, true_class)."""
+    late = case.pathway.late
+    if late is None or late.retest is None:
+        return 0.0 * answers.right, 0.0 * answers.right
+    reach = chance(draws, [late.reach], strategy, "reaches a later line")
+    made = (1 - answers.positives) * reach * chance(draws, [late.retest.offered], strategy, "retest offered")
+    seen = chance(draws, late.retest.found, strategy, "found by the retest")
+    return made, made * seen * _classes(case, lambda one: one.later is not None)
+
+
+def _paths(
+    draws: Draws, case: Case, strategy: str, answers: _Answers, seen_again: xr.Variable, acted_on: xr.Variable
+) -> dict[str, xr.Variable]:
+    """The share of each true class on each of :data:`PATHS` (…, true_class).
+
+    With F found, T of them in time, A acted on, and of late answers s switched, of the rest r reaching a later line:
+    first line T A, switched (F - T) A s, later line (F - T) A (1 - s) r, or F A r in a class with a later management alone.
+    """
+    late, at_once = case.pathway.late, _classes(case, lambda one: one.matched is not None)
+    later = _classes(case, lambda one: one.later is not None)
+    sought = _classes(case, lambda one: one.is_sought)
+    in_time, too_late = answers.right_in_time * at_once, answers.right - answers.right_in_time * at_once
+    switched = chance(draws, [late.switched], strategy, "late, treatment changed") * at_once if late else NOBODY
+    reach = chance(draws, [late.reach], strategy, "reaches a later line") * later if late else NOBODY
+    found = {
+        "first_line": in_time * acted_on,
+        "switched": too_late * acted_on * switched,
+        "later_line": too_late * acted_on * (1 - switched) * reach,
+        "retested": seen_again * acted_on,
+    }
+    return {**found, "never": sought - sum(found.values(), start=NOBODY)}
+
+
+class _Search:
+    """The tests of a strategy made one after the other: who is still searched for, and what the tests came to (…, true_class)."""
+
+    def __init__(self, draws: Draws, case: Case, strategy: str):
+        self.draws, self.case, self.strategy, self.plan = draws, case, strategy, case.strategies[strategy]
+        nobody = xr.Variable("true_class", np.zeros(len(case.classes)))
+        self.searching, self.tissue, self.repeats = nobody + 1.0, EVERYBODY, nobody
+        self.steps: list[_Step] = []
+        self.performed, self.uncertain, self.incidental = (
+            {step.test: nobody for step in self.plan.tests} for _ in range(3)
+        )
+
+    def make(self, step: TestOffered) -> None:
+        """Make one test on those whom it is for."""
+        test = _performance(self.draws, self.case, self.strategy, step)
+        made, of_searching = self._confirmed(step, test) if step.confirms else self._looked_for(step, test)
+        name = step.test
+        self.performed[name] = self.performed[name] + made * (1 + test.again)
+        self.repeats = self.repeats + made * test.again
+        if beside := self.case.tests[name].incidental:
+            share = chance(self.draws, [beside.share], self.strategy, f"{name} incidental")
+            self.incidental[name] = self.incidental[name] + made * test.answered * share
+        if self.plan.exhaustion is not None:
+            lost = chance(self.draws, [self.plan.exhaustion], self.strategy, "tissue exhausted")
+            self.tissue = self.tissue * (1 - lost * of_searching)
+
+    def _confirmed(self, step: TestOffered, test: _Test) -> tuple[xr.Variable, xr.Variable]:
+        """A reflex on the positives of an earlier test: how many are made, and as a share of those searched for."""
+        place, reached = self._latest(step.confirms), test.offered * self.tissue
+        first, refused = self.steps[place].answers, reached * test.answered * (1 - test.positive)
+        made, back = first.positives * reached, first.positives * refused
+        self._now_known(place, first.confirmed(reached, refused, test.in_time))
+        self.searching = self.searching + back
+        return made, back / self.searching.where(self.searching > 0, 1.0)
+
+    def _looked_for(self, step: TestOffered, test: _Test) -> tuple[xr.Variable, xr.Variable]:
+        """A test of those in whom nothing is found, or of those of them whom it is a safety net for."""
+        reached, target = test.offered * self.tissue, _is_target(self.case, self.case.tests[step.test])
+        meant, overdue = self.searching, NOBODY
+        if step.instead_of is not None:
+            place = self._latest(step.instead_of)
+            earlier = self.steps[place]
+            # Failures are taken to be as common among those in whom another test has found something since.
+            meant = earlier.failed * self.searching / earlier.searching.where(earlier.searching > 0, 1.0)
+            overdue = (earlier.made - earlier.failed) * self._overdue(step)
+            sooner = reached * test.answered * test.positive * test.before_treatment * target
+            self._now_known(place, earlier.answers.sooner(sooner))
+        made = meant * reached
+        answers, unclear = _searched(test, made, target)
+        self.uncertain[step.test] = self.uncertain[step.test] + unclear
+        of_searching = test.offered * meant / self.searching.where(self.searching > 0, 1.0)
+        self.searching = self.searching - answers.positives
+        self.steps.append(_Step(step.test, made, made * (1 - test.answered), self.searching, answers))
+        return made + overdue * reached, of_searching
+
+    def _latest(self, test: str | None) -> int:
+        """The place of the last step that made a test."""
+        return max(place for place, one in enumerate(self.steps) if one.test == test)
+
+    def _now_known(self, place: int, answers: _Answers) -> None:
+        self.steps[place] = replace(self.steps[place], answers=answers)
+
+    def _overdue(self, step: TestOffered) -> xr.Variable:
+        """Share of the answers of the test stood in for that have not come when the safety net is ordered."""
+        earlier = next(one for one in self.plan.tests if one.test == step.instead_of)
+        waited = product(self.draws, [str(step.after)])
+        return 1 - _answered_within(self.draws, self.case, self.strategy, earlier, waited)
+
+
 def _tested(draws: Draws, case: Case, strategy: str) -> _Tested:
     """The tests of a strategy one after the other."""
-    plan = case.strategies[strategy]
-    nobody = xr.Variable("true_class", np.zeros(len(case.classes)))
-    searching, tissue, repeats = nobody + 1.0, EVERYBODY, nobody
-    answers: dict[int, _Answers] = {}
-    performed, uncertain, incidental = ({step.test: nobody for step in plan.tests} for _ in range(3))
-    for place, step in enumerate(plan.tests):
-        test = _performance(draws, case, strategy, step)
-        reached = test.offered * tissue
-        if step.confirms is None:
-            made = searching * reached
-            answers[place], unclear = _searched(test, made, _is_target(case, case.tests[step.test]))
-            uncertain[step.test] = uncertain[step.test] + unclear
-            searching = searching - answers[place].positives
-            tested_of_searching = test.offered
-        else:
-            earlier = max(n for n in answers if plan.tests[n].test == step.confirms)
-            first, refused = answers[earlier], reached * test.answered * (1 - test.positive)
-            made, back = first.positives * reached, first.positives * refused
-            answers[earlier] = first.confirmed(reached, refused, test.in_time)
-            searching = searching + back
-            tested_of_searching = back / searching.where(searching > 0, 1.0)
-        performed[step.test] = performed[step.test] + made * (1 + test.again)
-        repeats = repeats + made * test.again
-        if beside := case.tests[step.test].incidental:
-            share = chance(draws, [beside.share], strategy, f"{step.test} incidental")
-            incidental[step.test] = incidental[step.test] + made * test.answered * share
-        if plan.exhaustion is not None:
-            lost = chance(draws, [plan.exhaustion], strategy, "tissue exhausted")
-            tissue = tissue * (1 - lost * tested_of_searching)
-    total = sum(answers.values(), start=_Answers(nobody, nobody, nobody, nobody))
-    return _Tested(total, performed, uncertain, incidental, repeats)
+    search = _Search(draws, case, strategy)
+    for step in search.plan.tests:
+        search.make(step)
+    nobody = 0.0 * search.searching
+    total = sum((one.answers for one in search.steps), start=_Answers(nobody, nobody, nobody, nobody))
+    return _Tested(total, search.performed, search.uncertain, search.incidental, search.repeats)
 
 
 def _searched(test: _Test, made: xr.Variable, target: xr.Variable) -> tuple[_Answers, xr.Variable]:
@@ -245,7 +365,8 @@ def untested(draws: Draws, case: Case, management: str) -> Pathway:
         performed={},
         uncertain={},
         incidental={},
-        **dict.fromkeys(("repeats", "positives", "found", "in_time", "mismatched"), nobody),
+        paths=dict.fromkeys(PATHS, nobody),
+        **dict.fromkeys(("repeats", "retests", "positives", "found", "in_time", "mismatched"), nobody),
         **_relatives(draws, case, management, nobody),
     )
 
@@ -254,12 +375,14 @@ def _performance(draws: Draws, case: Case, strategy: str, step: TestOffered) -> 
     test = case.tests[step.test]
     answered, again = _answered(draws, case, test, strategy, step.test)
     unclear, node = test.uncertain, f"{step.test} uncertain"
+    early, in_time = _in_time(draws, case, strategy, step)
     return _Test(
-        offered=chance(draws, [step.offered], strategy, f"{step.test} offered"),
+        offered=_offered(draws, strategy, step),
         answered=answered,
         again=again,
         positive=_positive(draws, case, test, strategy, step.test),
-        in_time=_in_time(draws, case, strategy, step),
+        in_time=in_time,
+        before_treatment=early,
         uncertain=chance(draws, [unclear.share], strategy, node) if unclear else NOBODY,
         acted_on=chance(draws, [unclear.acted_on], strategy, f"{node}, acted on") if unclear else NOBODY,
     )
@@ -289,25 +412,53 @@ def _positive(draws: Draws, case: Case, test: Test, strategy: str, name: str) ->
     return stacked([sensitivity.get(one, alarm) for one in case.classes], "true_class")
 
 
-def _in_time(draws: Draws, case: Case, strategy: str, step: TestOffered) -> xr.Variable:
-    """Share of a step's answers that come in time to be acted on, the late ones that still are included."""
-    plan, timing = case.strategies[strategy], case.pathway.timing
-    if plan.turnaround is None or timing is None:
-        return EVERYBODY
-    days = product(draws, [plan.turnaround, step.turnaround_share] if step.turnaround_share else [plan.turnaround])
-    wait = np.log(product(draws, [timing.window])) - np.log(days)
-    in_time = xr.apply_ufunc(special.ndtr, wait / product(draws, [timing.spread]))
-    late = chance(draws, [timing.late_but_matched], strategy, f"{step.test} late, acted on all the same")
-    return in_time + (1 - in_time) * late
+def _offered(draws: Draws, strategy: str, step: TestOffered) -> xr.Variable:
+    """Share of those whom a step is for who are offered it."""
+    if not isinstance(step.offered, AmongRest):
+        return chance(draws, [step.offered], strategy, f"{step.test} offered")
+    names = (*step.offered.group, step.offered.inside, step.offered.overall)
+    for name in names:
+        chance(draws, [name], strategy, f"{step.test} offered")
+    group, inside = product(draws, step.offered.group), product(draws, [step.offered.inside])
+    rest = 1 - group
+    share = (product(draws, [step.offered.overall]) - group * inside) / rest.where(rest > 0, 1.0)
+    return share.clip(0, 1)
 
 
-def _managements(case: Case, matched: xr.Variable, mismatched: xr.Variable) -> xr.Variable:
+def _in_time(draws: Draws, case: Case, strategy: str, step: TestOffered) -> tuple[xr.Variable, xr.Variable]:
+    """Share of a step's answers that come before treatment would begin, and with those that treatment is held back for."""
+    timing = case.pathway.timing
+    if timing is None or (case.strategies[strategy].turnaround is None and not step.turnaround):
+        return EVERYBODY, EVERYBODY
+    window = product(draws, [timing.window])
+    if step.after is not None:
+        window = (window - product(draws, [step.after])).clip(min=0)
+    early = _answered_within(draws, case, strategy, step, window)
+    held_back = chance(draws, [timing.waited_for], strategy, f"{step.test} late, waited for")
+    return early, early + (1 - early) * held_back
+
+
+def _answered_within(draws: Draws, case: Case, strategy: str, step: TestOffered, days: xr.Variable) -> xr.Variable:
+    """Share of a step's answers that come within so many days of the order: log-normal between patients and laboratories."""
+    timing, plan = case.pathway.timing, case.strategies[strategy]
+    assert timing is not None
+    sums = step.turnaround or ((plan.turnaround,) if plan.turnaround else ())
+    median = sum((product(draws, [name]) for name in sums), start=NOBODY)
+    variance = product(draws, [timing.spread, timing.spread])
+    if timing.laboratory is not None:
+        variance = variance + product(draws, [timing.laboratory, timing.laboratory])
+    with np.errstate(divide="ignore"):
+        return xr.apply_ufunc(special.ndtr, (np.log(days) - np.log(median)) / np.sqrt(variance))
+
+
+def _managements(case: Case, paths: dict[str, xr.Variable], mismatched: xr.Variable) -> xr.Variable:
+    """Share of each true class under each management (…, management, true_class)."""
+    at_once, later = paths["first_line"] + paths["switched"], paths["later_line"] + paths["retested"]
     parts: dict[str, xr.Variable] = {}
     for name in case.managements:
         own = xr.Variable("true_class", [float(one.matched == name) for one in case.classes.values()])
-        parts[name] = matched * own + (mismatched if name == case.mismatched else 0.0)
-    unmatched = xr.Variable("true_class", [float(one.matched is None) for one in case.classes.values()])
-    parts[case.reference] = parts[case.reference] + matched * unmatched
+        then = xr.Variable("true_class", [float(one.later == name) for one in case.classes.values()])
+        parts[name] = at_once * own + later * then + (mismatched if name == case.mismatched else 0.0)
     parts[case.reference] = parts[case.reference] + 1 - sum(parts.values(), start=NOBODY)
     return stacked(list(parts.values()), "management")
 

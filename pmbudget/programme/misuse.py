@@ -23,7 +23,7 @@ def reflexed(draws: Draws, funnel: Eligible, regions: pd.DataFrame, years: list[
     return (newly * (1 - fit) / fit * tested).where(everyone > 0, 0.0)
 
 
-def tested_beyond(begun: xr.DataArray, reflexed: xr.DataArray, outside: xr.DataArray) -> xr.DataArray:
+def persons_beyond(begun: xr.DataArray, reflexed: xr.DataArray, outside: xr.DataArray) -> xr.DataArray:
     """Persons tested who are not eligible, by the strategy that they are tested with (draw, mix, fate, region, year).
 
     With the diagnosis they are tested as the eligible of their region and mix are; over-use is of the broad strategies.

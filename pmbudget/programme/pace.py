@@ -104,7 +104,7 @@ class Held:
 
 def top(ceiling: xr.DataArray, held: xr.DataArray) -> xr.DataArray:
     """The level that a region goes towards: the ceiling, or its own use where that is above it already, so that it never falls."""
-    return np.maximum(ceiling, held)
+    return xr.apply_ufunc(np.maximum, ceiling, held)
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class Agreed:
     """An agreement's plan, a curve to the ceiling over ``ramp`` years from each region's start, as far as it is carried out.
 
     Of the acceleration that the plan means over a region's own course a share (``agreement_effect``) is realised. A region ahead of
-    the plan, or above the ceiling, keeps its own course. ``starts`` is (region) or, where evidence decides, (draw, region); infinite where a region never
-    starts.
+    the plan, or above the ceiling, keeps its own course. ``starts`` is (region) or, where evidence decides, (draw, region); infinite
+    where a region never starts.
     """
 
     uptake: Uptake

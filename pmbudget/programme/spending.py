@@ -9,7 +9,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import laboratory_cost
 from pmbudget.programme.budget import add, budget_impact, cost_by_start, full_time_posts
-from pmbudget.programme.misuse import tested_beyond
+from pmbudget.programme.misuse import persons_beyond
 from pmbudget.programme.offsets import cashable_share, set_free
 from pmbudget.programme.population import mean_of
 from pmbudget.programme.prices import price_factor
@@ -25,7 +25,7 @@ class Spending:
     ``by_resource`` (draw, mix, year, resource), the nation's; ``resource_cost`` (mix, region, year, resource), its mean over draws by
     region. ``freed`` (draw, mix, year, resource), 0 or less: capacity set free that cannot be saved in money. ``start_cost`` (draw, mix,
     fate, year): a course at the prices that who starts in a year meets, discounted to the start. ``beside_cost`` (draw, mix, year):
-    transition, tests of others than the eligible and other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
+    transition, tests of others than the eligible, other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
     year): what equipment bought so far is worth at the year's end. ``posts`` (draw, mix, year, resource): full-time posts by profession.
     """
 
@@ -54,7 +54,7 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
         The cost is no number in some draw.
     """
     case, years = scenario.case, scenario.years
-    beyond = tested_beyond(flow.begun, flow.reflexed, flow.outside)
+    beyond = persons_beyond(flow.begun, flow.reflexed, flow.outside)
     factor = price_factor(
         draws,
         case.prices,

@@ -32,9 +32,9 @@ def transition_cost(
         (draw, mix, region, year), share of the eligible who get the new strategy, and (draw, region, year), persons; both hold the year
         before the first of ``years``. A region that falls back and comes again pays once: its way is that of the highest share so far.
     test_cost : DataArray
-        (draw,): what the comparator's tests cost a patient, for double running.
+        (draw[, region, year]): what the comparator's tests cost for each patient, for double running.
     posts : DataArray
-        (draw, …): full-time posts in diagnostics that a patient needs more than under the comparator, below 0 where fewer.
+        (draw[, region, year]): full-time posts in diagnostics that each patient needs more than under the comparator, below 0 where fewer.
     agreement_years : range
         The years in which the agreement's programme runs; empty without an agreement. They concern the mix ``new`` alone.
     allocated : bool

@@ -35,7 +35,8 @@ class Breakdown:
     """One patient's discounted cost and QALYs in their parts, with draws.
 
     ``cost`` (draw, strategy, subgroup, resource; ``unit`` and ``in_budget`` coordinates), SEK, and ``qaly`` (draw, strategy, subgroup)
-    per patient of each true class; ``share`` (draw, subgroup) of patients; ``tests`` (draw, strategy, resource) what the tests cost per
+    per patient of each true class; ``share`` (draw, subgroup) of patients; ``treated`` (draw, strategy, subgroup), the share of a class
+    who get what a right answer leads to; ``tests`` (draw, strategy, resource) what the tests cost per
     patient of the mixture, repeats and relatives included, new samples and conferences not; ``moved`` (draw, strategy, payer) what the
     standing rules move per patient, SEK, positive is paid: the state's part of rebates, patients' fees. Undiscounted: ``health``
     (draw, strategy) QALYs per patient, and ``population_health`` (draw), those of the general population from the same age, missing
@@ -45,6 +46,7 @@ class Breakdown:
     cost: xr.DataArray
     qaly: xr.DataArray
     share: xr.DataArray
+    treated: xr.DataArray
     tests: xr.DataArray
     moved: xr.DataArray
     health: xr.DataArray
@@ -93,10 +95,13 @@ class Breakdown:
 
         What the class adds but for its tests is taken off: share x (wtp x QALYs gained - cost of care), with the same draws.
         """
-        tests = {item.resource for item in case.diagnostic_items()}
-        care = self.cost.isel(resource=[name not in tests for name in self.cost["resource"].to_numpy()]).sum("resource")
         whole = (self.benefit(case, wtp) * self.share).sum("subgroup")
-        return whole - self.share * (wtp * increment(self.qaly, case) - increment(care, case))
+        return whole - self.share * (wtp * increment(self.qaly, case) - increment(self.care(case), case))
+
+    def care(self, case: Case) -> xr.DataArray:
+        """Cost of all but the tests and what answers lead to before a management (draw, strategy, subgroup), SEK."""
+        tests = {item.resource for item in case.diagnostic_items()}
+        return self.cost.isel(resource=[name not in tests for name in self.cost["resource"].to_numpy()]).sum("resource")
 
     def shortfall(self, comparator: str) -> xr.Dataset:
         """What the disease takes under today's care: ``absolute`` (QALYs) and ``proportional`` (share of them), each (draw)."""
@@ -137,6 +142,7 @@ def _block(scenario: Scenario, draws: xr.Dataset) -> Mapping[str, xr.DataArray]:
         "cost": discounted(outcomes["cost"], draws["discount_rate_cost"]) + outcomes["cost_once"],
         "qaly": discounted(outcomes["qaly"], draws["discount_rate_qaly"]),
         "share": share,
+        "treated": outcomes["treated"].sel(management=case.matched).sum("management"),
         "moved": _transfers_by_rules(scenario, draws, outcomes, share),
         "tests": _cost_of_tests(case, draws, list(outcomes["resource"].to_numpy())),
         "health": whole.transpose("draw", "strategy"),
@@ -195,6 +201,8 @@ def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.Da
         cost = dict.fromkeys(resources, xr.Variable((), 0.0))
         path = walk_pathway(draws, case, strategy)
         uses = [(case.tests[name].items, number) for name, number in path.performed.items()]
+        if case.pathway.late and case.pathway.late.retest:
+            uses.append((case.pathway.late.retest.items, path.retests))
         if case.relatives:
             uses.append((case.relatives.test_items, path.relatives_tested))
         for items, number in uses:

@@ -50,7 +50,7 @@ def use_by_strategy(scenario: Scenario, results: Results) -> xr.DataArray:
 
 
 def best_strategies(scenario: Scenario, results: Results, wtp: float) -> list[str]:
-    """The strategy of highest expected net benefit, and then those that two simulation errors of the paired difference do not tell from it."""
+    """The strategy of highest expected net benefit, then those that two simulation errors of the paired difference do not tell from it."""
     benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     means = benefit.mean("draw").to_series().reindex(list(scenario.case.strategies))
     first, *others = means.sort_values(ascending=False, kind="stable").index

@@ -82,6 +82,5 @@ def _designs(people: np.ndarray, share: xr.DataArray, ceiling: float) -> dict[tu
 def _matched_treatment(scenario: Scenario, draws: xr.Dataset) -> tuple[np.ndarray, float]:
     """What the new strategy adds to the share of patients on matched treatment (draw), and that share with the comparator."""
     case = scenario.case
-    matched = sorted({one.matched for one in case.classes.values() if one.matched})
-    treated = simulate(draws, case, horizon=1)["treated"].sel(management=matched).sum("management")
+    treated = simulate(draws, case, horizon=1)["on_path"].drop_sel(path="never").sum("path")
     return increment(treated, case).to_numpy(), float(treated.sel(strategy=case.comparator).mean())

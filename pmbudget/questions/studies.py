@@ -34,7 +34,7 @@ BATCHES = 20
 
 
 def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
-    """The proposed studies of a case by size, with what each is worth to Sweden less its price.
+    """The proposed studies of a case by size, with what each is worth to Sweden less its price; the same random numbers serve all sizes.
 
     Returns
     -------
@@ -47,15 +47,20 @@ def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     parts = []
     for name, study in proposals(scenario).studies.items():
         design = designed(study, draws)
-        worth = evsi(
-            results.per_patient.cost,
-            results.per_patient.qaly,
-            _values_studied(draws, design),
-            design,
-            wtp=wtp,
-            n=list(study.sizes),
-            rng=generator(seed, name, 0),
-        )
+        values = _values_studied(draws, design)
+        by_size = [
+            evsi(
+                results.per_patient.cost,
+                results.per_patient.qaly,
+                values,
+                design,
+                wtp=wtp,
+                n=[size],
+                rng=generator(seed, name, 0),
+            )
+            for size in study.sizes
+        ]
+        worth = xr.concat(by_size, dim="n")
         # More participants never tell less: what falls between sizes is chance.
         worth = worth.copy(data=isotonic_regression(worth.to_numpy()).x)
         reached = population_affected(
@@ -143,7 +148,7 @@ def choices(
     DataFrame
         :func:`pmbudget.appraisal.adoption`, its values against today's use, and ``error``: the Monte Carlo standard error of how far each
         option lies behind the best, by batch means in which everything that moves a draw counts.
-        ``attrs`` name the study, its size and the years it takes.
+        ``attrs`` hold the study, n, participants and years of the study that is worth most.
     """
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposals(scenario).studies[chosen["study"]]
@@ -178,7 +183,7 @@ def choices(
     frame["value"] -= frame.loc["reject", "value"]
     apart = pd.concat([part["value"][frame["best"].idxmax()] - part["value"] for part in parts], axis=1)
     frame["error"] = apart.std(axis=1) / np.sqrt(len(parts))
-    frame.attrs = {"study": str(chosen["study"]), "n": size, "years": delay, "pays": bool(chosen["enbs"] > 0)}
+    frame.attrs = {name: chosen[name] for name in ("study", "n", "participants", "years")}
     return frame
 
 
@@ -206,7 +211,7 @@ def _moved_to_new(scenario: Scenario, results: Results, patients: pd.Series, wtp
 
 
 def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Series, each: float) -> tuple[float, float]:
-    """What a patient moved is worth more than ``each``, and what falls beside the patients' courses less what equipment is still worth; SEK.
+    """What a patient moved is worth more than ``each``, and what falls beside the patients' courses less what equipment is worth; SEK.
 
     ``moved`` are the expected patients who get the new strategy beyond today's use, by year; ``each`` is one patient's expected net
     benefit. Patients moved times the two together is the programme's net benefit before what falls beside: volume and prices move with

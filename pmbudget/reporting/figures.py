@@ -13,6 +13,17 @@ INNER = (0.25, 0.75)
 COLOURS = {"today": "#7f7f7f", "unplanned": "#d08700", "new": "#00659b"}
 
 
+LINES = (
+    (COLOURS["new"], "-"),
+    (COLOURS["today"], "--"),
+    ("#a85f00", "-."),
+    ("#7b3294", ":"),
+    ("#1b7837", (0, (6, 1.5, 1, 1.5, 1, 1.5))),
+    ("#b00020", (0, (3, 1))),
+)
+"""Colour and style of lines that stand in one figure, each apart from the others without its colour and at least 3:1 against white."""
+
+
 PAYER_ORDER = ("all", "state", "regions_together", "region", "clinic", "diagnostic_unit")
 
 

@@ -12,6 +12,7 @@ from pmbudget.reporting.ch08_comparison.comparison import (
     by_case,
     comparison_headline,
     comparison_tables,
+    known_use_comparison,
     run_label,
     value_comparison,
     worth_comparison,
@@ -106,6 +107,7 @@ def overview_html(
             {
                 "label": words.label(own[0].case),
                 "answer": _safe(comparison_headline(own, words)),
+                "today": _safe(known_use_comparison(own, words)),
                 "value": _safe(value_comparison(own, words)),
                 "budget": _safe(comparison_tables(own, words)),
                 "worth": _safe(worth_comparison(own, words)),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from ruamel.yaml import YAML
 
 from pmbudget.appraisal.worth import Added
@@ -13,22 +14,35 @@ from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import Negotiation
+from pmbudget.questions.structures import Structures
 from pmbudget.reporting.frames import budget_frame, implementation_frame, ledger_frame, outcomes_frame
-from pmbudget.reporting.summary import key_figures, paired_draws
+from pmbudget.reporting.summary import key_figures, known_use_figures, paired_draws, structure_figures
 from pmbudget.road import Results
+
+STRUCTURES = "structures.parquet"
+"""The figures of chapter 03 that a comparison reads; those of chapter 05 are in the summary."""
 
 
 def store_budget(
-    output_dir: str, scenario: Scenario, results: Results, worths: Added, shares: Mapping[str, float]
+    output_dir: str,
+    scenario: Scenario,
+    results: Results,
+    worths: Added,
+    shares: Mapping[str, float],
+    known: xr.Dataset | None,
 ) -> None:
-    """Budget, ledger, key figures with the draws to rank them by, and the resolved scenario; nothing where ``output_dir`` is empty."""
+    """Budget, ledger, key figures with the draws to rank them by, and the resolved scenario; nothing where ``output_dir`` is empty.
+
+    ``known`` is what the scenario comes to were today's use known.
+    """
     if not output_dir:
         return
     folder = Path(output_dir)
     budget_frame(results).to_parquet(folder / "budget.parquet")
     ledger_frame(results).to_parquet(folder / "ledger.parquet")
     paired_draws(scenario, results, worths).to_parquet(folder / "draws.parquet")
-    figures = key_figures(scenario, results, worths, shares)
+    figures = [key_figures(scenario, results, worths, shares), known_use_figures(known)]
+    figures = pd.concat([part for part in figures if len(part)], ignore_index=True)
     figures.to_parquet(folder / "summary.parquet")
     _excel_csv(figures, folder / "summary.csv")
     yaml = YAML()
@@ -37,10 +51,11 @@ def store_budget(
         yaml.dump(scenario.resolved(), file)
 
 
-def store_outcomes(output_dir: str, results: Results) -> None:
-    """Cost and QALY per patient by strategy; nothing where ``output_dir`` is empty."""
+def store_outcomes(output_dir: str, scenario: Scenario, results: Results, tried: Structures) -> None:
+    """Cost and QALY per patient by strategy, and what the structures tried come to; nothing where ``output_dir`` is empty."""
     if output_dir:
         outcomes_frame(results).to_parquet(Path(output_dir) / "outcomes.parquet")
+        structure_figures(scenario, tried).to_parquet(Path(output_dir) / STRUCTURES)
 
 
 def store_agreement(output_dir: str, found: Negotiation | None) -> None:
@@ -107,6 +122,10 @@ def load_runs(batch: str | Path, runs: Sequence[str] = ()) -> list[RunSummary]:
 
 def _run(batch: Path, name: str) -> RunSummary:
     resolved = YAML(typ="safe").load((batch / name / "scenario.resolved.yaml").read_text("utf-8"))
+    figures = pd.read_parquet(batch / name / "summary.parquet")
+    # A batch may have been asked for without chapter 03.
+    if (tried := batch / name / STRUCTURES).is_file() and len(rows := pd.read_parquet(tried)):
+        figures = pd.concat([figures, rows], ignore_index=True)
     case = resolved["case"]
     new, in_use = (Text(**case["strategies"][case[which]]["label"]) for which in ("new", "in_use"))
     return RunSummary(
@@ -118,6 +137,6 @@ def _run(batch: Path, name: str) -> RunSummary:
         resolved["agreement"] is not None,
         new,
         in_use,
-        pd.read_parquet(batch / name / "summary.parquet"),
+        figures,
         pd.read_parquet(batch / name / "draws.parquet"),
     )

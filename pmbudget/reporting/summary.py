@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
-from pmbudget.appraisal import ceac, net_monetary_benefit
+from pmbudget.appraisal import net_monetary_benefit
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.worth import Added
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.reach import share_reached
+from pmbudget.questions.structures import BASE, Structures
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.value import value_figures
 from pmbudget.reporting.verdict import leading_threshold, leading_thresholds, verdict_key
@@ -57,6 +59,21 @@ def key_figures(scenario: Scenario, results: Results, worths: Added, shares: Map
     return pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS)
 
 
+KNOWN_USE = "net_budget_at_known_use"
+
+
+def known_use_figures(known: xr.Dataset | None) -> pd.DataFrame:
+    """What introduction would cost all payers were today's use known (SEK, cash), by the value (``reference``) and period.
+
+    ``known`` is of :func:`pmbudget.questions.at_known_use`; no rows without one.
+    """
+    if known is None:
+        return pd.DataFrame(columns=COLUMNS)
+    found = interval_frame(known["net"]).rename(columns={"value": "reference"})
+    found = found.assign(measure=KNOWN_USE, payer="all", unit="SEK", reference=found["reference"].map("{:g}".format))
+    return found.reindex(columns=COLUMNS)
+
+
 def paired_draws(scenario: Scenario, results: Results, worths: Added) -> pd.DataFrame:
     """What scenarios are ranked by, draw by draw: measure, reference, period, draw, value (SEK).
 
@@ -94,10 +111,29 @@ def worth_figures(scenario: Scenario, results: Results) -> pd.DataFrame:
         rows.append({"measure": "threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
         if name in leading_thresholds(scenario):
             rows.append({"measure": "leading_threshold", "reference": name, "unit": "SEK/QALY", "mean": wtp})
-        probability = ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=scenario.case.new)
-        rows.append(
-            {"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": float(probability)}
-        )
+        probability = found.p_worth_it(wtp)
+        rows.append({"measure": "p_cost_effective", "reference": name, "unit": "probability", "mean": probability})
         gain = interval_frame(net_monetary_benefit(cost, qaly, wtp)).iloc[0].to_dict()
         rows.append({"measure": "inmb", "reference": name, "unit": "SEK", **gain})
+    return pd.DataFrame(rows)
+
+
+def structure_figures(scenario: Scenario, tried: Structures) -> pd.DataFrame:
+    """What the index says of the structures tried, at each threshold that leads: measure, threshold, unit, mean, lower, upper.
+
+    ``structures``, how many alternatives; ``structures_kept``, in how many of them the decision of the main analysis holds, missing
+    where the draws do not decide there; ``structures_inmb``, the main analysis and the lowest and highest mean, SEK. No rows without
+    alternatives.
+    """
+    rows: list[dict[str, Any]] = []
+    for limit, wtp in leading_thresholds(scenario).items() if tried.alternatives else ():
+        frame = tried.frame(wtp)
+        base, others, mean = int(frame.loc[BASE, "decision"]), frame["decision"].drop(BASE), frame["mean"]
+        kept = float((others == base).sum()) if base else float("nan")
+        ends = {"mean": mean[BASE], "lower": mean.min(), "upper": mean.max()}
+        rows += [
+            {"measure": "structures", "threshold": limit, "unit": "structures", "mean": len(others)},
+            {"measure": "structures_kept", "threshold": limit, "unit": "structures", "mean": kept},
+            {"measure": "structures_inmb", "threshold": limit, "unit": "SEK", **ends},
+        ]
     return pd.DataFrame(rows)

@@ -9,6 +9,7 @@ from pmbudget.appraisal.ranking import ERRORS, P_ORDER, simulation_error
 from pmbudget.appraisal.worth import Added, cost_per
 from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increment
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
@@ -122,6 +123,20 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
         told = {"lost": words.number(lost), "spared": words.msek(spared), "reasons": _reasons(scenario, words)}
         said.append(words("value_lost", **told))
     return said
+
+
+def reflex_sentence(scenario: Scenario, results: Results, words: Words) -> str:
+    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit."""
+    persons = results.reach.eligible
+    each = (results.reach.reflexed * persons).sum(["region", "year"]) / persons.sum(["region", "year"])
+    more = each * increment(results.per_patient.test_cost, scenario.case)
+    whole = more + increment(results.per_patient.cost, scenario.case)
+    return words(
+        "reflex_each",
+        each=words.span(interval_frame(each).iloc[0], digits=2),
+        more=words.span(interval_frame(more).iloc[0], digits=-1),
+        whole=words.span(interval_frame(whole).iloc[0], digits=-2),
+    )
 
 
 def more_or_less(stem: str, value: float) -> str:

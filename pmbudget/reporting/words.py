@@ -131,5 +131,16 @@ def _decimals_of(mean: float, low: float, high: float) -> int:
     return 0 if size >= 20 else 1 if size >= 2 else 2 if size >= 0.2 else 3
 
 
+def decimals_stated(*figures: float) -> int:
+    """As many decimals as the figures were stated with, four at most.
+
+    Examples
+    --------
+    >>> decimals_stated(22.0, 17.8), decimals_stated(1711), decimals_stated(0.75, 0.8)
+    (1, 0, 2)
+    """
+    return next(many for many in range(5) if many == 4 or all(abs(round(one, many) - one) < 1e-9 for one in figures))
+
+
 def _apart(low: float, high: float, digits: int) -> bool:
     return round(low, digits) + 0.0 != round(high, digits) + 0.0

@@ -23,6 +23,8 @@ ROOMS = ("vocabulary.py", "inputs", "evidence", "patient", "programme", "financi
 """Whose code decides a result."""
 WORDS = ("label", "note", "source", "question", "was")
 """Keys of a resolved scenario that no number depends on."""
+ASKED_APART = ("structures", "breadth", "validation")
+"""Keys of a case that no walk reads: a question that does is kept under what they hold."""
 LIBRARIES = ("numpy", "scipy", "xarray", "pandas")
 DIGITS = 24
 """Of a key: folders are named by it, and Windows allows 260 characters of path."""
@@ -95,6 +97,7 @@ def result_key(scenario: Scenario, *, draws: int, seed: int) -> str:
     definition = resolved["scenario"]
     asked = {name: definition[name] for name in ("years", "pace", "levers", "laboratories", "allocated")}
     read = {name: resolved[name] for name in ("agreement", "standing", "case", "price_year", "parameters", "regions")}
+    read["case"] = {name: part for name, part in resolved["case"].items() if name not in ASKED_APART}
     made_by = {name: version(name) for name in LIBRARIES}
     key = content_hash(
         _without_words(read), asked, scenario.limits, posterior_hash(scenario), CODE, made_by, draws, seed

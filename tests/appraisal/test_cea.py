@@ -12,6 +12,7 @@ from pmbudget.appraisal import (
     net_monetary_benefit,
     price_threshold,
     ratio,
+    surely_dominated,
 )
 
 
@@ -336,3 +337,31 @@ def test_the_table_and_the_ratio_judge_two_strategies_alike():
 def test_of_two_whose_costs_differ_by_rounding_the_better_is_kept():
     table = icer_table([100.0, 100.0 * (1 + 1e-15)], [1.0, 2.0])
     assert table["status"].tolist() == ["dominated", "reference"]
+
+
+def around(mean, spread, seed):
+    noise = np.random.default_rng(seed).normal(0, spread, 400)
+    return mean + noise - noise.mean()
+
+
+@pytest.mark.parametrize(("spread", "sure"), [(0.1, True), (100.0, False)])
+def test_dominance_is_sure_only_beyond_the_error_of_the_paired_difference(spread, sure):
+    names = {"strategy": ["a", "b", "c", "d"]}
+    # b is dominated by a, and c lies 5 above the line from a to d.
+    cost = xr.DataArray(
+        np.column_stack([around(mean, spread, place) for place, mean in enumerate((10.0, 13.0, 25.0, 30.0))]),
+        names,
+        dims=("draw", "strategy"),
+    )
+    qaly = xr.DataArray(np.tile([1.0, 1.0, 2.0, 3.0], (400, 1)), names, dims=("draw", "strategy"))
+    status = icer_table(cost, qaly)["status"]
+    assert (status["b"], status["c"]) == ("dominated", "extendedly dominated")
+    assert surely_dominated(cost, qaly) == {"b": sure, "c": sure}
+
+
+def test_what_all_draws_share_is_no_error_of_dominance():
+    names = {"strategy": ["a", "b", "c"]}
+    shared = around(0.0, 1000.0, 1)[:, None]
+    cost = xr.DataArray(shared + np.array([10.0, 13.0, 30.0]), names, dims=("draw", "strategy"))
+    qaly = xr.DataArray(np.tile([1.0, 1.0, 3.0], (400, 1)), names, dims=("draw", "strategy"))
+    assert surely_dominated(cost, qaly) == {"b": True}

@@ -150,6 +150,16 @@ def test_the_four_options_by_hand():
     assert found.index[found["best"]].tolist() == ["approve_with_research"]
 
 
+def test_what_a_programme_adds_falls_on_those_whom_it_moves_and_leaves_the_worth_of_ending_today_alone():
+    plain, more = (choices(today_per_year=0.4, reversal_cost=20, added_per_patient=added) for added in (0.0, 7.0))
+    gap = {name: plain.loc[name, "value"] - plain.loc["reject", "value"] for name in plain.index}
+    # 100 a year at the pace of 0.5, 1, 1, 1 against 0.4: 10 + 60 + 60 + 60 more than today.
+    moved = more.loc["approve", "value"] - more.loc["reject", "value"] - gap["approve"]
+    assert moved == pytest.approx(7.0 * 190)
+    assert more.loc["withdraw", "value"] - more.loc["reject", "value"] == pytest.approx(gap["withdraw"])
+    assert more.loc["reject", "value"] == plain.loc["reject", "value"]
+
+
 def test_a_reversal_that_costs_too_much_makes_waiting_better():
     best = [choices(reversal_cost=cost).query("best").index[0] for cost in (0, 2900)]
     assert best == ["approve_with_research", "only_in_research"]

@@ -45,7 +45,9 @@ def test_the_same_seed_gives_the_same_table_and_another_another(parameters, post
 
 
 def test_removing_parameters_does_not_move_the_others(parameters, posterior):
-    needed = {one.rate for one in parameters.values()} | {one.learning.over for one in learnt(parameters)}
+    needed = {other for one in parameters.values() for other in one.drawn_with} | {
+        one.learning.over for one in learnt(parameters)
+    }
     kept = {name: one for place, (name, one) in enumerate(parameters.items()) if place % 3 or name in needed}
     fewer = draw_parameters(replace(parameters, parameters=kept), posterior, n=100)
     whole = draw_parameters(parameters, posterior, n=100)
@@ -55,7 +57,7 @@ def test_removing_parameters_does_not_move_the_others(parameters, posterior):
 
 def test_no_two_parameters_share_their_draws(parameters, long):
     drawn = [name for name, one in parameters.items() if long[name].dims == ("draw",) and not one.is_learnt]
-    ranks = np.stack([long[name].to_numpy().argsort().argsort() for name in drawn if parameters[name].rate is None])
+    ranks = np.stack([long[name].to_numpy().argsort().argsort() for name in drawn if not parameters[name].drawn_with])
     off_diagonal = np.corrcoef(ranks)[~np.eye(len(ranks), dtype=bool)]
     assert np.abs(off_diagonal).max() < 0.2
 
@@ -93,7 +95,7 @@ def test_draws_have_the_mean_that_the_parameter_states(parameters, long):
     off = {
         name: abs(float(long[name].mean()) - one.distribution.mean * one.factor) / (one.distribution.sd * one.factor)
         for name, one in parameters.items()
-        if not one.is_learnt and one.rate is None and one.distribution.sd > 0
+        if not one.is_learnt and not one.drawn_with and one.distribution.sd > 0
     }
     assert {name: round(z, 3) for name, z in off.items() if z > 5 / np.sqrt(1200)} == {}
 
@@ -107,7 +109,9 @@ def test_what_differs_by_region_has_draw_and_region(parameters, long):
 
 def test_what_is_known_exactly_has_no_draw(parameters, long):
     exact = [
-        name for name, one in parameters.items() if one.distribution and one.distribution.is_fixed and not one.rate
+        name
+        for name, one in parameters.items()
+        if one.distribution and one.distribution.is_fixed and not one.drawn_with
     ]
     assert exact
     assert all(long[name].dims == () for name in exact)
@@ -121,7 +125,9 @@ def test_money_is_in_kronor_whatever_it_was_reported_in(parameters, long):
 
 def test_redrawn_keeps_what_is_to_be_kept_and_moves_the_rest(parameters, posterior, long):
     drawn = [
-        name for name, one in parameters.items() if "draw" in long[name].dims and not one.is_learnt and not one.rate
+        name
+        for name, one in parameters.items()
+        if "draw" in long[name].dims and not one.is_learnt and not one.drawn_with
     ]
     keep = drawn[::2]
     other = redrawn(parameters, posterior, keep, n=1200)

@@ -6,6 +6,7 @@ import pytest
 
 from pmbudget.errors import InputError
 from pmbudget.inputs import expand, load_scenario
+from pmbudget.inputs.prices import load_prices
 from pmbudget.reporting.ch01_evidence.evidence import set_by_scenario_table
 from pmbudget.reporting.words import Words
 
@@ -69,6 +70,31 @@ def test_another_label_leaves_source_and_grade_where_they_are(shipped):
     before = load_scenario("unplanned", shipped).parameters["cost_panel"]
     after = load_scenario("unplanned", shipped, {"cost_panel": {"label": text}}).parameters["cost_panel"]
     assert provenance(after) == provenance(before)
+
+
+def test_an_override_without_a_price_year_keeps_what_moves_the_price(shipped):
+    record = {"distribution": {"family": "gamma", "mean": 700, "interval": [500, 950]}}
+    before, after = (
+        load_scenario("unplanned", shipped, given).parameters["cost_panel"] for given in ({}, {"cost_panel": record})
+    )
+    assert (after.record.index, after.trend, after.factor) == (before.record.index, before.trend, before.factor)
+    assert before.trend
+
+
+def test_an_override_with_a_price_year_of_its_own_says_what_moves_it(write):
+    stated = "{unit: SEK/test, price_year: 2020, %sdistribution: {family: gamma, mean: 7000, interval: [5000, 9500]}}"
+    with pytest.raises(InputError, match=r"trial.yaml:6: overrides.cost_panel.index: nothing says .* 2020") as told:
+        load_scenario("trial", write(HEAD + "overrides:\n  cost_panel: " + stated % "" + "\n"))
+    assert len(told.value.faults) == 1
+    whole = HEAD + "overrides:\n  cost_panel: " + stated % "index: none, " + "\n"
+    after = load_scenario("trial", write(whole)).parameters["cost_panel"]
+    assert (after.factor, after.drawn_with) == (1, ())
+
+
+def test_who_changes_the_index_answers_for_the_price(shipped):
+    after = load_scenario("unplanned", shipped, {"cost_panel": {"index": "cpi"}}).parameters["cost_panel"]
+    assert provenance(after) == ("assumption", "Set in this run")
+    assert (after.record.price_year, after.trend) == (2015, None)
 
 
 def test_an_override_from_the_base_keeps_the_base_s_source(write):
@@ -192,7 +218,10 @@ def test_an_exchange_rate_can_be_overridden_with_a_source_of_its_own(shipped):
     found = load_scenario("unplanned", shipped, {"rate_eur_2015": own}).parameters["rate_eur_2015"]
     assert provenance(found) == ("published", "The Riksbank")
     assert found.distribution.is_fixed
-    assert found.was.evidence == "assumption"
+    assert (found.was.evidence, found.was.source.title) == (
+        "derived",
+        load_prices(shipped, []).rates["EUR", 2015].source,
+    )
     assert load_scenario("unplanned", shipped, {"rate_eur_2015": 10}).parameters.fixed("rate_eur_2015") == 10
 
 

@@ -1,5 +1,6 @@
+import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -105,17 +106,24 @@ def test_an_unknown_parameter_is_answered_with_the_nearest(scenario):
 PRICE_INDEX = "year,index,evidence,source\n2015,300,published,Invented\n2024,390,published,Invented\n"
 SURE_RATE = "2015,EUR,9,,,published,Invented"
 UNSURE_RATE = "2015,EUR,9,8,10,assumption,Invented"
+TREND = "{trend: growth}"
+GROWTH = (
+    'growth:\n  label: {sv: "x", en: "x"}\n  unit: per year\n'
+    "  distribution: {family: normal, mean: -0.03, interval: [-0.08, 0.02]}\n"
+    '  evidence: assumption\n  source: {title: "Invented"}\n'
+)
 
 
-def money(name, unit, value, year=2015):
+def money(name, unit, value, year=2015, index="cpi"):
+    stated = f"  index: {index}\n" if index else ""
     return (
-        f'{name}:\n  label: {{sv: "x", en: "x"}}\n  unit: {unit}\n  price_year: {year}\n'
+        f'{name}:\n  label: {{sv: "x", en: "x"}}\n  unit: {unit}\n  price_year: {year}\n{stated}'
         f'  distribution: {{value: {value}}}\n  evidence: published\n  source: {{title: "Invented"}}\n'
     )
 
 
 def priced(folder, records, rate=SURE_RATE, index=PRICE_INDEX):
-    (folder / "prices").mkdir()
+    (folder / "prices").mkdir(exist_ok=True)
     (folder / "prices" / "kpi.csv").write_text(index, "utf-8")
     rates = f"year,currency,sek_per_unit,low,high,evidence,source\n{rate}\n"
     (folder / "prices" / "exchange_rates.csv").write_text(rates, "utf-8")
@@ -132,6 +140,108 @@ def test_euro_of_2015_become_kronor_of_2024_by_rate_and_index(tmp_path):
 def test_kronor_of_2015_move_by_the_index_alone(tmp_path):
     draws = draw_parameters(priced(tmp_path, [money("cost", "SEK/test", 100)]), n=3)
     assert float(draws["cost"]) == pytest.approx(130)
+
+
+def test_a_nominal_price_stands_as_it_is_and_needs_no_index_of_its_year(tmp_path):
+    records = [money("cost", "SEK/test", 100, 1998, "none"), money("drug", "EUR/month", 100, 2015, "none")]
+    draws = draw_parameters(priced(tmp_path, records), n=3)
+    assert (float(draws["cost"]), float(draws["drug"])) == pytest.approx((100, 900))
+
+
+def test_wages_move_by_their_own_table(tmp_path):
+    (tmp_path / "prices").mkdir()
+    (tmp_path / "prices" / "wages.csv").write_text(PRICE_INDEX.replace("390", "420"), "utf-8")
+    draws = draw_parameters(priced(tmp_path, [money("wage", "SEK/month", 100, 2015, "wages")]), n=3)
+    assert float(draws["wage"]) == pytest.approx(140)
+
+
+@pytest.mark.parametrize("index", ["cpi", "wages", "none", "{trend: growth}", ""])
+def test_no_index_moves_a_price_of_the_model_s_own_year(tmp_path, index):
+    records = [GROWTH, money("cost", "SEK/test", 100, 2024, index)]
+    assert float(draw_parameters(priced(tmp_path, records), n=3)["cost"]) == 100
+
+
+def test_a_trend_is_consumer_prices_and_a_drawn_change_a_year(tmp_path):
+    by_region = money("local", "SEK/test", 100, 2015, TREND).replace("{value: 100}", f"{MONEY}\n  by: region")
+    records = [
+        GROWTH,
+        money("cost", "EUR/test", 100, 2015, TREND),
+        money("other", "SEK/test", 7, 2015, TREND),
+        money("plain", "SEK/test", 100),
+        by_region,
+    ]
+    parameters = priced(tmp_path, records)
+    draws = draw_parameters(parameters, n=500)
+    moved = (1 + draws["growth"]) ** 9
+    assert np.allclose(draws["cost"], 100 * 9 * 390 / 300 * moved)
+    assert np.allclose(draws["other"], 7 * 390 / 300 * moved)
+    assert float(draws["plain"]) == pytest.approx(130)
+    assert draws["local"].dims == ("draw", "region")
+    nominal = replace(parameters["local"], trend=None)
+    alone = replace(parameters, parameters={**parameters.parameters, "local": nominal})
+    assert np.allclose(draws["local"], draw_parameters(alone, n=500)["local"] * moved)
+    assert parameters["cost"].drawn_with == ("rate_eur_2015", "growth")
+    with pytest.raises(ValueError, match="cost is uncertain"):
+        parameters.fixed("cost")
+
+
+def test_a_trend_moves_what_follows_it_and_nothing_else(tmp_path):
+    records = [GROWTH, money("cost", "SEK/test", 100, 2015, TREND), money("other", "SEK/test", 7).replace("7", MONEY)]
+    records[2] = records[2].replace(f"{{value: {MONEY}}}", MONEY)
+    parameters = priced(tmp_path, records)
+    without = {name: one for name, one in parameters.items() if name != "cost"}
+    draws, fewer = (draw_parameters(one, n=100) for one in (parameters, replace(parameters, parameters=without)))
+    assert np.array_equal(draws["growth"], fewer["growth"])
+    assert np.array_equal(draws["other"], fewer["other"])
+
+
+def test_a_trend_moves_a_price_back_to_an_earlier_price_year(tmp_path):
+    priced(tmp_path, [GROWTH, money("cost", "SEK/test", 100, 2024, TREND)])
+    draws = draw_parameters(load_parameters(tmp_path, price_year=2015), n=50)
+    assert np.allclose(draws["cost"], 100 * 300 / 390 * (1 + draws["growth"]) ** -9)
+
+
+def test_a_price_of_another_year_without_an_index_is_one_fault(tmp_path):
+    with pytest.raises(InputError) as told:
+        priced(tmp_path, [money("cost", "EUR/test", 100, index="")])
+    assert len(told.value.faults) == 1
+    assert re.search(r"costs.yaml:1: cost.index: nothing says what moves this price from 2015 to 2024", str(told.value))
+    assert re.search(r"Remedy: state cpi, wages, none .* or \{trend: ", str(told.value))
+
+
+@pytest.mark.parametrize("index", ["kpi", "2024", "[cpi]", "{tend: growth}", "{trend: growth, of: cpi}"])
+def test_an_index_that_is_none_is_one_fault(tmp_path, index):
+    with pytest.raises(
+        InputError, match=r"costs.yaml:\d+: cost.index.*: is no index. Remedy: write cpi, wages, none"
+    ) as told:
+        priced(tmp_path, [money("cost", "SEK/test", 100, index=index)])
+    assert len(told.value.faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("trend", "said"),
+    [("growht", "names no parameter. Remedy: did you mean growth"), ("cost", "is no change of price")],
+)
+def test_a_trend_is_a_parameter_per_year(tmp_path, trend, said):
+    with pytest.raises(InputError, match=f"cost.index.trend = '?{trend}'?: {said}"):
+        priced(tmp_path, [GROWTH, money("cost", "SEK/test", 100, index=f"{{trend: {trend}}}")])
+
+
+def test_an_index_goes_with_money(tmp_path):
+    text = GROWTH.replace("unit: per year", "unit: per year\n  index: cpi")
+    with pytest.raises(InputError, match="index goes with money"):
+        priced(tmp_path, [text])
+
+
+def test_every_shipped_price_states_its_index(shipped):
+    cases = [path.parent.name for path in (shipped / "cases").glob("*/case.yaml")]
+    silent = {
+        name
+        for case in cases
+        for name, one in load_parameters(shipped, case).items()
+        if one.record.price_year is not None and one.record.index is None
+    }
+    assert silent == set()
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("kSEK/test", 1e3), ("MSEK", 1e6), ("GSEK/year", 1e9)])
@@ -155,9 +265,13 @@ def test_a_missing_rate_is_a_fault(tmp_path):
         priced(tmp_path, [money("cost", "USD/test", 100)])
 
 
-def test_a_missing_index_year_is_a_fault(tmp_path):
-    with pytest.raises(InputError, match=r"no price index for 2011. Remedy: add 2011 to prices/kpi.csv"):
-        priced(tmp_path, [money("cost", "SEK/test", 100, 2011)])
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [("cpi", "price index for 2011. Remedy: add 2011 to prices/kpi.csv"), ("wages", "wage index for 2011")],
+)
+def test_a_missing_index_year_is_a_fault(tmp_path, index, said):
+    with pytest.raises(InputError, match=f"cost.price_year = 2011: no {said}"):
+        priced(tmp_path, [money("cost", "SEK/test", 100, 2011, index)])
 
 
 def test_a_price_year_without_an_index_is_a_fault(tmp_path):

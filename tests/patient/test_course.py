@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from pmbudget.inputs.cases import Case
+from pmbudget.inputs.items import Span
 from pmbudget.patient import markov_trace, simulate
 from pmbudget.patient.course import course
 from pmbudget.patient.outcomes import occupancy_by_strategy
@@ -154,7 +155,7 @@ def test_moves_equal_the_chain_of_their_probabilities():
     p = 1 - np.exp(-0.1)
     well = (1 - p) ** np.arange(YEARS + 1)
     found = usual_course(case, draws)
-    assert first(found["well", None]) == pytest.approx((well[1:] + well[:-1]) / 2)
+    assert first(found[Span("well")]) == pytest.approx((well[1:] + well[:-1]) / 2)
     assert first(found["on_ill"]) == pytest.approx(well[:-1] * p)
     assert first(found["on_dead"]) == pytest.approx(np.zeros(YEARS))
 
@@ -170,8 +171,8 @@ def test_more_cycles_a_year_tend_to_the_exponential():
     draws = table(rate_population=0.0)
     exact = np.exp(-0.1 * np.arange(YEARS + 1))
     lived = (exact[:-1] - exact[1:]) / 0.1
-    fine = usual_course(small_case(cycles_per_year=12), draws)["well", None]
-    coarse = usual_course(small_case(), draws)["well", None]
+    fine = usual_course(small_case(cycles_per_year=12), draws)[Span("well")]
+    coarse = usual_course(small_case(), draws)[Span("well")]
     assert first(fine) == pytest.approx(lived, rel=1e-5)
     assert abs(first(coarse) - lived).max() > 10 * abs(first(fine) - lived).max()
 
@@ -358,7 +359,7 @@ def test_a_management_starts_in_its_own_state():
         "protected": {"label": NAME, "starts_in": "ill", "items": []},
     }
     case, draws = small_case(managements=managements, relatives=None), table(rate_population=0.0)
-    assert first(usual_course(case, draws, "protected")["ill", None]) == pytest.approx(np.ones(YEARS))
+    assert first(usual_course(case, draws, "protected")[Span("ill")]) == pytest.approx(np.ones(YEARS))
     states = occupancy_by_strategy(draws, case, horizon=YEARS).isel(draw=0).sel(strategy="tested", cycle=0)
     treated = simulate(draws, case, horizon=1)["treated"].sel(strategy="tested", management="protected").isel(draw=0)
     assert float(states.sel(state="ill")) == pytest.approx(float(treated))
@@ -577,3 +578,78 @@ def test_each_class_has_its_own_cost_where_no_care_is_counted():
     assert (
         found["cost"].dims == found["position"].dims == ("draw", "strategy", "subgroup", "year_since_start", "resource")
     )
+
+
+def phased_case(cycles_per_year, *bounds, **changed):
+    """All are untreated; one running item for each of the bounds."""
+    items = [{"resource": "care", "when": "ill", "every_days": 365.25, **one} for one in bounds]
+    usual = {"label": NAME, "moves": changed.pop("moves", []), "items": items, **changed}
+    managements = {"usual": usual, "protected": {"label": NAME, "hazard_ratios": ["half"], "items": []}}
+    return small_case(managements=managements, cycles_per_year=cycles_per_year)
+
+
+def test_years_in_a_tunnel_are_told_by_the_time_since_it_was_entered():
+    """In the first year after falling ill the risk of death is high, then low: those who enter each year are followed one by one."""
+    in_tunnel = {"from": "ill", "to": "dead", "rate": ["rate_late"], "in_state_until_year": 1}
+    moves = [{"from": "well", "to": "ill", "rate": ["rate_event"]}, in_tunnel]
+    found = usual_course(
+        phased_case(1, {"in_state_until_month": 24}, {"in_state_from_month": 24}, moves=moves),
+        table(rate_population=0.0),
+    )
+    entered = np.exp(-0.1 * np.arange(YEARS)) * (1 - np.exp(-0.1))
+    # Nobody dies but in the first cycle after entry; those who entered in cycle i are ill from point i + 1.
+    alive = np.zeros((YEARS, YEARS + 1))
+    for cycle, many in enumerate(entered):
+        alive[cycle, cycle + 1] = many
+        alive[cycle, cycle + 2 :] = many * np.exp(-0.4)
+    longer = np.array([sum(alive[cycle, point] for cycle in range(point - 2)) for point in range(YEARS + 1)])
+    whole = trapezoid(alive.sum(axis=0))
+    assert first(found[Span("ill", in_state_from_month=24)]) == pytest.approx(trapezoid(longer))
+    assert first(found[Span("ill", in_state_until_month=24)]) == pytest.approx(whole - trapezoid(longer))
+
+
+def test_who_starts_in_a_state_has_entered_it_at_the_start():
+    bounds = {"in_state_until_month": 24}, {"in_state_from_month": 24}
+    found = usual_course(phased_case(12, *bounds, starts_in="ill"), table(rate_population=0.2))
+    whole, early, late = (first(found[Span("ill", **one)]) for one in ({}, *bounds))
+    assert early == pytest.approx(np.where(np.arange(YEARS) < 2, whole, 0))
+    assert late == pytest.approx(np.where(np.arange(YEARS) < 2, 0, whole))
+
+
+def test_the_parts_of_a_state_of_moves_sum_to_the_state():
+    bounds = [
+        {**since, **before}
+        for since in ({"in_state_until_month": 12}, {"in_state_from_month": 12})
+        for before in ({"last_months": 6}, {"until_last_months": 6})
+    ]
+    moves = [
+        {"from": "well", "to": "ill", "rate": ["rate_event"]},
+        {"from": "ill", "to": "well", "rate": ["rate_late"]},
+    ]
+    found = usual_course(phased_case(12, *bounds, moves=moves), table(rate_population=0.3))
+    parts = [first(found[Span("ill", **one)]) for one in bounds]
+    assert min(part.min() for part in parts) > -1e-15
+    assert all(part[1:].min() > 0 for part in parts)
+    np.testing.assert_allclose(sum(parts), first(found[Span("ill")]), rtol=1e-12)
+
+
+def test_care_and_utility_before_death_are_of_the_same_time():
+    ends = [{"within_months": 6, "utility": ["nothing"]}]
+    usual = {
+        "label": NAME,
+        "moves": [],
+        "items": [{"resource": "care", "when": "well", "every_days": 365.25, "last_months": 6}],
+    }
+    managements = {"usual": usual, "protected": {"label": NAME, "hazard_ratios": ["half"], "items": []}}
+    plain, low = (
+        simulate(table(rate_population=0.3), small_case(managements=managements, before_death=one), horizon=YEARS)
+        for one in ([], ends)
+    )
+    near = low["activity"].sel(strategy="untested", resource="care")
+    np.testing.assert_array_equal(plain["activity"], low["activity"])
+    np.testing.assert_allclose((plain["qaly"] - low["qaly"]).sel(strategy="untested"), VALUES["utility"] * near)
+
+
+def test_months_in_a_state_end_with_a_cycle():
+    with pytest.raises(ValueError, match="18 in ill do not end with a cycle of 12 months; use a multiple"):
+        phased_case(1, {"in_state_until_month": 18})

@@ -4,6 +4,7 @@ import xarray as xr
 from scipy import special
 
 from pmbudget.inputs.courses import LastMonths, Window
+from pmbudget.inputs.items import CareItem, Span
 from pmbudget.patient import simulate
 from pmbudget.patient.course import alike, course, occupancy
 from pmbudget.patient.curves import baseline
@@ -108,30 +109,40 @@ def test_a_constant_hazard_gives_each_year_its_share(constant, case):
 
 def test_what_runs_on_is_counted_by_its_interval(constant, case):
     outcomes = simulate(constant, case, horizon=20)
-    [item] = [item for item in case.items_for_all if item.when == "progression_free"]
+    [item] = [item for item in case.items_for_all if item.span == Span("progression_free")]
     times = outcomes["activity"].sel(resource=item.resource)
     assert times.to_numpy() == pytest.approx((outcomes["life_years"] * 365.25 / item.every_days).to_numpy(), rel=1e-9)
 
 
 def test_everyone_dies_once(constant, case):
-    outcomes = simulate(constant, case, horizon=20)
-    [item] = [item for item in case.items_for_all if item.when == "on_death"]
-    deaths = outcomes["activity"].sel(resource=item.resource).sum("year_since_start")
+    once = CareItem(resource="rebiopsy", when="on_death")
+    outcomes = simulate(constant, case.model_copy(update={"items_for_all": (once,)}), horizon=20)
+    deaths = outcomes["activity"].sel(resource="rebiopsy").sum("year_since_start")
     assert deaths.to_numpy() == pytest.approx(1 - np.exp(-RATE * 240), rel=1e-9)
 
 
+def test_the_last_months_are_as_many_for_all_who_live_so_long(constant, case):
+    """Of one rate r: (1 - exp(-r w)) / r months of w, whichever state they are in; those who die after the horizon have theirs then."""
+    [item, _] = [item for item in case.items_for_all if item.last_months]
+    outcomes = simulate(constant, case, horizon=20)
+    months = outcomes["activity"].sel(resource=item.resource).sum("year_since_start")
+    exact = (1 - np.exp(-RATE * item.last_months)) / RATE * (1 - np.exp(-RATE * 240))
+    assert months.to_numpy() == pytest.approx(exact, rel=1e-3)
+
+
 def test_cost_is_activity_times_price_where_there_is_one_price(outcomes, case, few):
-    [item] = [item for item in case.items_for_all if item.when == "on_death"]
+    [item] = [item for item in case.items_for_all if item.in_state_from_month]
     price = few[item.price[0]]
-    deaths, cost = (outcomes[name].sel(resource=item.resource) for name in ("activity", "cost"))
-    xr.testing.assert_allclose(cost, (deaths * price).transpose(*cost.dims))
+    months, cost = (outcomes[name].sel(resource=item.resource) for name in ("activity", "cost"))
+    xr.testing.assert_allclose(cost, (months * price).transpose(*cost.dims))
 
 
-def test_the_two_strategies_are_alike_but_for_their_tests_when_nothing_is_found(few, case, setting):
-    outcomes = simulate(unlooked_for(few, case, setting), case, horizon=10)
+def test_the_strategies_are_alike_but_for_their_tests_when_nothing_is_found(few, case, unlooked_for):
+    outcomes = simulate(unlooked_for(few, case), case, horizon=10)
     for name in ("qaly", "cost", "cost_once"):
-        one, other = (outcomes[name].sel(strategy=strategy, drop=True) for strategy in case.strategies)
-        xr.testing.assert_allclose(one, other)
+        one, *others = (outcomes[name].sel(strategy=strategy, drop=True) for strategy in case.strategies)
+        for other in others:
+            xr.testing.assert_allclose(one, other)
     assert float(outcomes["cost_once"].where(outcomes["unit"] == "diagnostic_unit").sum()) == 0
 
 
@@ -141,9 +152,15 @@ def test_a_draw_does_not_depend_on_the_other_draws(few, case, outcomes):
         xr.testing.assert_allclose(alone[name], outcomes[name].isel(draw=slice(11, 12)), rtol=1e-12)
 
 
-def unlooked_for(draws, case, setting):
+@pytest.fixture(scope="module")
+def unlooked_for(offered, setting):
     """Nobody is tested, so that all have the reference management."""
-    return setting(draws, {step.offered for plan in case.strategies.values() for step in plan.tests}, 0.0)
+
+    def of(draws, case):
+        retest = [case.pathway.late.retest.offered] if case.pathway.late else []
+        return setting(draws, [*offered(case), *retest], 0.0)
+
+    return of
 
 
 def mean_life(draws, case):
@@ -164,25 +181,25 @@ def half_carriers(constant, case, setting):
     return setting(draws, first.prognosis_overall[:1], 2.0)
 
 
-def test_a_class_not_found_has_its_own_prognosis(half_carriers, case, setting):
+def test_a_class_not_found_has_its_own_prognosis(half_carriers, case, unlooked_for):
     whole = MEDIAN / np.log(2) / 12
-    assert mean_life(unlooked_for(half_carriers, case, setting), case) == pytest.approx(0.75 * whole, rel=1e-2)
+    assert mean_life(unlooked_for(half_carriers, case), case) == pytest.approx(0.75 * whole, rel=1e-2)
 
 
-def test_a_class_found_and_treated_has_the_curve_of_its_treatment(half_carriers, case, setting):
+def test_a_class_found_and_treated_has_the_curve_of_its_treatment(half_carriers, case, setting, offered):
     pathway, first = case.pathway, next(iter(case.classes))
     tests = [case.tests[step.test] for plan in case.strategies.values() for step in plan.tests]
-    sure = {step.offered for plan in case.strategies.values() for step in plan.tests}
+    sure = offered(case)
     sure |= {name for test in tests for name in (test.specificity, *test.targets.values())}
-    sure |= {*pathway.after_result.values(), pathway.timing.late_but_matched}
+    sure |= {*pathway.after_result.values(), pathway.timing.waited_for}
     never = {test.failure for test in tests} | {plan.exhaustion for plan in case.strategies.values() if plan.exhaustion}
     found = setting(setting(half_carriers, sure, 1.0), never, 0.0)
     assert case.managements[case.classes[first].matched].overall
     assert mean_life(found, case) == pytest.approx(MEDIAN / np.log(2) / 12, rel=1e-2)
 
 
-def test_adverse_events_cost_their_quality_of_life_in_the_first_year(few, case, setting):
-    untested = unlooked_for(few, case, setting)
+def test_adverse_events_cost_their_quality_of_life_in_the_first_year(few, case, setting, unlooked_for):
+    untested = unlooked_for(few, case)
     [loss] = case.managements[case.reference].qaly_loss
     with_loss, without = (
         simulate(draws, case, horizon=3)["qaly"] for draws in (untested, setting(untested, loss[:1], 0.0))
@@ -192,14 +209,14 @@ def test_adverse_events_cost_their_quality_of_life_in_the_first_year(few, case, 
     assert np.abs(lost[:, 1:]).max() < 1e-12
 
 
-def test_a_regimen_ends_at_its_month(constant, case, setting):
+def test_a_regimen_ends_at_its_month(constant, case, setting, unlooked_for):
     [item] = [
         one for one in case.managements[case.reference].items if one.until_month and one.resource == "infusion_visits"
     ]
     second_line = {
         name for one in case.managements[case.reference].items if one.when == "on_progression" for name in one.quantity
     }
-    draws = setting(unlooked_for(constant, case, setting), second_line, 0.0)
+    draws = setting(unlooked_for(constant, case), second_line, 0.0)
     visits = simulate(draws, case, horizon=5)["activity"].sel(resource=item.resource).isel(strategy=0).to_numpy()
     months = (1 - np.exp(-RATE * item.until_month)) / RATE
     assert visits.sum(1) == pytest.approx(months * 365.25 / 12 / item.every_days, rel=1e-3)
@@ -214,17 +231,22 @@ def with_reference_curves(case, **changed):
     return case.model_copy(update={"managements": managements})
 
 
-def alive_untested(draws, case, setting, at):
+@pytest.fixture(scope="module")
+def alive_untested(unlooked_for):
     """Share alive, nobody tested, at a month."""
-    occupancy = occupancy_by_strategy(unlooked_for(draws, case, setting), case, horizon=20)
-    return 1 - occupancy.sel(state="dead").isel(strategy=0, cycle=at).to_numpy()
+
+    def of(draws, case, at):
+        occupancy = occupancy_by_strategy(unlooked_for(draws, case), case, horizon=20)
+        return 1 - occupancy.sel(state="dead").isel(strategy=0, cycle=at).to_numpy()
+
+    return of
 
 
-def test_each_draw_has_the_family_that_is_true_in_it(constant, case, setting):
+def test_each_draw_has_the_family_that_is_true_in_it(constant, case, alive_untested):
     draws = constant.assign({name: ("draw", np.full(40, value)) for name, value in {"one": 1.0, "sdlog": 0.8}.items()})
     draws["place"] = ("draw", np.arange(40) % 2)
     several = with_reference_curves(case, families={"weibull": "one", "lognormal": "sdlog"}, choice="place")
-    alive = alive_untested(draws, several, setting, 36)
+    alive = alive_untested(draws, several, 36)
     assert alive[0::2] == pytest.approx(np.exp(-RATE * 36))
     assert alive[1::2] == pytest.approx(special.ndtr(np.log(MEDIAN / 36) / 0.8), rel=2e-3)
 
@@ -236,32 +258,32 @@ def test_a_family_that_is_not_there_is_refused(constant, case, setting):
         simulate(draws, several, horizon=2)
 
 
-def test_a_hazard_ratio_that_wanes_holds_until_its_month(constant, case, setting):
+def test_a_hazard_ratio_that_wanes_holds_until_its_month(constant, case, alive_untested):
     draws = constant.assign(twice=("draw", np.full(40, 2.0)))
     waning = with_reference_curves(case, later=(Window(from_month=12, hazard_ratios=("twice",)),))
-    assert alive_untested(draws, waning, setting, 12) == pytest.approx(np.exp(-RATE * 12))
-    assert alive_untested(draws, waning, setting, 36) == pytest.approx(np.exp(-RATE * (12 + 2 * 24)))
+    assert alive_untested(draws, waning, 12) == pytest.approx(np.exp(-RATE * 12))
+    assert alive_untested(draws, waning, 36) == pytest.approx(np.exp(-RATE * (12 + 2 * 24)))
 
 
-def test_the_cured_of_a_curve_die_with_the_population(constant, case, setting):
+def test_the_cured_of_a_curve_die_with_the_population(constant, case, setting, alive_untested):
     draws = setting(constant.assign(cured=("draw", np.full(40, 0.25))), [case.mortality.growth], 0.0)
     draws = setting(draws, [case.mortality.rate], 0.02)
-    alive = alive_untested(draws, with_reference_curves(case, cured="cured"), setting, 120)
+    alive = alive_untested(draws, with_reference_curves(case, cured="cured"), 120)
     assert alive == pytest.approx(0.25 * np.exp(-0.2) + 0.75 * np.exp(-RATE * 120))
 
 
-def test_a_net_curve_has_the_populations_deaths_on_top(constant, case, setting):
+def test_a_net_curve_has_the_populations_deaths_on_top(constant, case, setting, alive_untested):
     draws = setting(setting(constant, [case.mortality.growth], 0.0), [case.mortality.rate], 0.02)
-    alive = alive_untested(draws, with_reference_curves(case, net=True), setting, 60)
+    alive = alive_untested(draws, with_reference_curves(case, net=True), 60)
     assert alive == pytest.approx(np.exp(-RATE * 60 - 0.1))
 
 
-def test_the_untested_of_the_trials_classes_die_as_in_the_trial(few, case, setting):
+def test_the_untested_of_the_trials_classes_die_as_in_the_trial(few, case, setting, unlooked_for):
     """The reference curve is solved so that the classes in the trial, each with its prognosis, make up the trial's curve."""
     described = case.managements[case.reference].overall.describes
     draws = setting(setting(few, [case.real_world], 1.0), [case.mortality.rate], 1e-9)
     others = [one.prevalence for name, one in case.classes.items() if name not in described]
-    alone = setting(unlooked_for(draws, case, setting), others, 0.0)
+    alone = setting(unlooked_for(draws, case), others, 0.0)
     occupancy = occupancy_by_strategy(alone, case, horizon=3)
     median = alone[case.managements[case.reference].overall.median].to_numpy()
     alive = 1 - occupancy.sel(state="dead").isel(strategy=0)

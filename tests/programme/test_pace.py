@@ -35,8 +35,10 @@ def draws(table):
 
 
 @pytest.fixture(scope="module")
-def ceiling(draws, uptake):
-    return draws[uptake.ceiling]
+def ceiling(draws, uptake, regions):
+    """Of each region: the case's, or its own use where that is above it."""
+    held = coverage(Held(uptake), regions, YEARS[:1], draws).isel(year=0, drop=True)
+    return np.maximum(draws[uptake.ceiling], held)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,8 @@ def test_a_region_by_itself_never_goes_back(own):
 
 def test_a_region_by_itself_follows_a_logistic_curve(own, draws, uptake, ceiling):
     # logit(coverage / ceiling) rises by the region's slope each year.
-    rise = (special.logit(own / ceiling)).diff("year").sel(year=slice(TODAY + 1, None))
+    below = (own / ceiling).where(own < 0.99 * ceiling)
+    rise = (special.logit(below)).diff("year").sel(year=slice(TODAY + 1, None))
     slope = draws[uptake.slope] * np.exp(draws[uptake.slope_deviation])
     assert float(abs(rise - slope).max()) < 1e-6
 
@@ -102,7 +105,8 @@ def test_a_full_effect_at_once_reaches_the_ceiling_in_the_first_year(agreed, cei
 def test_a_full_effect_reaches_the_ceiling_in_the_ramp_s_last_year(agreed, ceiling):
     found = agreed(1.0, ramp=4)
     assert float(abs(found.sel(year=START + 3) - ceiling).max()) < 1e-12
-    assert float((found.sel(year=START + 2) - ceiling).max()) < 0
+    below = found.sel(year=TODAY) < 0.99 * ceiling
+    assert float((found.sel(year=START + 2) - ceiling).where(below).max()) < 0
 
 
 def test_a_full_effect_is_the_straight_line_where_the_own_course_is_slower(
@@ -153,18 +157,15 @@ def test_a_year_does_not_depend_on_the_years_shown_after_it(agreed):
     xr.testing.assert_identical(agreed(years=YEARS[:10]), agreed().isel(year=slice(10)))
 
 
-def test_regions_differ_by_their_deviation_and_by_their_hospital(uptake, regions, draws, ceiling):
+def test_regions_differ_by_their_deviation_and_by_their_hospital(uptake, regions, draws):
     held = coverage(Held(uptake), regions, [TODAY], draws).isel(year=0).to_numpy()
     lead = (
         special.logit(held)
         - special.logit(draws[uptake.today].to_numpy())[:, None]
         - draws[uptake.deviation].to_numpy()
     )
-    free = held < 0.98 * ceiling.to_numpy()[:, None]
     university = regions["university_hospital"].to_numpy() != ""
-    ahead, behind = (
-        np.where(free & chosen, lead, 0).sum(1) / (free & chosen).sum(1) for chosen in (university, ~university)
-    )
+    ahead, behind = (lead[:, chosen].mean(1) for chosen in (university, ~university))
     assert ahead - behind == pytest.approx(draws[uptake.university_gap].to_numpy(), abs=1e-9)
 
 
@@ -173,8 +174,32 @@ def test_the_lead_of_university_hospitals_leaves_the_national_level(uptake, regi
     held = coverage(Held(uptake), regions, [TODAY], alike).isel(year=0)
     weight = xr.DataArray(regions["population"] / regions["population"].sum(), dims="region").to_numpy()
     level = special.logit(held.to_numpy()) @ weight
-    free = (held < 0.98 * draws[uptake.ceiling]).all("region").to_numpy()
-    assert level[free] == pytest.approx(special.logit(draws[uptake.today].to_numpy())[free], abs=1e-9)
+    assert level == pytest.approx(special.logit(draws[uptake.today].to_numpy()), abs=1e-9)
+
+
+@pytest.fixture
+def ahead(uptake, draws):
+    """Draws in which today's use is above the ceiling in most regions."""
+    return draws.assign({uptake.today: 0 * draws[uptake.today] + 0.9, uptake.ceiling: 0 * draws[uptake.ceiling] + 0.8})
+
+
+@pytest.mark.parametrize("family", ["logistic", "gompertz", "bass"])
+@pytest.mark.parametrize("incentive", [None, 0.6])
+def test_a_region_above_the_ceiling_keeps_its_use_in_every_world(uptake, regions, ahead, family, incentive):
+    bass = {"innovation": "slope_unplanned"} if family == "bass" else {}
+    one = uptake.model_copy(update={"family": family, **bass})
+    held = coverage(Held(one), regions, YEARS, ahead)
+    above = held >= 0.8
+    assert 0.5 < float(above.mean()) < 1
+    for pace in (OwnCourse(one, TODAY), Agreed(one, TODAY, from_year(regions, START), 5)):
+        found = coverage(pace, regions, YEARS, ahead, incentive)
+        xr.testing.assert_allclose(found.where(above), held.where(above), rtol=1e-12)
+
+
+def test_no_ceiling_lowers_use_below_today_s(uptake, regions, ahead):
+    held = coverage(Held(uptake), regions, YEARS, ahead)
+    for pace in (OwnCourse(uptake, TODAY), Agreed(uptake, TODAY, from_year(regions, START), 0)):
+        assert float((coverage(pace, regions, YEARS, ahead) - held).min()) >= -1e-12
 
 
 # Families
@@ -277,7 +302,8 @@ def responding(uptake, draws):
 def test_the_incentive_moves_coverage_on_the_logit_scale(responding, regions, ceiling):
     uptake, draws = responding
     free, borne = (coverage(OwnCourse(uptake, TODAY), regions, YEARS, draws, incentive) for incentive in (0.6, None))
-    moved = special.logit(free / ceiling) - special.logit(borne / ceiling)
+    below = borne < 0.99 * ceiling
+    moved = special.logit((free / ceiling).where(below)) - special.logit((borne / ceiling).where(below))
     assert float(abs(moved - 0.5 * 0.6).max()) < 1e-6
     assert float((free - ceiling).max()) <= 1e-12
 

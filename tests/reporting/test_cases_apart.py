@@ -115,6 +115,30 @@ def test_a15_what_is_divided_before_it_is_used_has_a_label_of_its_own(scenario, 
         assert f">{label}<" not in shown
 
 
+@pytest.mark.parametrize(
+    ("language", "trend", "stands", "consumer", "wages"),
+    [
+        ("sv", "KPI och trend (Världsmarknadens", "inget (nominellt)", "KPI", "löner"),
+        ("en", "CPI and trend (World trend", "none (nominal)", "CPI", "wages"),
+    ],
+)
+def test_the_table_of_parameters_says_what_moves_each_price(scenario, table, language, trend, stands, consumer, wages):
+    words = Words(language)
+    shown = evidence.parameters_table(scenario, table, words)
+    rows = dict(re.findall(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", shown, re.S))
+
+    def row(name):
+        return rows[words.label(scenario.parameters[name].record.label)]
+
+    assert "<td>2015</td>" in row("cost_panel")
+    assert trend in row("cost_panel")
+    assert "(1 + trend)⁹" in row("cost_panel")
+    assert words.label(scenario.parameters["rate_eur_2015"].record.label) in row("cost_panel")
+    assert f"<td>{stands}</td>" in row("cost_sotorasib_month")
+    assert f"<td>{consumer}</td>" in row("cost_ct")
+    assert f"<td>{wages}</td>" in row("tax_base_per_inhabitant")
+
+
 def test_a19_an_index_has_no_interval_and_a_year_no_thousands(scenario, table):
     words = Words("sv")
     for name, one in scenario.parameters.items():

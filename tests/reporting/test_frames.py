@@ -71,7 +71,7 @@ def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results)
 def test_a_run_is_stored_and_read_again(tmp_path, scenario, results, worths, figures):
     run = tmp_path / "even-1"
     run.mkdir()
-    store.store_budget(str(run), scenario, results, worths, SHARES)
+    store.store_budget(str(run), scenario, results, worths, SHARES, None)
     (found,) = store.load_runs(tmp_path)
     pd.testing.assert_frame_equal(found.figures, figures)
     assert (found.folder, found.case_name, found.price_year) == ("even-1", "nsclc_panel", 2024)
@@ -85,5 +85,5 @@ def test_a_run_is_stored_and_read_again(tmp_path, scenario, results, worths, fig
 
 def test_nothing_is_stored_without_a_folder(scenario, results, worths, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store.store_budget("", scenario, results, worths, SHARES)
+    store.store_budget("", scenario, results, worths, SHARES, None)
     assert list(tmp_path.iterdir()) == []

@@ -30,7 +30,7 @@ def options(**values):
 @LANGUAGES
 def test_a11_a_study_that_never_leads_to_introduction_is_said_to_pay_by_withdrawing(language):
     words = Words(language)
-    told = answers.decision_sentence(options(only_in_research=10.5e6), "panel", words)
+    told = answers.decision_sentence(options(only_in_research=10.5e6), "panel", "review", words)
     assert {"sv": "leder inte till införande", "en": "does not lead to introduction"}[language] in told
     assert {"sv": "kommer av att panel avvecklas i 60\u00a0% av utfallen", "en": "withdrawing panel in 60%"}[
         language
@@ -55,7 +55,10 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     frame = frame.assign(error=0.0)
     assert frame.loc["only_in_research", "extend"] == 0
     told = answers.decision_sentence(
-        frame.drop(index="withdraw").assign(best=lambda f: f["value"] == f["value"].max()), "panel", Words("en")
+        frame.drop(index="withdraw").assign(best=lambda f: f["value"] == f["value"].max()),
+        "panel",
+        "review",
+        Words("en"),
     )
     assert "does not lead to introduction" in told
 
@@ -65,14 +68,18 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     ("best", "sv", "en"),
     [
         ("approve", "införa nu, utan att vänta", "introduce now without waiting"),
-        ("approve_with_research", "införa nu och göra studien samtidigt", "introduce now and make the study"),
-        ("only_in_research", "göra studien först", "make the study first"),
+        (
+            "approve_with_research",
+            "införa nu och göra studien review samtidigt",
+            "introduce now and make the study review",
+        ),
+        ("only_in_research", "göra studien review först", "make the study review first"),
         ("reject", "stanna vid dagens användning", "stay at today's use"),
         ("withdraw", "avveckla dagens användning", "end today's use"),
     ],
 )
 def test_each_decision_has_its_own_sentence(language, best, sv, en):
-    told = answers.decision_sentence(options(**{best: 9e6}), "panel", Words(language))
+    told = answers.decision_sentence(options(**{best: 9e6}), "panel", "review", Words(language))
     assert {"sv": sv, "en": en}[language] in told
     assert ("9,0" in told or "9.0" in told) == (best != "reject")
 
@@ -81,20 +88,39 @@ def test_each_decision_has_its_own_sentence(language, best, sv, en):
 def test_a_study_first_that_can_lead_to_introduction_says_how_often(language):
     frame = options(only_in_research=9e6)
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.3, 0.5, 0.2]
-    told = answers.decision_sentence(frame, "panel", Words(language))
+    told = answers.decision_sentence(frame, "panel", "review", Words(language))
     assert all(Words(language).percent(share) in told for share in (0.3, 0.5, 0.2))
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.0, 1.0, 0.0]
-    told = answers.decision_sentence(frame, "panel", Words(language))
+    told = answers.decision_sentence(frame, "panel", "review", Words(language))
     assert {"sv": "sällan ändrar något", "en": "seldom changes"}[language] in told
 
 
 @LANGUAGES
 def test_options_within_two_simulation_errors_are_not_ranked(language):
     words, frame = Words(language), options(only_in_research=0.15e6)
-    told = answers.decision_sentence(frame, "panel", words)
+    told = answers.decision_sentence(frame, "panel", "review", words)
     assert words("info_option_said.only_in_research") in told
     assert words("info_option_said.reject") in told
     assert words("info_option_said.approve") not in told
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("best", "sv", "en"),
+    [
+        (["panel"], "där är panel bäst", "there panel is best"),
+        (["old", "panel"], "inte avgöra vilken som är bäst i genomsnitt", "cannot decide"),
+        (["third", "panel"], "bäst i genomsnitt vid den tröskeln av third och panel", "of third and panel is best"),
+        (
+            ["third"],
+            "är third i genomsnitt bättre vid den tröskeln än både panel och one by one",
+            "third is better on average",
+        ),
+    ],
+)
+def test_a_choice_of_which_neither_is_best_is_told_as_such(language, best, sv, en):
+    told = answers.patient_sentence(NAMES, best, Words(language))
+    assert {"sv": sv, "en": en}[language] in told
 
 
 def losses(information, implementation):
@@ -110,16 +136,18 @@ def losses(information, implementation):
         ("old", "panel används trots att one by one i genomsnitt är bättre", "panel is used although one by one"),
         ("panel", "inte alla får panel", "not everyone gets panel"),
         ("third", "inte alla får third", "not everyone gets third"),
-        (None, "kan simuleringarna inte avgöra", "cannot decide"),
+        ("unsure", "det står mellan one by one och panel", "it is one of one by one and panel"),
     ],
 )
 def test_a11_use_is_named_by_the_sign_of_the_expected_net_benefit(language, best, sv, en):
-    told = answers.loss_sentence(losses(5e6, 1.9e6), NAMES, best, Words(language), wtp=1e6)
+    near = ["old", "panel"] if best == "unsure" else [best]
+    told = answers.loss_sentence(losses(5e6, 1.9e6), NAMES, near, Words(language), wtp=1e6)
     assert {"sv": sv, "en": en}[language] in told
     states = pd.Series({"evpi": 43.8e6, "evpim": 16.8e6, "error": 1e6})
-    told = answers.states_sentence(states, NAMES, best or "old", Words(language))
+    told = answers.states_sentence(states, NAMES, near, Words(language))
     said = {"old": ("sluta använda", "an end to the use"), "panel": ("alla får panel", "everyone gets panel")}
-    said |= {"third": ("alla får third", "everyone gets third"), None: said["old"]}
+    said |= {"third": ("alla får third", "everyone gets third")}
+    said |= {"unsure": ("inte skiljer one by one och panel åt", "do not tell one by one and panel apart")}
     assert said[best][language == "en"] in told
     assert "genomförande" not in told.lower()
 
@@ -127,10 +155,10 @@ def test_a11_use_is_named_by_the_sign_of_the_expected_net_benefit(language, best
 @LANGUAGES
 def test_uncertainty_that_costs_nothing_and_use_that_loses_nothing_are_told_so(language):
     words = Words(language)
-    told = answers.loss_sentence(losses(0.0, 0.0), NAMES, "old", words, wtp=1e6)
+    told = answers.loss_sentence(losses(0.0, 0.0), NAMES, ["old"], words, wtp=1e6)
     assert told == words("info_headline_certain", wtp=words.number(1e6))
     assert words("info_states.neither") == answers.states_sentence(
-        pd.Series({"evpi": 0.0, "evpim": 0.0, "error": 0.0}), NAMES, "old", words
+        pd.Series({"evpi": 0.0, "evpim": 0.0, "error": 0.0}), NAMES, ["old"], words
     )
 
 
@@ -145,7 +173,7 @@ def test_uncertainty_that_costs_nothing_and_use_that_loses_nothing_are_told_so(l
 )
 def test_information_and_use_are_ranked_only_beyond_the_error(language, evpi, evpim, sv, en):
     row = pd.Series({"evpi": evpi, "evpim": evpim, "error": 1e6})
-    assert {"sv": sv, "en": en}[language] in answers.states_sentence(row, NAMES, "old", Words(language))
+    assert {"sv": sv, "en": en}[language] in answers.states_sentence(row, NAMES, ["old"], Words(language))
 
 
 @LANGUAGES

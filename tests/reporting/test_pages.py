@@ -33,7 +33,7 @@ def runs(tmp_path_factory, scenario, results, worths):
     batch = tmp_path_factory.mktemp("batch")
     for name in ("a-1", "b-2"):
         (batch / name).mkdir()
-        store.store_budget(str(batch / name), scenario, results, worths, SHARES)
+        store.store_budget(str(batch / name), scenario, results, worths, SHARES, None)
     return store.load_runs(batch)
 
 

@@ -7,6 +7,7 @@ from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.patient.per_patient import staff_share
+from pmbudget.patient.tree import PATHS
 from pmbudget.reporting.ch02_pathway import pathway
 from pmbudget.reporting.words import Words
 
@@ -33,13 +34,10 @@ def test_the_drawn_tree_shares_out_all_patients_and_ends_where_the_model_does(fe
     leaves = list(ends(tree))
     assert sum(share for _, share in leaves) == pytest.approx(1)
     assert all(0 <= share <= 1 for _, share in leaves)
-    matched = [one.matched for one in scenario.case.classes.values() if one.matched]
-    treated = outcomes["treated"].sel(strategy=strategy, management=matched).sum("management").mean()
-    action = words.label(scenario.case.action)
-    gets = {key: dict(leaves)[words(f"tree_lines.{key}", action=action)] for key in ("first", "later")}
-    assert sum(gets.values()) == pytest.approx(float(treated))
-    second_line = outcomes["treated"].sel(strategy=strategy, management="sotorasib_second_line").mean()
-    assert gets["later"] == pytest.approx(float(second_line))
+    drawn = dict(leaves)
+    on_path = outcomes["on_path"].sel(strategy=strategy).mean("draw")
+    for path in ("first_line", "switched", "later_line", "retested"):
+        assert drawn[words(f"paths.{path}")] == pytest.approx(float(on_path.sel(path=path)))
 
 
 def test_costs_by_resource_and_year_add_up_to_the_difference(outcomes, scenario):
@@ -68,6 +66,8 @@ def test_every_part_of_the_chapter_can_be_made(few, outcomes, scenario, language
     texts = [
         pathway.pathway_headline(scenario, outcomes, words),
         pathway.answers_table(scenario, outcomes, words),
+        pathway.paths_table(scenario, outcomes, words),
+        pathway.class_paths_table(scenario, few, words),
         pathway.health_table(scenario, outcomes, few, words),
         pathway.staff_table(scenario, few, outcomes, words),
         pathway.pathway_frame(scenario, outcomes, few, words),
@@ -116,14 +116,11 @@ def test_carriers_among_relatives_are_said_to_be_counted(cascade, cascade_draws)
 
 def made(case, gain, first=None):
     """Outcomes of two strategies with a planted difference in the share who are treated, all of it or a part in the first line."""
-    managements = list(case.managements)
-    treated = np.full((40, 2, len(managements)), 0.1)
-    later = managements.index("sotorasib_second_line")
-    at_once = managements.index("osimertinib")
-    treated[:, 1, at_once] += gain if first is None else first
-    treated[:, 1, later] += 0 if first is None else gain - first
-    coords = {"strategy": [case.comparator, case.new], "management": managements}
-    return xr.Dataset({"treated": (("draw", "strategy", "management"), treated)}, coords=coords)
+    on_path = np.full((40, 2, len(PATHS)), 0.1)
+    on_path[:, 1, PATHS.index("first_line")] += gain if first is None else first
+    on_path[:, 1, PATHS.index("later_line")] += 0 if first is None else gain - first
+    coords = {"strategy": [case.comparator, case.new], "path": list(PATHS)}
+    return xr.Dataset({"on_path": (("draw", "strategy", "path"), on_path)}, coords=coords)
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])

@@ -6,14 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pmbudget.appraisal.increment import Increment
 from pmbudget.patient.per_patient import increment
 from pmbudget.questions import drivers
+from pmbudget.questions.structures import Structures
 from pmbudget.reporting import verdict
 from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.figures import _decimals
 from pmbudget.reporting.words import Words
 
 WTP = 1e6
+UNTRIED = Structures(Increment.of([0.0, 0.0], [0.0, 0.0]), {})
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def decided(scenario, results, crude_fits):
 def test_every_part_of_the_chapter_can_be_made(scenario, results, parts, decided, language):
     words, (influence, bars, surface) = Words(language), decided
     made = [
-        worth_headline.worth_headline(scenario, results, parts, influence, words),
+        worth_headline.worth_headline(scenario, results, parts, influence, UNTRIED, words),
         worth_headline.simulation_note(scenario, results, words),
         worth_headline.method_note(scenario, results, words),
         worth.worth_frame(scenario, words),
@@ -65,7 +68,7 @@ def test_a_verdict_is_told_without_negative_ratios(scenario, results, parts, dec
     step = (results.per_patient.cost["strategy"] == "panel").astype(float)
     per_patient = replace(results.per_patient, cost=base[0] + 1000 * cost * step, qaly=base[1] + 0.002 * qaly * step)
     turned = replace(results, per_patient=per_patient)
-    told = worth_headline.worth_headline(scenario, turned, parts, decided[0], Words("en"))
+    told = worth_headline.worth_headline(scenario, turned, parts, decided[0], UNTRIED, Words("en"))
     first = re.search('class="first">(.*?)</p>', told).group(1)
     assert "\u2212" not in first
     assert ("SEK 500,000" in first) == (cost == qaly != 0)
@@ -109,7 +112,7 @@ def test_a_case_that_says_nothing_of_the_population_says_so_in_print(scenario, p
 
 def test_few_draws_single_out_no_parameter(scenario, results, parts, decided):
     noise = decided[0].assign(share=0.01, se=0.05)
-    told = worth_headline.worth_headline(scenario, results, parts, noise, Words("en"))
+    told = worth_headline.worth_headline(scenario, results, parts, noise, UNTRIED, Words("en"))
     assert Words("en")("headline_no_parameter") in told
     assert worth_drivers.importance_chart(scenario, noise, Words("en"), wtp=WTP).png
 

@@ -9,12 +9,14 @@ import xarray as xr
 
 from pmbudget.appraisal.increment import Increment
 from pmbudget.inputs import load_scenario
+from pmbudget.questions.structures import Structures
 from pmbudget.reporting import verdict
 from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.words import Words
 
 LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])
 WTP = 1e6
+UNTRIED = Structures(Increment.of([0.0, 0.0], [0.0, 0.0]), {})
 
 
 def draws(mean, spread, n=400):
@@ -151,9 +153,10 @@ def test_b9_the_shipped_cases_say_what_was_read(shipped):
 
 
 def with_strategy(results, **gain):
-    """Results in which the new strategy adds a planted net benefit, sure or not."""
+    """Results in which one strategy adds a planted net benefit to the comparator, sure or not, and the others are far worse."""
     cost = results.per_patient.cost.copy(data=np.zeros(results.per_patient.cost.shape))
-    qaly = results.per_patient.qaly.copy(data=np.zeros(results.per_patient.qaly.shape))
+    qaly = results.per_patient.qaly.copy(data=np.full(results.per_patient.qaly.shape, -10.0))
+    qaly.loc[{"strategy": "sequential"}] = 0.0
     n = cost.sizes["draw"]
     cost.loc[{"strategy": "panel"}] = draws(gain["cost"], gain["spread"], n)
     qaly.loc[{"strategy": "panel"}] = gain["qaly"]
@@ -167,15 +170,32 @@ def with_strategy(results, **gain):
         (100, 1.0, 1, "headline_same_best", "panel"),
         (100, -1.0, 1, "headline_same_best", "sequential"),
         (750_000, 1.0, 1, "headline_other_best", "sequential"),
-        (1_000_000, 1.0, 1e6, "headline_best_unsure", ""),
     ],
 )
 def test_what_is_best_is_said_where_the_draws_tell(scenario, results, language, cost, qaly, spread, key, best):
     words = Words(language)
     unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
     told = worth_headline.best_sentence(unread, with_strategy(results, cost=cost, qaly=qaly, spread=spread), words)
-    label = words.inside(scenario.case.strategies[best].label) if best else ""
+    label = words.inside(scenario.case.strategies[best].label)
     assert told == words(key, best=label, first=label, second=words.inside(scenario.case.strategies["panel"].label))
+
+
+@LANGUAGES
+def test_strategies_that_the_draws_do_not_tell_apart_as_the_best_are_named_at_their_threshold(
+    scenario, results, language
+):
+    words = Words(language)
+    unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
+    near = with_strategy(results, cost=1_000_000, qaly=1.0, spread=1e6)
+    told = worth_headline.best_sentence(unread, near, words)
+    old, new = (words.inside(scenario.case.strategies[name].label) for name in ("sequential", "panel"))
+    # 1,000,000 SEK for a QALY, give or take as much: worse at 500,000, and as good at 1,000,000.
+    assert words("headline_best", best=old, wtp=words.number(500_000)) in told
+    unsure = [
+        words("headline_best_unsure", best=words("and").join(pair), wtp=words.number(1e6))
+        for pair in ((old, new), (new, old))
+    ]
+    assert any(sentence in told for sentence in unsure)
 
 
 def planted(parts, scenario, **qaly_by_class):
@@ -257,7 +277,7 @@ def test_the_parameter_that_the_uncertainty_hangs_on_is_named_only_where_told_ap
 def test_b15_this_chapter_and_the_value_of_information_refer_to_each_other(scenario, results, parts, language):
     words = Words(language)
     frame = pd.DataFrame({"share": [0.0], "se": [1.0], "is_assumed": [True]}, index=[next(iter(scenario.parameters))])
-    told = worth_headline.worth_headline(scenario, results, parts, frame, words)
+    told = worth_headline.worth_headline(scenario, results, parts, frame, UNTRIED, words)
     assert words("headline_without_change") in told
     assert words("reports.03_cost_effectiveness").lower().replace("-", " ") in words("info_patient").lower().replace(
         "-", " "

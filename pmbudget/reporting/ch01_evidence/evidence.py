@@ -20,16 +20,19 @@ from pmbudget.evidence.generators import generator
 from pmbudget.inputs import studies as rows
 from pmbudget.inputs.files import Evidence, references
 from pmbudget.inputs.parameters import Parameter, Record
+from pmbudget.inputs.prices import Trend
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import English, Html, as_stored, lead, note, table
-from pmbudget.reporting.words import Words
+from pmbudget.reporting.markup import English, Html, as_stored, collapsed, lead, note, table
+from pmbudget.reporting.words import Words, decimals_stated
 
 RATIOS = ("hazard ratio", "ratio")
 LEAST_RATIO = 0.2
 """Units whose values have two decimals, and the least mean that does."""
 FOR_ALL = ("norms", "financing")
 """Shared files whose parameters every case is counted with."""
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits as an exponent has them."""
 GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "assumption")
 
 
@@ -53,8 +56,8 @@ def case_parameters(scenario: Scenario) -> dict[str, Parameter]:
         for name, one in scenario.parameters.items()
         if name in named or Path(one.file).parent.name == scenario.definition.case or Path(one.file).stem in FOR_ALL
     }
-    rates = {one.rate for one in own.values() if one.rate}
-    return {name: one for name, one in scenario.parameters.items() if name in own or name in rates}
+    drawn = {other for one in own.values() for other in one.drawn_with}
+    return {name: one for name, one in scenario.parameters.items() if name in own or name in drawn}
 
 
 def counted_parameters(scenario: Scenario) -> list[Parameter]:
@@ -159,6 +162,44 @@ def findings_table(scenario: Scenario, words: Words) -> Html:
         return note(words("findings_none"))
     keys = ("about", "finding", "grade", "source")
     return table(words("findings_caption"), [words(f"findings_columns.{key}") for key in keys], body, text_columns=4)
+
+
+def reviewed_table(scenario: Scenario, words: Words) -> Html:
+    """Each value that was held against what could be read, before and after, and why; behind a line, and nothing where none was."""
+    found = [one for one in scenario.parameters.reviewed if one.parameter in scenario.parameters]
+    if not found:
+        return Html("")
+    body = []
+    for one in found:
+        record = scenario.parameters[one.parameter].record
+        old = _as_stated(one.old, one.old_lower, one.old_upper, words)
+        new = _as_stated(one.new, one.new_lower, one.new_upper, words)
+        body.append(
+            [
+                f"{words.label(record.label)} ({words.data(record.unit)})",
+                old,
+                new if one.decision != "kept" else old,
+                words(f"reviewed.decision.{one.decision}"),
+                str(getattr(one, f"why_{words.language}")),
+                as_stored(one.source, words),
+                words(f"reviewed.read_how.{one.read_how}"),
+            ]
+        )
+    keys = ("parameter", "old", "new", "decision", "why", "source", "read_how")
+    header = [words(f"reviewed.columns.{key}") for key in keys]
+    changed = sum(one.decision != "kept" for one in found)
+    summary = words("reviewed.summary", changed=words.number(changed), number=words.number(len(found)))
+    return collapsed(summary, table(words("reviewed.caption"), header, body, words_from=3))
+
+
+def _as_stated(mean: float | None, lower: float | None, upper: float | None, words: Words) -> str:
+    """A figure, with its interval where it has one, with the decimals that it was stated with; a dash for none."""
+    if mean is None:
+        return words("not_applicable")
+    if lower is None or upper is None:
+        return words.number(mean, decimals_stated(mean))
+    row = {"mean": mean, "lower": lower, "upper": upper}
+    return words.span(row, digits=decimals_stated(*row.values()))
 
 
 def result_of(study: rows.Study, words: Words) -> str:
@@ -326,10 +367,6 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
     body = []
     for name, parameter in case_parameters(scenario).items():
         record, values = parameter.record, draws[name]
-        conversion = words("not_applicable")
-        if record.price_year is not None:
-            rate = words.label(scenario.parameters[parameter.rate].record.label) if parameter.rate else ""
-            conversion = words.figure(parameter.factor) + (f" × {rate}" if rate else "")
         body.append(
             [
                 _label(scenario, parameter, words),
@@ -337,15 +374,37 @@ def parameters_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Htm
                 _grade(parameter, words),
                 _source(parameter, words),
                 str(record.price_year or words("not_applicable")),
-                conversion,
+                _index(scenario, record, words),
+                _conversion(scenario, parameter, words),
                 _before(blocks.get(name), parameter, draws, words),
                 value_words(parameter, values, words),
             ]
         )
-    keys = ("label", "unit", "grade", "source", "price_year", "factor", "prior", "value")
-    conversions = words("conversion_note", rates=words("conversion_rates"), year=scenario.parameters.price_year)
+    keys = ("label", "unit", "grade", "source", "price_year", "index", "factor", "prior", "value")
+    conversions = words("conversion_note", year=scenario.parameters.price_year)
     header = [words(f"evidence_columns.{key}") for key in keys]
-    return table(f"{words('evidence_caption')}. {conversions}", header, body, text_columns=4)
+    return table(f"{words('evidence_caption')}. {conversions}", header, body, text_columns=6)
+
+
+def _index(scenario: Scenario, record: Record, words: Words) -> str:
+    """What moves a price from its own year; a dash of what is no money, and where nothing says it because the year is the model's."""
+    if record.index is None:
+        return words("not_applicable")
+    if isinstance(record.index, Trend):
+        return words("price_index.trend", trend=words.label(scenario.parameters[record.index.trend].record.label))
+    return words(f"price_index.{record.index}")
+
+
+def _conversion(scenario: Scenario, parameter: Parameter, words: Words) -> str:
+    """By what a price is multiplied; a dash of what is no money."""
+    if parameter.record.price_year is None:
+        return words("not_applicable")
+    conversion = words.figure(parameter.factor)
+    if parameter.rate:
+        conversion += f" × {words.label(scenario.parameters[parameter.rate].record.label)}"
+    if parameter.trend:
+        conversion += f" × {words('conversion_trend', years=str(parameter.trend_years).translate(RAISED))}"
+    return conversion
 
 
 def _label(scenario: Scenario, parameter: Parameter, words: Words) -> str:

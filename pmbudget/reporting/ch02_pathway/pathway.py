@@ -14,8 +14,9 @@ import xarray as xr
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.patient.outcomes import occupancy_by_strategy, simulate
 from pmbudget.patient.per_patient import increment, present_values, staff_share
+from pmbudget.patient.tree import PATHS
 from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
@@ -27,23 +28,19 @@ from pmbudget.vocabulary import TAILS
 FIRST_YEARS = 5
 """Years of the course that are shown, unless the disease takes longer."""
 FEW_ALIVE = 0.1
-
-
-def first_line_managements(case: Case) -> list[str]:
-    """The managements that a right answer leads to at once: not those of classes that all wait until later in the disease."""
-    at_once = {one.matched for one in case.classes.values() if one.matched and not one.waits}
-    return [name for name in case.matched if name in at_once]
+NO_SHARE = 1e-9
+"""A branch that no more than this share takes is not drawn."""
 
 
 def has_later_lines(case: Case) -> bool:
     """Whether some of what a right answer leads to comes later in the disease."""
-    return len(first_line_managements(case)) < len(case.matched)
+    return case.pathway.late is not None
 
 
-def treated_share(case: Case, outcomes: xr.Dataset, *, first_line: bool = False) -> xr.DataArray:
-    """Share of all patients who get what a right answer leads to ([draw,] strategy), or of those who get it in the first line alone."""
-    chosen = first_line_managements(case) if first_line else case.matched
-    return outcomes["treated"].sel(management=chosen).sum("management")
+def treated_share(outcomes: xr.Dataset, *, first_line: bool = False) -> xr.DataArray:
+    """Share of all patients who some time get what a right answer leads to ([draw,] strategy), or of those who get it in the first line."""
+    chosen = ["first_line"] if first_line else [name for name in PATHS if name != "never"]
+    return outcomes["on_path"].sel(path=chosen).sum("path")
 
 
 def staff_share_row(case: Case, cost_once: xr.DataArray) -> pd.Series:
@@ -84,7 +81,7 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
 
 def gained_sentence(case: Case, outcomes: xr.Dataset, words: Words) -> str:
     """How many more or fewer of all patients get what an answer leads to, and how much of that in the first line where some is later."""
-    shares = {name: treated_share(case, outcomes, first_line=name == "first") for name in ("all", "first")}
+    shares = {name: treated_share(outcomes, first_line=name == "first") for name in ("all", "first")}
     gained = {name: increment(one, case) for name, one in shares.items()}
     row = interval_frame(gained["all"]).iloc[0]
     digits = known_digits(simulation_error(100 * gained["all"]), 1)
@@ -145,7 +142,7 @@ def tree_chart(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, word
 def tree_title(case: Case, outcomes: xr.Dataset, words: Words) -> str:
     """How many of all patients get what an answer leads to with each strategy, and how many of them in the first line."""
     old, new = (
-        {name: float(treated_share(case, one, first_line=name == "first").mean()) for name in ("all", "first")}
+        {name: float(treated_share(one, first_line=name == "first").mean()) for name in ("all", "first")}
         for one in (outcomes.sel(strategy=case.comparator), outcomes.sel(strategy=case.new))
     )
     gaps = {"old": words.percent(old["all"]), "new": words.percent(new["all"])}
@@ -166,33 +163,24 @@ def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Wor
     path is the expected share of all patients at its end.
     """
     carriers = outcomes["carriers"]
-    found, in_time = outcomes["found"] * carriers, outcomes["in_time"] * carriers
+    found = outcomes["found"] * carriers
     wrong, wrong_carriers = float(outcomes["mismatched"].mean()), float(outcomes["mismatched_carriers"].mean())
     with_, without = float(carriers.mean()), 1 - float(carriers.mean())
     with_label, without_label = (words(key, finding=words.label(case.finding)) for key in ("tree_with", "tree_without"))
     if float(found.mean()) == wrong == 0:
         untested: Tree = {words("tree_steps.missed"): (1.0, {})}
         return {with_label: (with_, untested), without_label: (without, {words("tree_steps.usual"): (1.0, {})})}
-    reached = [in_time]
-    for name in case.pathway.after_result.values():
-        reached.append(reached[-1] * draws[name])
-    steps = list(case.pathway.after_result)
-    treated = words("tree_steps.treated", action=words.label(case.action))
-    trunk: Tree = _lines(case, outcomes, words)
-    for place in reversed(range(len(steps))):
-        share = float(reached[place + 1].mean() / reached[place].mean())
-        yes = words(f"tree_steps.{steps[place]}") if trunk else treated
-        trunk = {yes: (share, trunk), words(f"tree_steps.not_{steps[place]}"): (1 - share, {})}
-    timely = float(in_time.mean() / found.mean()) if float(found.mean()) else 0.0
-    if timely < 1:
-        trunk = {
-            words("tree_steps.in_time") if trunk else treated: (timely, trunk),
-            words("tree_steps.late"): (1 - timely, {}),
-        }
+    trunk = _acted_on(case, draws, outcomes, words)
+    again = float(outcomes["on_path"].sel(path="retested").mean())
+    missed = with_ - float(found.mean()) - wrong_carriers
+    later: Tree = {}
+    if again:
+        shares = {"retested": again / missed, "never": 1 - again / missed}
+        later = {words(f"paths.{name}"): (share, {}) for name, share in shares.items()}
     share_found = float(found.mean()) / with_
     branches: Tree = {
-        words("tree_steps.found") if trunk else treated: (share_found, trunk),
-        words("tree_steps.missed"): (1 - share_found - wrong_carriers / with_, {}),
+        words("tree_steps.found"): (share_found, trunk),
+        words("tree_steps.missed"): (missed / with_, later),
         words("tree_steps.wrong"): (wrong_carriers / with_, {}),
     }
     others: Tree = {
@@ -202,16 +190,24 @@ def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Wor
     return {with_label: (with_, branches), without_label: (without, others)}
 
 
-def _lines(case: Case, outcomes: xr.Dataset, words: Words) -> Tree:
-    """What a right answer leads to at once and later in the disease, where some is later; nothing to part otherwise."""
-    whole = float(treated_share(case, outcomes).mean())
-    if not has_later_lines(case) or not whole:
-        return {}
-    share = float(treated_share(case, outcomes, first_line=True).mean()) / whole
-    action = words.label(case.action)
-    return {
-        words(f"tree_lines.{key}", action=action): (part, {}) for key, part in (("first", share), ("later", 1 - share))
-    }
+def _acted_on(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Tree:
+    """What becomes of those in whom something is found: the steps until the answer is acted on, and when that is."""
+    found = outcomes["found"] * outcomes["carriers"]
+    reached = [found]
+    for name in case.pathway.after_result.values():
+        reached.append(reached[-1] * draws[name])
+    acted_on = float(reached[-1].mean())
+    on_path = outcomes["on_path"].mean("draw")
+    shares = {name: float(on_path.sel(path=name)) / acted_on for name in ("first_line", "switched", "later_line")}
+    shares["never"] = 1 - sum(shares.values())
+    treated = words("tree_steps.treated", action=words.label(case.action))
+    labels = {name: words(f"paths.{name}") for name in shares} if has_later_lines(case) else {"first_line": treated}
+    late = words("tree_steps.late")
+    trunk: Tree = {labels.get(name, late): (share, {}) for name, share in shares.items() if abs(share) > NO_SHARE}
+    for place, step in reversed(list(enumerate(case.pathway.after_result))):
+        share = float(reached[place + 1].mean() / reached[place].mean())
+        trunk = {words(f"tree_steps.{step}"): (share, trunk), words(f"tree_steps.not_{step}"): (1 - share, {})}
+    return trunk
 
 
 def _draw_tree(axis: Any, title: str, tree: Tree, words: Words) -> None:
@@ -316,9 +312,9 @@ def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, wo
 def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
     """What the tests answer, per 100 patients by strategy, with 95 % intervals; what no strategy has is left out."""
     case = scenario.case
-    matched = treated_share(case, outcomes)
+    matched = treated_share(outcomes)
     found = outcomes["found"] * outcomes["carriers"]
-    later = {"first_line": treated_share(case, outcomes, first_line=True)} if has_later_lines(case) else {}
+    later = {"first_line": treated_share(outcomes, first_line=True)} if has_later_lines(case) else {}
     lines = {
         "found": found,
         "late": found - outcomes["in_time"] * outcomes["carriers"],
@@ -341,6 +337,43 @@ def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Htm
     ]
     header = ["", *(words.label(case.strategies[name].label) for name in names)]
     return table(f"{words('answers_caption')}. {words('interval_note')}", header, rows)
+
+
+def paths_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
+    """What becomes of 100 patients with something to find, by strategy: each on one path, so that a row sums to 100; means."""
+    case = scenario.case
+    shares = 100 * outcomes["on_path"].mean("draw") / outcomes["carriers"].isel(strategy=0).mean("draw")
+    rows = [
+        [
+            words.label(plan.label),
+            *(words.number(float(shares.sel(strategy=name, path=path)), 1) for path in PATHS),
+            words.number(float(shares.sel(strategy=name).drop_sel(path="never").sum()), 1),
+        ]
+        for name, plan in case.strategies.items()
+    ]
+    caption = f"{words('paths_caption', finding=words.label(case.finding))}. {words('paths_note')}"
+    header = [words("strategy"), *(words(f"paths.{path}") for path in PATHS), words("paths.ever")]
+    chosen = list(case.strategies).index(case.new)
+    return table(caption, header, rows, strong=[chosen])
+
+
+def class_paths_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Html:
+    """What becomes of 100 patients of each class with something to find, with the new strategy and the comparator; means."""
+    case = scenario.case
+    shares = 100 * simulate(draws, case, horizon=1, by_class=True)["on_path"].mean("draw")
+    names = (case.comparator, case.new)
+    rows = [
+        [
+            words.label(one.label),
+            words.label(case.strategies[name].label),
+            *(words.number(float(shares.sel(subgroup=group, strategy=name, path=path)), 0) for path in PATHS),
+        ]
+        for group, one in case.classes.items()
+        if one.is_sought
+        for name in names
+    ]
+    header = [words("class"), words("strategy"), *(words(f"paths.{path}") for path in PATHS)]
+    return table(words("class_paths_caption"), header, rows, text_columns=2)
 
 
 def resource_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
@@ -367,7 +400,8 @@ def resource_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Ht
     rows.append(_cost_row(words("total"), by_year.sum("resource"), periods, words))
     header = [words("resource")]
     header += [words("year_since", years=str(a + 1) if b == a + 1 else f"{a + 1}–{b}") for a, b in periods]
-    caption = f"{words('resource_caption')}. {words('interval_note')}{_per_patient_note(case, words)}"
+    phases = f" {words('phases_note')}" if case.has_curves and case.stays else ""
+    caption = f"{words('resource_caption')}. {words('interval_note')}{_per_patient_note(case, words)}{phases}"
     return table(caption, [*header, words("total")], rows, strong=sums)
 
 
@@ -416,7 +450,7 @@ def pathway_frame(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, w
     case = scenario.case
     question, patients, rests, following = frame_sentences(scenario, words, "03_cost_effectiveness")
     cost, qaly = (increment(values, case) for values in present_values(outcomes, draws))
-    gained = increment(treated_share(case, outcomes), case)
+    gained = increment(treated_share(outcomes), case)
     simulation = words(
         "simulation_pathway",
         draws=words.number(outcomes.sizes["draw"]),

@@ -9,19 +9,27 @@ from typing import Any
 
 import pandas as pd
 
-from pmbudget.appraisal import ceac, ceaf, expected_loss, net_monetary_benefit
+from pmbudget.appraisal import ceac, expected_loss, net_monetary_benefit, surely_dominated
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.norms import NORMS, thresholds
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments, staff_share
+from pmbudget.questions import best_strategies
 from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.ch01_evidence.evidence import frame_sentences, grade_counts
 from pmbudget.reporting.ch02_pathway.pathway import has_later_lines, treated_share
 from pmbudget.reporting.frames import incremental_table, interval_frame
 from pmbudget.reporting.markup import Html, note, rate, table
-from pmbudget.reporting.verdict import known, known_digits, verdict_words
+from pmbudget.reporting.verdict import (
+    known,
+    known_digits,
+    known_span,
+    leading_threshold,
+    leading_thresholds,
+    verdict_words,
+)
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -44,32 +52,72 @@ def worth_frame(scenario: Scenario, words: Words) -> Html:
         qaly=rate(scenario, "discount_rate_qaly", words),
     )
     question, *rest = frame_sentences(scenario, words, "05_budget_impact", "07_value_of_information")
-    return note(question, counted, *rest)
+    case, labels = scenario.case, strategy_labels(scenario, words)
+    of = {
+        "number": words.number(len(labels)),
+        "new": words.inside(case.strategies[case.new].label),
+        "comparator": words.inside(case.strategies[case.comparator].label),
+    }
+    compared = [words("worth_strategies", **of)] if len(labels) > 2 else []
+    return note(question, counted, *compared, *rest)
 
 
 def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """The incremental analysis with probabilities of being cost-effective."""
+    """The incremental analysis by strategy, least costly first, with the probability that each is the best of all.
+
+    What is dominated is said to be unsurely so where the draws do not tell.
+    """
     frame, limits = incremental_table(scenario, results), thresholds(scenario)
+    sure = surely_dominated(results.per_patient.cost, results.per_patient.qaly)
     rows = [
         [
             words.label(scenario.case.strategies[str(name)].label),
             known(results.per_patient.cost.sel(strategy=name), words, -2),
             known(results.per_patient.qaly.sel(strategy=name), words, 3),
             *_added(results, frame, str(name), words),
-            words(f"status.{row['status']}"),
+            words(f"status.{row['status']}") + ("" if sure.get(str(name), True) else words("status_unsure")),
             *(words.probability(row[limit]) for limit in limits),
         ]
         for name, row in frame.iterrows()
     ]
     columns = ("cost", "qaly", "incremental_cost", "incremental_qaly", "icer", "status")
     header = [words("strategy"), *(words(f"cea_columns.{key}") for key in columns)]
-    header += [words("cea_columns.probability", wtp=words.number(wtp)) for wtp in limits.values()]
+    header += [words("cea_columns.best", wtp=words.number(wtp)) for wtp in limits.values()]
     caption = words(
         "cea_caption",
         cost=rate(scenario, "discount_rate_cost", words),
         qaly=rate(scenario, "discount_rate_qaly", words),
     )
     return table(caption, header, rows)
+
+
+def strategies_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Every strategy at the threshold that leads, best on average first, those that the draws do not tell from it marked.
+
+    Nothing where a case has two strategies: :func:`worth_table` says it all.
+    """
+    case, labels, wtp = scenario.case, strategy_labels(scenario, words), leading_threshold(scenario)
+    if len(labels) < 3:
+        return Html("")
+    cost, qaly = results.per_patient.cost, results.per_patient.qaly
+    benefit = net_monetary_benefit(cost, qaly, wtp)
+    gain = benefit - benefit.sel(strategy=case.comparator, drop=True)
+    chance, loss = ceac(cost, qaly, wtp), expected_loss(cost, qaly, wtp)
+    order = [str(name) for name in gain["strategy"].to_numpy()[(-gain.mean("draw")).argsort().to_numpy()]]
+    rows = []
+    for name in order:
+        own = gain.sel(strategy=name)
+        against = [words("not_applicable")] * 2
+        if name != case.comparator:
+            against = [known_span(own, words, -2), words.probability(float((own > 0).mean()))]
+        best = words.probability(float(chance.sel(strategy=name)))
+        rows.append([labels[name], *against, best, words.number(float(loss.sel(strategy=name)), -2)])
+    header = [words("strategy"), *(words(f"strategies_columns.{key}") for key in ("gain", "p", "best", "loss"))]
+    caption = words(
+        "strategies_caption", wtp=words.number(wtp), comparator=words.inside(case.strategies[case.comparator].label)
+    )
+    near = best_strategies(scenario, results, wtp)
+    return table(caption, header, rows, strong=[order.index(name) for name in near])
 
 
 def _added(results: Results, frame: pd.DataFrame, name: str, words: Words) -> list[str]:
@@ -92,37 +140,44 @@ def _added(results: Results, frame: pd.DataFrame, name: str, words: Words) -> li
 
 
 def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """At each threshold: which strategy is best on average, how probably the new one is, what it gains, what each choice may lose."""
-    case, labels = scenario.case, strategy_labels(scenario, words)
-    norms = sorted(
-        ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters), key=lambda x: x[1]
-    )
+    """At each threshold, those that lead first: which strategy is best on average, or which are not told apart; how probably the new one is
+    worth its price against the comparator, what it gains, what each choice may lose.
+    """
+    case, labels, leads = scenario.case, strategy_labels(scenario, words), leading_thresholds(scenario)
+    known_norms = ((name, scenario.parameters.fixed(name)) for name in NORMS if name in scenario.parameters)
+    norms = sorted(known_norms, key=lambda norm: (norm[0] not in leads, norm[1]))
     cost, qaly = increments(results.per_patient, scenario.case)
     gains = {name: net_monetary_benefit(cost, qaly, wtp) / 1e3 for name, wtp in norms}
     digits = min(known_digits(simulation_error(gain), 1) for gain in gains.values())
+    # Of two strategies one of the two losses is the best's.
+    others = int(len(labels) > 2)
     rows = []
     for name, wtp in norms:
-        frontier = ceaf(results.per_patient.cost, results.per_patient.qaly, wtp)
+        near = best_strategies(scenario, results, wtp)
         loss = expected_loss(results.per_patient.cost, results.per_patient.qaly, wtp)
         record = scenario.parameters[name].record
         rows.append(
             [
                 words.label(record.label),
                 words(f"evidence.{record.evidence}"),
-                words.number(wtp),
-                labels[str(frontier["optimal"].item())],
-                words.probability(
-                    float(ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=case.new))
+                words("not_told_apart").join(
+                    [labels[near[0]], *(words.inside(case.strategies[one].label) for one in near[1:])]
                 ),
+                words.number(wtp),
+                words.probability(float((gains[name] > 0).mean())),
                 words.span(interval_frame(gains[name]).iloc[0], digits=digits),
-                *(words.number(float(loss.sel(strategy=one)), -2) for one in (case.new, case.comparator)),
+                *(
+                    words.number(float(loss.sel(strategy=one)), -2)
+                    for one in (case.new, case.comparator, *near[:others])
+                ),
             ]
         )
-    header = [words(f"norm_columns.{key}") for key in ("norm", "grade", "wtp", "best")]
+    header = [words(f"norm_columns.{key}") for key in ("norm", "grade", "best", "wtp")]
     new, comparator = labels[case.new].lower(), labels[case.comparator].lower()
     header += [words("norm_columns.probability", new=new), words("norm_columns.gain")]
     header += [words("norm_columns.loss", strategy=one) for one in (new, comparator)]
-    return table(words("norm_caption"), header, rows, text_columns=2)
+    header += [words("norm_columns.best_loss")] * others
+    return table(words("norm_caption", new=new, comparator=comparator), header, rows, text_columns=3)
 
 
 def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
@@ -133,7 +188,11 @@ def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
     else:
         source = words.data(case.severity.source.title)
         level = words(f"severity_levels.{case.severity.level}")
+        source = f"{source}; {words(f'evidence.{case.severity.evidence}')}"
         judged_as = words("severity_judged", level=level, patients=words.label(case.severity.of), source=source)
+        if held := case.severity.held_for:
+            grade = words(f"evidence.{held.evidence}")
+            judged_as = f"{judged_as} {words('severity_held', patients=words.label(held.patients), grade=grade)}"
     sources = words("severity_thresholds")
     if case.utility_population is None:
         return note(judged_as, words("severity_unknown"), sources)
@@ -144,36 +203,41 @@ def severity_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
         words(
             "severity",
             absolute=words.span(absolute, digits=1),
-            expected=words.number(float(parts.population_health.mean()), 1),
+            expected=words.span(interval_frame(parts.population_health).iloc[0], digits=1),
             share=words.percent(share["mean"]),
             low=words.percent(share["lower"]),
             high=words.percent(share["upper"]),
+            comparator=words.inside(case.strategies[case.comparator].label),
         ),
+        _population_grades(scenario, case.utility_population, words),
         sources,
     )
+
+
+def _population_grades(scenario: Scenario, utility: str, words: Words) -> str:
+    """On what the population's QALYs rest: grades of its mortality and of its quality of life."""
+    names = {"mortality": scenario.case.mortality.rate, "utility": utility}
+    grades = {key: words(f"evidence.{scenario.parameters[name].record.evidence}") for key, name in names.items()}
+    return words("severity_grades", **grades)
 
 
 def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """What testing leads to by strategy, with staff's share of the cost of diagnostics."""
     case, outcomes = scenario.case, results.per_patient.outcomes
-    names = [str(name) for name in outcomes["strategy"].to_numpy()]
-    lines = {
+    measures = {
         "found_row": (outcomes["found"], 0),
-        "matched_row": (treated_share(case, outcomes), 1),
-        "first_line_row": (treated_share(case, outcomes, first_line=True), 1),
+        "matched_row": (treated_share(outcomes), 1),
+        "first_line_row": (treated_share(outcomes, first_line=True), 1),
         "mismatched_row": (outcomes["mismatched"], 1),
         "staff_row": (staff_share(outcomes["cost_once"], case), 0),
     }
+    if not has_later_lines(case):
+        del measures["first_line_row"]
     rows = [
-        [words(key), *(words.percent(float(values.sel(strategy=name)), digits) for name in names)]
-        for key, (values, digits) in lines.items()
-        if key != "first_line_row" or has_later_lines(case)
+        [label, *(words.percent(float(values.sel(strategy=name)), digits) for values, digits in measures.values())]
+        for name, label in strategy_labels(scenario, words).items()
     ]
-    return table(
-        words("pathway_caption"),
-        [words("strategy"), *(words.label(case.strategies[name].label) for name in names)],
-        rows,
-    )
+    return table(words("pathway_caption"), [words("strategy"), *(words(key) for key in measures)], rows)
 
 
 def resources_table(scenario: Scenario, results: Results, words: Words) -> Html:

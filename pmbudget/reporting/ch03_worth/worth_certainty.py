@@ -1,5 +1,7 @@
 """Chapter 03: how sure it is, and what testing may cost."""
 
+from itertools import cycle
+
 import numpy as np
 import xarray as xr
 
@@ -10,7 +12,8 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.classes import Breakdown
 from pmbudget.reporting.ch03_worth.worth import WIDTH, strategy_labels
-from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot
+from pmbudget.reporting.ch03_worth.worth_headline import best_sentence
+from pmbudget.reporting.figures import COLOURS, LINES, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, table
 from pmbudget.reporting.verdict import known, known_span, leading_threshold, ratio_words
@@ -49,12 +52,13 @@ def plane_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
             text = words(f"quadrant.{'better' if better else 'worse'}_{'dearer' if dearer else 'cheaper'}")
             told = f"{text}: {words.probability(share)}"
             axis.text(x, y, told, transform=axis.transAxes, ha=side, va=vertical, fontsize=9, backgroundcolor="white")
-    axis.set_xlabel(words("plane_x"))
+    new, comparator = (scenario.case.strategies[name].label for name in (scenario.case.new, scenario.case.comparator))
+    axis.set_xlabel(wrapped(words("plane_x", new=words.inside(new), comparator=words.inside(comparator)), 60))
     axis.set_ylabel(words("plane_y"))
     numbered(axis.yaxis, words)
     axis.locator_params(axis="x", nbins=6)
     numbered(axis.xaxis, words)
-    headed(figure, plane_title(Increment.of(cost, qaly), strategy_labels(scenario, words)[scenario.case.new], words))
+    headed(figure, plane_title(Increment.of(cost, qaly), words.label(new), words))
     inside = ((qaly >= left) & (qaly <= right) & (cost / 1e3 >= low) & (cost / 1e3 <= high)).mean()
     gaps = {"draws": words.number(cost.size), "level": words.percent(CREDIBLE_INTERVAL)}
     alt = words("plane_alt", **gaps, outside=words.percent(1 - float(inside), 1))
@@ -72,7 +76,7 @@ def plane_title(found: Increment, new: str, words: Words) -> str:
 
 
 def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> Picture:
-    """Acceptability curves, and the frontier of the strategy that is best on average."""
+    """Acceptability curves, one a strategy, and the frontier of the strategy that is best on average."""
     plt, _ = plot()
     norms = thresholds(scenario)
     grid = np.linspace(0, 2 * max(norms.values()), 501)
@@ -80,21 +84,15 @@ def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> P
         ceac(results.per_patient.cost, results.per_patient.qaly, grid),
         ceaf(results.per_patient.cost, results.per_patient.qaly, grid),
     )
-    figure, axis = plt.subplots(figsize=(WIDTH, 5.0), layout="constrained")
-    axis.plot(
-        grid / 1e3,
-        100 * frontier["probability"],
-        color="#f2c14e",
-        linewidth=8,
-        alpha=0.75,
-        solid_capstyle="butt",
-        label=words("ceaf"),
-    )
-    palette = [COLOURS["new"], COLOURS["today"], COLOURS["unplanned"], "#7b3294", "#1b7837"]
-    names = [scenario.case.new, *(name for name in scenario.case.strategies if name != scenario.case.new)]
-    for name, colour in zip(names, palette, strict=False):
-        label = strategy_labels(scenario, words)[name]
-        axis.plot(grid / 1e3, 100 * probability.sel(strategy=name), color=colour, linewidth=2.2, label=label)
+    labels = strategy_labels(scenario, words)
+    names = [scenario.case.new, *(name for name in labels if name != scenario.case.new)]
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.6 + 0.25 * len(names)), layout="constrained")
+    band = {"solid_capstyle": "butt", "zorder": 1}
+    axis.plot(grid / 1e3, 100 * frontier["probability"], color="#8a6d00", linewidth=10, **band)
+    axis.plot(grid / 1e3, 100 * frontier["probability"], color="#f2c14e", linewidth=8, label=words("ceaf"), **band)
+    for name, (colour, style) in zip(names, cycle(LINES), strict=False):
+        curve = 100 * probability.sel(strategy=name)
+        axis.plot(grid / 1e3, curve, color=colour, linestyle=style, linewidth=2.2, label=wrapped(labels[name], 60))
     for wtp in norms.values():
         axis.axvline(wtp / 1e3, color="black", linewidth=0.9, linestyle="--")
     axis.set_ylim(0, 100)
@@ -102,10 +100,12 @@ def acceptability_chart(scenario: Scenario, results: Results, words: Words) -> P
     axis.set_xlabel(words("ceac_x"))
     axis.set_ylabel(words("ceac_y"))
     numbered(axis.xaxis, words)
-    axis.legend(loc="best")
-    best = frontier["optimal"].to_numpy() == scenario.case.new
-    title = frontier_title(grid, best, strategy_labels(scenario, words)[scenario.case.new], words)
-    headed(figure, title)
+    figure.legend(loc="outside lower left", frameon=False, fontsize=10, handlelength=4)
+    if len(names) == 2:
+        best = frontier["optimal"].to_numpy() == scenario.case.new
+        headed(figure, frontier_title(grid, best, labels[scenario.case.new], words))
+    else:
+        headed(figure, best_sentence(scenario, results, words))
     return picture(figure, words("ceac_alt"))
 
 
@@ -147,7 +147,8 @@ def price_table(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
     ]
     header = [words(f"price_columns.{key}") for key in ("norm", "wtp", "now")]
     header += [words("price_columns.most", share=words.percent(sure)) for sure in CERTAINTY]
-    return table(words("price_caption"), header, rows)
+    comparator = words.inside(scenario.case.strategies[scenario.case.comparator].label)
+    return table(words("price_caption", comparator=comparator), header, rows)
 
 
 def price_chart(scenario: Scenario, parts: Breakdown, words: Words) -> Picture:

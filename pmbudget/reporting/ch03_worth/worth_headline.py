@@ -9,10 +9,13 @@ from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
-from pmbudget.questions import best_on_average, contenders
+from pmbudget.questions import best_strategies, contenders
 from pmbudget.questions.classes import Breakdown
+from pmbudget.questions.structures import Structures
+from pmbudget.reporting.ch03_worth.worth_structures import structure_sentences
 from pmbudget.reporting.ch07_information.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
+from pmbudget.reporting.value import reflex_sentence
 from pmbudget.reporting.verdict import (
     error_words,
     known,
@@ -32,14 +35,17 @@ CYCLES = {1: "year", 12: "month"}
 
 
 def worth_headline(
-    scenario: Scenario, results: Results, parts: Breakdown, influence: pd.DataFrame, words: Words
+    scenario: Scenario, results: Results, parts: Breakdown, influence: pd.DataFrame, tried: Structures, words: Words
 ) -> Html:
-    """The answers: cost and health, how sure, worth it or not, for whom, what turns it, what it hangs on; each with its condition."""
+    """The answers: over which structures, cost and health, how sure, worth it or not, for whom, what turns it, what it hangs on; each with
+    its condition.
+    """
     case = scenario.case
     found = Increment.of(*increments(results.per_patient, scenario.case))
     new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
     wtp = leading_threshold(scenario)
     return lead(
+        *structure_sentences(scenario, tried, words),
         verdict_sentence(found, new, comparator, words),
         risk_sentence(found, new, words),
         threshold_sentence(scenario, results, words),
@@ -85,21 +91,44 @@ def risk_sentence(found: Increment, new: str, words: Words) -> str:
 
 
 def threshold_sentence(scenario: Scenario, results: Results, words: Words) -> str:
-    """The probability of being worth it at the thresholds that lead, what these are, and which strategy is best on average there."""
+    """The probability of being worth it against the comparator at the thresholds that lead, what these are, and which strategy is best on
+    average there; of more than two, how probably the new one is the best of all.
+    """
     case = scenario.case
     limits = leading_thresholds(scenario)
     new = words.inside(case.strategies[case.new].label)
     gaps = {"new": new}
+    found = Increment.of(*increments(results.per_patient, case))
     for name, wtp in limits.items():
-        share = float(ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=case.new))
-        gaps |= {f"p_{name}": words.probability(share), name: words.number(wtp)}
+        gaps |= {f"p_{name}": words.probability(found.p_worth_it(wtp)), name: words.number(wtp)}
     if len(limits) == 1:
         (name,) = limits
-        level = words(f"severity_levels.{case.severity.level}") if case.severity else ""
-        told = words("headline_probability_level", new=new, p=gaps[f"p_{name}"], wtp=gaps[name], level=level)
+        told = _at_level(scenario, words, new=new, p=gaps[f"p_{name}"], wtp=gaps[name])
     else:
         told = f"{words('headline_probability', **gaps)} {words(_unassessed(scenario))}"
-    return f"{told} {best_sentence(scenario, results, words)}"
+    return " ".join([told, *_best_of_all(scenario, results, words), best_sentence(scenario, results, words)])
+
+
+def _best_of_all(scenario: Scenario, results: Results, words: Words) -> list[str]:
+    """How probably the new strategy is the best at the threshold that leads, where there are others than the comparator."""
+    case, wtp = scenario.case, leading_threshold(scenario)
+    if len(case.strategies) < 3:
+        return []
+    share = float(ceac(results.per_patient.cost, results.per_patient.qaly, wtp).sel(strategy=case.new))
+    of = {"number": words.number(len(case.strategies)), "wtp": words.number(wtp), "p": words.probability(share)}
+    return [words("headline_probability_best", **of)]
+
+
+def _at_level(scenario: Scenario, words: Words, **gaps: str) -> str:
+    """The probability at the threshold of the severity judged, and whether that was judged for these patients or is taken to hold."""
+    severity = scenario.case.severity
+    if severity is None:
+        raise ValueError("one threshold leads where a severity was judged; the case states none")
+    level = words(f"severity_levels.{severity.level}")
+    if severity.held_for is None:
+        return words("headline_probability_level", level=level, **gaps)
+    patients = {"of": words.label(severity.of), "held": words.label(severity.held_for.patients)}
+    return words("headline_probability_held", level=level, **patients, **gaps)
 
 
 def _unassessed(scenario: Scenario) -> str:
@@ -107,18 +136,20 @@ def _unassessed(scenario: Scenario) -> str:
 
 
 def best_sentence(scenario: Scenario, results: Results, words: Words) -> str:
-    """Which strategy is best on average at each threshold that leads, where the draws tell."""
-    found = [best_on_average(scenario, results, wtp) for wtp in leading_thresholds(scenario).values()]
-    labels = [words.inside(scenario.case.strategies[name].label) for name, _ in found]
-    if not all(sure for _, sure in found):
-        return words("headline_best_unsure")
-    if len(found) == 1:
-        return words("headline_best", best=labels[0])
-    return (
-        words("headline_same_best", best=labels[0])
-        if labels[0] == labels[-1]
-        else words("headline_other_best", first=labels[0], second=labels[-1])
-    )
+    """Which strategy is best on average at each threshold that leads, or which the draws do not tell apart as the best."""
+    found = {wtp: best_strategies(scenario, results, wtp) for wtp in leading_thresholds(scenario).values()}
+    if len(found) == 2 and all(len(near) == 1 for near in found.values()):
+        first, second = (words.inside(scenario.case.strategies[near[0]].label) for near in found.values())
+        if first == second:
+            return words("headline_same_best", best=first)
+        return words("headline_other_best", first=first, second=second)
+    told = []
+    for wtp, near in found.items():
+        names = listed([words.inside(scenario.case.strategies[name].label) for name in near], words)
+        told.append(
+            words("headline_best" if len(near) == 1 else "headline_best_unsure", best=names, wtp=words.number(wtp))
+        )
+    return " ".join(told)
 
 
 def classes_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
@@ -145,7 +176,7 @@ def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp:
     case = scenario.case
     whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
     without = parts.benefit_untreated(scenario.case, wtp)
-    treated = {name: one.matched for name, one in case.classes.items() if one.matched}
+    treated = {name: str(one.matched or one.later) for name, one in case.classes.items() if one.is_sought}
     told = []
     for name, management in treated.items() if len(treated) > 1 else ():
         other = without.sel(subgroup=name)
@@ -215,7 +246,7 @@ def simulation_note(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Cycle length, half-cycle, discounting, horizon, and how often curves had to be kept from crossing."""
+    """Cycle length, half-cycle, discounting, horizon, how often curves had to be kept from crossing, and tests of the unfit."""
     case = scenario.case
     sentences = [
         words(
@@ -230,4 +261,6 @@ def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
     ]
     if case.has_curves:
         sentences.append(words("method_crossings", share=words.percent(results.per_patient.crossings, 1)))
+    if case.eligible.reflex:
+        sentences.append(reflex_sentence(scenario, results, words))
     return note(*sentences)

@@ -8,12 +8,13 @@ import xarray as xr
 from pmbudget.inputs.files import references
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increments
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
-from pmbudget.programme.reach import persons_never_served, persons_served, shares_of
+from pmbudget.programme.reach import persons_never_served, persons_reflexed, persons_served, shares_of, tests_made
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, broadly_tested, collapsed, note, prices_note, table
+from pmbudget.reporting.value import reflex_sentence
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -71,7 +72,7 @@ def _figure(scenario: Scenario, name: str, words: Words) -> str:
 
 
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Patients and tests by year: who comes to the decision, who is broadly tested in each mix, tests outside.
+    """Patients and tests by year: who comes to the decision, who is broadly tested in each mix, tests of others and all tests.
 
     Where the scenario rolls out another strategy than the one in use, also how many get it.
     """
@@ -79,8 +80,12 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     new = interval_frame(persons_served(results.reach, scenario.case.broad).sum("region", skipna=False)).set_index(
         ["mix", "year"]
     )
-    outside = interval_frame(results.reach.outside.sel(mix="new").sum("region")).set_index("year")
     case = scenario.case
+    beside = {"outside": results.reach.outside}
+    if case.eligible.reflex:
+        everybody = tests_made(results.reach, case.broad).sum("fate")
+        beside |= {"unfit": persons_reflexed(results.reach, case.broad), "all": everybody}
+    tests = {name: interval_frame(one.sel(mix="new").sum("region")).set_index("year") for name, one in beside.items()}
     rolled_out = results.reach.patients.sel(mix="new", fate=case.new).sum("region", skipna=False)
     over = [interval_frame(rolled_out).set_index("year")] if case.in_use != case.new else []
     rows = [
@@ -88,8 +93,7 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
             str(year),
             words.span(eligible.loc[year], digits=0),
             *(words.span(new.loc[mix, year], digits=0) for mix in ("today", "unplanned", "new")),
-            *(words.span(one.loc[year], digits=0) for one in over),
-            words.span(outside.loc[year], digits=0),
+            *(words.span(one.loc[year], digits=0) for one in [*over, *tests.values()]),
         ]
         for year in scenario.years
     ]
@@ -99,9 +103,24 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
         words("mix_columns.eligible"),
         *(words(f"mix_columns.{mix}") for mix in ("today", "unplanned", "new")),
         *(words("mix_columns.over", new=rolls) for _ in over),
-        words("mix_columns.outside"),
+        *(words(f"mix_columns.{name}") for name in tests),
     ]
     return table(words("mix_caption", strategy=broadly_tested(scenario, words)), header, rows)
+
+
+def reflex_note(scenario: Scenario, results: Results, words: Words) -> Html:
+    """How many tests there are in the scenario's last year and on whom, where they are ordered with the diagnosis; else nothing."""
+    if scenario.case.eligible.reflex is None:
+        return Html("")
+    reach, broad, last = results.reach, scenario.case.broad, {"mix": "new", "year": scenario.years[-1]}
+    parts = {
+        "all": tests_made(reach, broad).sum("fate"),
+        "eligible": persons_served(reach, broad),
+        "unfit": persons_reflexed(reach, broad),
+        "outside": reach.outside,
+    }
+    told = {name: words.number(float(one.sel(last).sum("region").mean())) for name, one in parts.items()}
+    return note(words("reflex_tests", year=last["year"], **told), reflex_sentence(scenario, results, words))
 
 
 def uptake_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -233,7 +252,10 @@ def _kinds(change: xr.DataArray) -> list[str]:
 
 
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses."""
+    """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses.
+
+    Where tests are ordered with the diagnosis also those not fit for treatment, and what the new strategy costs more for them.
+    """
     cost, qaly = increments(results.per_patient, scenario.case)
     wtp = thresholds(scenario)["wtp_very_high"]
     untested = persons_never_served(results.reach, scenario.case.broad).sel(mix="new", drop=True)
@@ -247,8 +269,20 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
         "under_use_qaly": (lost["under_use_qaly"], 1.0),
         "under_use": (lost["under_use"], 1e6),
     }
+    if scenario.case.eligible.reflex:
+        unfit = persons_reflexed(results.reach, scenario.case.broad).sel(mix="new", drop=True).sum("year")
+        dearer = increment(results.per_patient.test_cost, scenario.case)
+        figures |= {"unfit": (unfit, 1.0), "unfit_cost": (unfit * dearer, 1e6)}
     frames = {key: interval_frame(value / scale).set_index("region") for key, (value, scale) in figures.items()}
-    digits = {"outside": 0, "untested": 0, "over_use": 2, "under_use_qaly": 1, "under_use": 2}
+    digits = {
+        "outside": 0,
+        "untested": 0,
+        "over_use": 2,
+        "under_use_qaly": 1,
+        "under_use": 2,
+        "unfit": 0,
+        "unfit_cost": 2,
+    }
     rows = [
         [
             scenario.regions.loc[code, "region"],

@@ -5,14 +5,17 @@ How sure: intervals of the simulation, and what cannot be told apart. Resting on
 the study that pays, and the decision now with costs of change counted.
 """
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 
 from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.appraisal.voi import evpi
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions import best_on_average, contenders, parameters_worth_knowing, proposals
+from pmbudget.questions import best_strategies, contenders, parameters_worth_knowing, proposals
 from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
 from pmbudget.reporting.ch07_information.information_headline import (
     WIDTH,
@@ -22,18 +25,18 @@ from pmbudget.reporting.ch07_information.information_headline import (
     knowledge_sentence,
     listed,
     nothing,
+    participants,
     strategy_names,
     study_sentence,
     verdict,
 )
-from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
+from pmbudget.reporting.figures import COLOURS, LINES, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, note, prose, rate, table
 from pmbudget.reporting.verdict import error_words, leading_thresholds
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
 RANKED = 12
-PALETTE = ("#00659b", "#d08700", "#3a7d44", "#8a4f9e", "#b00020", "#7f7f7f")
 
 
 def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp: float) -> Html:
@@ -58,8 +61,10 @@ def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp
         )
         for other in others
     ]
+    number = len(scenario.case.strategies)
+    choice = [words("info_strategies", number=words.number(number))] if number > 2 else []
     question, *rest = frame_sentences(scenario, words, "06_agreement")
-    return note(question, frame, *told, simulation_sentence(results, wtp, words), *rest)
+    return note(question, frame, *choice, *told, simulation_sentence(results, wtp, words), *rest)
 
 
 def simulation_sentence(results: Results, wtp: float, words: Words) -> str:
@@ -215,11 +220,10 @@ def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Pi
     """Expected net benefit of each proposed study over its size, the best size marked."""
     plt, _ = plot()
     figure, axis = plt.subplots(figsize=(11, 5))
-    for colour, (name, frame) in zip(PALETTE * 3, studies.groupby("study", sort=False), strict=False):
+    for (colour, style), (name, frame) in zip(cycle(LINES), studies.groupby("study", sort=False), strict=False):
         label = words.label(proposals(scenario).studies[str(name)].label)
-        axis.plot(
-            frame["participants"], frame["enbs"] / 1e6, "-o", color=colour, markersize=4, linewidth=2, label=label
-        )
+        line = {"color": colour, "linestyle": style, "linewidth": 2, "marker": "o", "markersize": 4}
+        axis.plot(frame["participants"], frame["enbs"] / 1e6, label=label, **line)
         best = frame[frame["best"]]
         axis.plot(best["participants"], best["enbs"] / 1e6, "o", color=colour, markersize=11, markerfacecolor="none")
     axis.axhline(0, color="black", linewidth=0.9)
@@ -228,7 +232,7 @@ def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Pi
     axis.set_ylabel(words("info_study_y"))
     numbered(axis.xaxis, words)
     numbered(axis.yaxis, words)
-    axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.16), ncol=2, frameon=False)
+    axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.16), ncol=2, frameon=False, handlelength=4)
     axis.set_title(wrapped(study_sentence(scenario, studies, words), 90), loc="left", fontweight="bold", fontsize=12)
     figure.tight_layout()
     return picture(figure, words("info_study_alt"))
@@ -239,7 +243,7 @@ def studies_table(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Ht
     rows = [
         [
             words.label(proposals(scenario).studies[str(name)].label),
-            words.number(row["participants"]),
+            participants(scenario, str(name), row, words),
             words.msek(row["cost"]),
             words.number(row["years"], 1),
             words.span(around(row["evsi"], row["se"]), digits=0),
@@ -251,6 +255,28 @@ def studies_table(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Ht
     ]
     keys = ("study", "participants", "cost", "years", "evsi", "reached", "enbs", "verdict")
     return table(words("info_study_caption"), [words(f"info_study_columns.{key}") for key in keys], rows)
+
+
+def clusters_note(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Html:
+    """Of each study that reads in some places or one year only, and is surely worth something: what its smallest size is worth, and its
+    largest.
+    """
+    told = []
+    for name, study in proposals(scenario).studies.items():
+        own = studies[studies["study"] == name]
+        if study.clusters is None or own["evsi"].iloc[-1] <= ERRORS * own["se"].iloc[-1]:
+            continue
+        gaps = {
+            "study": words("quoted", text=words.label(study.label)),
+            "members": words.label(study.clusters.members),
+            "label": words.label(study.clusters.label),
+            "few": words.number(own["participants"].iloc[0]),
+            "many": words.number(own["participants"].iloc[-1]),
+            "low": words.number(own["evsi"].iloc[0], -1),
+            "high": words.number(own["evsi"].iloc[-1], -1),
+        }
+        told.append(words("info_clusters", **gaps))
+    return note(*told) if told else Html("")
 
 
 def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Html:
@@ -265,8 +291,9 @@ def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Ht
     ]
     caption = words(
         "info_option_caption",
+        new=strategy_names(scenario, words)["new"],
         study=words("quoted", text=words.label(proposals(scenario).studies[options.attrs["study"]].label)),
-        participants=words.number(options.attrs["n"]),
+        participants=participants(scenario, options.attrs["study"], pd.Series(options.attrs), words),
         years=words.number(options.attrs["years"], 1),
     )
     header = [words(f"info_option_columns.{key}") for key in ("option", "value", "extend", "keep", "withdraw")]
@@ -275,15 +302,15 @@ def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Ht
 
 def states_table(scenario: Scenario, results: Results, states: pd.DataFrame, words: Words, *, wtp: float) -> Html:
     """The four states of information and implementation, and what is done where everybody gets what is best on average."""
-    best, _ = best_on_average(scenario, results, wtp)
-    use = better_use(strategy_names(scenario, words), best, words)
+    names = strategy_names(scenario, words)
+    use = better_use(names, best_strategies(scenario, results, wtp), words)
     keys = ("current", "implementation", "information", "perfect", "evpim", "evpi")
     rows = [
         [words(f"info_state.{key}", use=use), *(words.msek(states.loc[mix, key]) for mix in states.index)]
         for key in keys
     ]
     header = [words("info_state_header"), *(words(f"info_state_mix.{mix}") for mix in states.index)]
-    return table(words("info_state_caption"), header, rows, strong=[4, 5])
+    return table(words("info_state_caption", comparator=names["comparator"]), header, rows, strong=[4, 5])
 
 
 def rollouts_intro(scenario: Scenario, words: Words) -> Html:

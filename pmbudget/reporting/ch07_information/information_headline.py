@@ -4,7 +4,7 @@ import pandas as pd
 
 from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions import best_on_average, contenders, parameters_worth_knowing, proposals
+from pmbudget.questions import best_strategies, contenders, parameters_worth_knowing, proposals
 from pmbudget.reporting.markup import Html, lead
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -30,15 +30,14 @@ def information_headline(
     wtp: float,
 ) -> Html:
     """The answers: cost a year, parameters, study, decision now, information against implementation; each with its condition."""
-    best, sure = best_on_average(scenario, results, wtp)
+    best = best_strategies(scenario, results, wtp)
     names = strategy_names(scenario, words)
+    study = words("quoted", text=words.label(proposals(scenario).studies[options.attrs["study"]].label))
     return lead(
-        loss_sentence(losses, names, best if sure else None, words, wtp=wtp),
+        loss_sentence(losses, names, best, words, wtp=wtp),
         knowledge_sentence(scenario, ranked, words),
         study_sentence(scenario, studies, words),
-        decision_sentence(options, names["new"], words)
-        + " "
-        + words("info_patient", best=names[best] if sure else words("info_neither")),
+        f"{decision_sentence(options, names['new'], study, words)} {patient_sentence(names, best, words)}",
         states_sentence(states.loc["new"], names, best, words),
     )
 
@@ -50,15 +49,16 @@ def strategy_names(scenario: Scenario, words: Words) -> dict[str, str]:
     return {**labels, "new": labels[case.new], "comparator": labels[case.comparator]}
 
 
-def use_key(names: dict[str, str], best: str | None) -> str:
-    """What better use would be: ``introduce`` or ``withdraw`` the new strategy, another one for all (``other``), or ``unsure``."""
-    if best is None:
-        return "unsure"
+def use_key(names: dict[str, str], best: str) -> str:
+    """What better use would be: ``introduce`` or ``withdraw`` the new strategy, or another one for all (``other``)."""
     return {names["new"]: "introduce", names["comparator"]: "withdraw"}.get(names[best], "other")
 
 
-def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: str | None, words: Words, *, wtp: float) -> str:
-    """What uncertainty costs a year, nothing where no draw would change the choice; and what use other than the best on average costs."""
+def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: list[str], words: Words, *, wtp: float) -> str:
+    """What uncertainty costs a year, nothing where no draw would change the choice; and what use other than the best on average costs.
+
+    ``best`` holds the strategy on top and those that are not told from it.
+    """
     year = losses.mean()
     if nothing(year["information"], words):
         told = words("info_headline_certain", wtp=words.number(wtp))
@@ -72,8 +72,9 @@ def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: str | None,
     if nothing(year["implementation"], words):
         return told
     gaps = {"new": names["new"], "comparator": names["comparator"]}
-    gaps["best"] = names[best] if best else ""
-    return f"{told} {words(f'info_use.{use_key(names, best)}', loss=words.msek(year['implementation']), **gaps)}"
+    gaps |= {"best": names[best[0]], "near": listed([names[one] for one in best], words)}
+    key = use_key(names, best[0]) if len(best) == 1 else "unsure"
+    return f"{told} {words(f'info_use.{key}', loss=words.msek(year['implementation']), **gaps)}"
 
 
 def nothing(value: float, words: Words) -> bool:
@@ -114,12 +115,22 @@ def study_sentence(scenario: Scenario, studies: pd.DataFrame, words: Words) -> s
     told = words(
         "info_headline_study",
         study=quoted,
-        participants=words.number(first["participants"]),
+        participants=participants(scenario, str(first.name), first, words),
         cost=words.msek(first["cost"]),
         enbs=words.msek(first["enbs"]),
     )
     others = [words("quoted", text=labels[name]) for name in names if name != first.name]
     return f"{told} {words('info_headline_study_tied', others=listed(others, words))}" if others else told
+
+
+def participants(scenario: Scenario, study: str, row: pd.Series, words: Words) -> str:
+    """How many take part in a study, and where they come from if not from everywhere: records at one of seven laboratories."""
+    number, places = words.number(row["participants"]), proposals(scenario).studies[study].clusters
+    if places is None:
+        return words("info_participants", number=number)
+    of = {"sampled": words.number(places.sampled), "of": words.number(places.of)}
+    labels = {"label": words.label(places.label), "members": words.label(places.members)}
+    return words("info_participants_clusters", number=number, **of, **labels)
 
 
 def best_sizes(studies: pd.DataFrame) -> pd.DataFrame:
@@ -135,8 +146,10 @@ def verdict(study: pd.Series) -> str:
     return "pays" if study["enbs"] > 0 else "pays_not"
 
 
-def decision_sentence(options: pd.DataFrame, new: str, words: Words) -> str:
-    """What to do now with costs of change counted, and what the worth of a study then comes of; options not told apart together."""
+def decision_sentence(options: pd.DataFrame, new: str, study: str, words: Words) -> str:
+    """What to do now with costs of change counted, and what the worth of the ``study`` looked at then comes of; options not told apart
+    together.
+    """
     behind = options["value"].max() - options["value"]
     best = str(options["value"].idxmax())
     tied = [str(name) for name in options.index if name == best or behind[name] <= ERRORS * options.loc[name, "error"]]
@@ -146,6 +159,7 @@ def decision_sentence(options: pd.DataFrame, new: str, words: Words) -> str:
     gaps = {
         "value": words.msek(row["value"]),
         "new": new,
+        "study": study,
         **{name: words.percent(row[name]) for name in ("extend", "keep", "withdraw")},
     }
     return words(f"info_decision.{_ending(best, row)}", **gaps)
@@ -158,7 +172,15 @@ def _ending(option: str, row: pd.Series) -> str:
     return "only_withdraws" if row["withdraw"] >= NEVER else "only_keeps"
 
 
-def states_sentence(row: pd.Series, names: dict[str, str], best: str, words: Words) -> str:
+def patient_sentence(names: dict[str, str], best: list[str], words: Words) -> str:
+    """Which strategy is best for one patient, or which are not told apart; where it is a third one, that the choice above is not of it."""
+    told = listed([names[one] for one in best], words)
+    if {names[one] for one in best} & {names["new"], names["comparator"]}:
+        return words("info_patient" if len(best) == 1 else "info_patient_tied", best=told)
+    return words("info_patient_third", best=told, new=names["new"], comparator=names["comparator"])
+
+
+def states_sentence(row: pd.Series, names: dict[str, str], best: list[str], words: Words) -> str:
     """Whether better evidence or better use is worth more, naming what better use is; not told apart, or neither worth anything."""
     information, use = row["evpi"], row["evpim"]
     if nothing(information, words) and nothing(use, words):
@@ -169,9 +191,12 @@ def states_sentence(row: pd.Series, names: dict[str, str], best: str, words: Wor
     return words(f"info_states.{'information' if information > use else 'implementation'}", **gaps)
 
 
-def better_use(names: dict[str, str], best: str, words: Words) -> str:
-    """What is done where everybody gets what is best on average."""
-    return words(f"info_better_use.{use_key(names, best)}", new=names["new"], best=names[best])
+def better_use(names: dict[str, str], best: list[str], words: Words) -> str:
+    """What is done where everybody gets what is best on average, and from which other strategies that is not told apart."""
+    use = words(f"info_better_use.{use_key(names, best[0])}", new=names["new"], best=names[best[0]])
+    if len(best) == 1:
+        return use
+    return words("info_better_use.unsure", use=use, near=listed([names[one] for one in best], words))
 
 
 def around(value: float, error: float) -> dict[str, float]:

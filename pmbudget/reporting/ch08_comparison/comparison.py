@@ -15,6 +15,7 @@ from pmbudget.inputs.norms import THRESHOLDS
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
+from pmbudget.reporting.summary import KNOWN_USE
 from pmbudget.reporting.verdict import ratio_words
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import REFERENCES
@@ -112,6 +113,36 @@ def _ranks(runs: Sequence[RunSummary], measure: str, period: str, words: Words) 
     return [words(key, period=period, **said)]
 
 
+def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
+    """What introduction costs all payers in each run were today's use known, value by value, and as counted; a table for each period.
+
+    Nothing for a case that shows no values.
+    """
+    known = [run.figures[run.figures["measure"] == KNOWN_USE].set_index(["period", "reference"]) for run in runs]
+    values = list(known[0].index.get_level_values("reference").unique())
+    if not values:
+        return Html("")
+    stated = [_indexed(run, "net_budget") for run in runs]
+    header = [
+        words("scenario"),
+        *(words.percent(float(value)) for value in values),
+        words("index_today_stated"),
+    ]
+    tables = []
+    for period in known[0].index.get_level_values("period").unique():
+        rows = [
+            [
+                words.label(run.scenario),
+                *(words.span_msek(at.loc[period, value]) for value in values),
+                words.span_msek(budget.loc["today", period, "all"]),
+            ]
+            for run, at, budget in zip(runs, known, stated, strict=True)
+        ]
+        caption = words("index_today_caption", period=period)
+        tables.append(table(f"{caption}. {words('interval_note')}", header, rows))
+    return Html("".join(tables))
+
+
 def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     """What each run's programme buys and is worth against today's use, the longest period first: tests, QALYs, cost, net benefit."""
     periods = list(dict.fromkeys(runs[0].figures.query("measure == 'tests'")["period"]))[::-1]
@@ -164,7 +195,23 @@ def _worth_sentence(run: RunSummary, words: Words) -> str:
     chances = [
         words("index_chance", chance=words.probability(chance[name]), wtp=words.number(wtp[name])) for name in wtp.index
     ]
-    return words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
+    worth = words("index_worth_sentence", verdict=verdict, chances=words("and").join(chances))
+    return " ".join([worth, *(_structure_sentence(run, name, words) for name in wtp.index)]).strip()
+
+
+def _structure_sentence(run: RunSummary, limit: str, words: Words) -> str:
+    """Whether the decision of the main analysis at a threshold survives other structures; nothing of a run that tried none."""
+    found = run.figures[run.figures["measure"].str.startswith("structures")]
+    if found.empty:
+        return ""
+    own = found[found["threshold"] == limit].set_index("measure")
+    kept, ends = own.loc["structures_kept", "mean"], own.loc["structures_inmb"]
+    wtp = run.figures.query("measure == 'threshold'").set_index("reference").loc[limit, "mean"]
+    gaps = {"count": words.number(own.loc["structures", "mean"]), "wtp": words.number(wtp)}
+    gaps |= {"low": words.number(ends["lower"] / 1e3), "high": words.number(ends["upper"] / 1e3)}
+    if pd.isna(kept):
+        return words("index_structures_undecided", **gaps)
+    return words("index_structures", kept=words.number(kept), **gaps)
 
 
 def _ratio(run: RunSummary, words: Words) -> str:

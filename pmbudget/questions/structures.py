@@ -1,0 +1,114 @@
+"""What the structural alternatives of a case do to a patient's worth: one at a time, on the same draws as the main analysis."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.increment import Increment
+from pmbudget.appraisal.ranking import ERRORS, simulation_error
+from pmbudget.inputs.scenarios import Scenario, alternatives
+from pmbudget.patient.outcomes import simulate
+from pmbudget.patient.per_patient import increment, increments, present_values
+from pmbudget.road import Results, answered, scenario_draws
+from pmbudget.vocabulary import BLOCK, TAILS
+
+FEW = 1000
+"""Draws on which an alternative is walked: the first of the main analysis."""
+BASE = ""
+"""What the main analysis is called among the structures."""
+WORDS = {"label", "note"}
+
+
+@dataclass(frozen=True)
+class Structures:
+    """What the new strategy adds to its comparator in the main analysis, and under each alternative.
+
+    ``base`` has all draws, an alternative the first of them, so that the two pair. ``moved`` is the same with its level moved by what the
+    main analysis differs between these draws and all of them: its mean is then the main analysis plus the paired difference.
+    """
+
+    base: Increment
+    alternatives: Mapping[str, Increment]
+
+    def moved(self, name: str) -> Increment:
+        """An alternative's cost and QALYs (draw,), on the level of all draws."""
+        own, first = self.alternatives[name], self._first(name)
+        cost, qaly = self.base.cost.mean() - first.cost.mean(), self.base.qaly.mean() - first.qaly.mean()
+        return Increment(own.cost + cost, own.qaly + qaly)
+
+    def difference(self, name: str, wtp: float) -> np.ndarray:
+        """How much more net benefit an alternative gives than the main analysis, draw by draw (draw,), SEK."""
+        return self.alternatives[name].benefit(wtp) - self._first(name).benefit(wtp)
+
+    def is_same(self, name: str, wtp: float) -> bool:
+        """Whether the paired draws do not tell an alternative's mean net benefit from the main analysis."""
+        difference = self.difference(name, wtp)
+        return bool(abs(difference.mean()) <= ERRORS * simulation_error(difference))
+
+    def error(self, name: str, wtp: float) -> float:
+        """Monte Carlo standard error of the mean net benefit of :meth:`moved`, SEK.
+
+        With the difference D on n draws and the main analysis B on m, the n among them:
+        sqrt(var(D) / n + (2 cov(D, B) + var(B)) / m).
+        """
+        difference, first, whole = self.difference(name, wtp), self._first(name).benefit(wtp), self.base.benefit(wtp)
+        together = 2 * np.cov(difference, first)[0, 1] + whole.var(ddof=1)
+        return float(np.sqrt(max(0.0, difference.var(ddof=1) / difference.size + together / whole.size)))
+
+    def frame(self, wtp: float) -> pd.DataFrame:
+        """Net benefit per patient (SEK) of the main analysis, under :data:`BASE`, and of each alternative.
+
+        Index structure; columns mean, lower, upper (95 %), error (Monte Carlo standard error of the mean), p (probability of being above
+        0) and decision: 1 where the new strategy is best on average, -1 where its comparator is, 0 where the draws do not tell.
+        """
+        rows = {}
+        for name in (BASE, *self.alternatives):
+            benefit = (self.moved(name) if name else self.base).benefit(wtp)
+            lower, upper = np.quantile(benefit, TAILS)
+            error = self.error(name, wtp) if name else simulation_error(benefit)
+            mean, p = float(benefit.mean()), float((benefit > 0).mean())
+            decision = int(np.sign(mean)) if abs(mean) > ERRORS * error else 0
+            rows[name] = {"mean": mean, "lower": lower, "upper": upper, "error": error, "p": p, "decision": decision}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("structure")
+
+    def _first(self, name: str) -> Increment:
+        few = self.alternatives[name].cost.size
+        return Increment(self.base.cost[:few], self.base.qaly[:few])
+
+
+def tried_structures(scenario: Scenario, results: Results, *, seed: int = 1) -> Structures:
+    """The case's structural alternatives, each walked for one patient on the first 1,000 draws or all of fewer.
+
+    Parameters that an alternative does not name are drawn as in the main analysis, and one that it gives a distribution with the same
+    generator, as in a scenario that builds on this one.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    results : Results
+        Of the same ``seed``.
+    """
+    base = Increment.of(*increments(results.per_patient, scenario.case))
+    asked = {name: one.model_dump(mode="json", exclude=WORDS) for name, one in scenario.case.structures.items()}
+    if not asked:
+        return Structures(base, {})
+    few = min(FEW, base.cost.size)
+
+    def make() -> xr.Dataset:
+        return xr.Dataset({name: _added(one, few, seed) for name, one in alternatives(scenario).items()})
+
+    found = answered(results, "structures", make, structures=asked, few=few, seed=seed)
+    return Structures(base, {name: Increment.of(*found[name].sel(of=["cost", "qaly"])) for name in asked})
+
+
+def _added(scenario: Scenario, few: int, seed: int) -> xr.DataArray:
+    """What the new strategy adds to its comparator (of, draw): SEK and QALYs, in blocks of draws."""
+    table, parts = scenario_draws(scenario, draws=few, seed=seed), []
+    for begin in range(0, few, BLOCK):
+        rows = table.isel(draw=slice(begin, begin + BLOCK))
+        values = present_values(simulate(rows, scenario.case, horizon=scenario.case.horizon_years), rows)
+        parts.append(np.stack([increment(each, scenario.case).to_numpy() for each in values]))
+    return xr.DataArray(np.concatenate(parts, axis=1), {"of": ["cost", "qaly"]}, ("of", "draw"))
