@@ -184,7 +184,8 @@ def _changes(scenario: Scenario, asked: Structure, words: Words) -> list[str]:
             source = to.get("source", {}).get("title", scenario.case.source.title)
             told.append(words("structure_change.read", label=words.label(record.label), source=words.data(source)))
         else:
-            told.append(f"{words.label(record.label)}: {words.figure(to)} {words.data(record.unit)}")
+            decimals = len(f"{to:g}".partition(".")[2])
+            told.append(f"{words.label(record.label)}: {words.number(to, decimals)} {words.data(record.unit)}")
     return told
 
 
