@@ -7,7 +7,9 @@ from pydantic import AfterValidator, Field, model_validator
 from pmbudget.inputs.files import Evidence, Ref, Source, Strict, plain
 from pmbudget.inputs.parameters import Text
 
-Group = Literal["strategy", "comparator", "drugs", "course", "use", "prices", "cost", "health", "curves", "horizon", "discounting"]
+Group = Literal[
+    "strategy", "comparator", "drugs", "course", "use", "prices", "cost", "health", "curves", "horizon", "discounting"
+]
 """What an alternative is about."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 

@@ -52,8 +52,8 @@ def simulate(
         (draw, strategy, year_since_start). Carriers among relatives, where the case follows them, are in all of these, per patient, from
         the patient's own start.
 
-        ``treated`` (draw, strategy, management): share of patients; ``on_path`` (draw, strategy, path): share of patients who are carriers of
-        something to find, by what becomes of them (:data:`pmbudget.patient.tree.PATHS`); ``carriers`` (draw): their share; ``found`` and
+        ``treated`` (draw, strategy, management): share of patients; ``on_path`` (draw, strategy, path): share of patients who are carriers
+        of something to find, by what becomes of them (:data:`pmbudget.patient.tree.PATHS`); ``carriers`` (draw): their share; ``found`` and
         ``in_time`` (draw, strategy): share of carriers found, and found in time; ``mismatched`` and ``mismatched_carriers``
         (draw, strategy): share of patients treated on a wrong answer, and of patients who are carriers of something else and are so. Per
         patient (draw, strategy): ``uncertain``, variants of unknown significance; ``incidental``, findings outside the question;

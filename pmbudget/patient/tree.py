@@ -23,12 +23,12 @@ progression, was acted on in a later line; or none of these."""
 class Pathway:
     """What the pathway of one strategy leads to, per patient, by true class.
 
-    ``managements`` (…, management, true_class): probability. ``paths``, by name of :data:`PATHS`: share of each true class (…, true_class);
-    they sum to 1 in the classes with something to find and are 0 in the others. Numbers per patient (…, true_class): ``performed``,
-    ``uncertain`` and ``incidental`` by test; ``repeats``, samples taken again; ``retests``, tests at progression; ``positives`` and
-    ``found``, positive answers and those of them that are right; ``in_time``, right answers that come in time; ``mismatched``, wrong answers
-    acted on; ``relatives_tested``, and of the carriers among relatives who were not known before ``relatives_found``,
-    ``relatives_acted_on`` and ``relatives_left`` as they were.
+    ``managements`` (…, management, true_class): probability. ``paths``, by name of :data:`PATHS`: share of each true class
+    (…, true_class); they sum to 1 in the classes with something to find and are 0 in the others. Numbers per patient (…, true_class):
+    ``performed``, ``uncertain`` and ``incidental`` by test; ``repeats``, samples taken again; ``retests``, tests at progression;
+    ``positives`` and ``found``, positive answers and those of them that are right; ``in_time``, right answers that come in time;
+    ``mismatched``, wrong answers acted on; ``relatives_tested``, and of the carriers among relatives who were not known before
+    ``relatives_found``, ``relatives_acted_on`` and ``relatives_left`` as they were.
     """
 
     managements: xr.Variable

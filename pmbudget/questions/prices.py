@@ -9,7 +9,10 @@ from pmbudget.road import Results
 
 @dataclass(frozen=True)
 class NeutralPrice:
-    """``price`` of a test of the new strategy now and ``net`` budget of all payers (SEK), ``tests`` of it more than today; expected values."""
+    """``price`` of a test of the new strategy now and ``net`` budget of all payers (SEK), ``tests`` of it more than today.
+
+    Expected values.
+    """
 
     price: float
     net: float
