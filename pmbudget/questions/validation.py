@@ -145,7 +145,7 @@ def _newly(scenario: Scenario, draws: xr.Dataset, year: int, funnel: Any = None)
 
 
 def todays_mix(case: Case, draws: xr.Dataset) -> xr.DataArray:
-    """Share of the eligible who get each strategy today (draw, strategy), in the nation: what is in use, and the comparator for the others."""
+    """Share of the nation's eligible who get each strategy today (draw, strategy): what is in use, and the comparator for the others."""
     strategies = xr.DataArray(list(case.strategies), dims="strategy", coords={"strategy": list(case.strategies)})
     broad = draws[case.uptake.today]
     mix = broad * (strategies == case.in_use) + (1 - broad) * (strategies == case.comparator)
