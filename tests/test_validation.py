@@ -145,7 +145,7 @@ def test_everybody_begins_under_some_management(computed, scenario):
 def test_users_and_tests_follow_todays_mix(computed, few, scenario):
     case = scenario.case
     persons = computed("persons", shares=case.eligible.shares, year=2020)
-    for use, strategy in ((0.0, case.comparator), (1.0, case.new)):
+    for use, strategy in ((0.0, case.comparator), (1.0, case.in_use)):
         draws = with_values(few, **{case.uptake.today: use})
         own = simulate(draws, case, horizon=1)
         treated = own["treated"].sel(strategy=strategy, management="alectinib")
@@ -159,6 +159,16 @@ def test_users_and_tests_follow_todays_mix(computed, few, scenario):
             # Each panel that fails may be made once more.
             assert (panels >= persons * draws["offered_panel"] - 1e-9).all()
             assert (panels <= persons * draws["offered_panel"] * (1 + draws["fail_dna_panel"])).all()
+
+
+def test_what_is_rolled_out_does_not_change_who_begins_what_today(shipped, crude_draws):
+    found = []
+    for name in ("agreement_even", "nsclc_panel/without_kras"):
+        scenario = load_scenario(name, shipped, case="nsclc_panel")
+        draws = crude_draws(scenario, 20)
+        what = TypeAdapter(Quantity).validate_python({"quantity": "users", "managements": ("alectinib",), "year": 2020})
+        found.append(FIGURES[type(what)](what, scenario, draws, simulate(draws, scenario.case, horizon=1)))
+    np.testing.assert_allclose(*found)
 
 
 def test_an_answer_in_time_is_acted_on_as_often_as_the_steps_after_it_let(computed, few, scenario):
@@ -268,13 +278,10 @@ def test_the_values_said_to_have_been_reviewed_are_those_of_the_files(shipped, c
         stated = parameters[one.parameter].record.distribution
         if isinstance(stated, FromStudies):
             continue
-        now = (
-            (one.old, one.old_lower, one.old_upper)
-            if one.decision == "kept"
-            else (one.new, one.new_lower, one.new_upper)
-        )
-        centre = stated.median if stated.median is not None else stated.mean
-        assert (centre, *stated.interval) == pytest.approx(now), one.parameter
+        when = "old" if one.decision == "kept" else "new"
+        now = tuple(getattr(one, f"{when}{end}") for end in ("", "_lower", "_upper"))
+        centre = next(figure for figure in (stated.median, stated.mean, stated.value) if figure is not None)
+        assert (centre, *(stated.interval or (None, None))) == pytest.approx(now), one.parameter
 
 
 def test_what_was_reviewed_is_shown_before_and_after_behind_a_line(scenario):

@@ -145,10 +145,11 @@ def _newly(scenario: Scenario, draws: xr.Dataset, year: int, funnel: Any = None)
 
 
 def todays_mix(case: Case, draws: xr.Dataset) -> xr.DataArray:
-    """Share of the eligible who get each strategy today (draw, strategy), in the nation."""
-    new = draws[case.uptake.today]
-    mix = [new if name == case.new else 1 - new if name == case.comparator else 0 * new for name in case.strategies]
-    return xr.concat(mix, dim="strategy").assign_coords(strategy=list(case.strategies)).transpose("draw", "strategy")
+    """Share of the nation's eligible who get each strategy today (draw, strategy): what is in use, and the comparator for the others."""
+    strategies = xr.DataArray(list(case.strategies), dims="strategy", coords={"strategy": list(case.strategies)})
+    broad = draws[case.uptake.today]
+    mix = broad * (strategies == case.in_use) + (1 - broad) * (strategies == case.comparator)
+    return mix.transpose("draw", "strategy")
 
 
 def users(what: asked.Users, scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset) -> xr.DataArray:
