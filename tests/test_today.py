@@ -121,9 +121,10 @@ def test_the_table_ends_with_the_headline_and_says_what_follows(scenario, walked
     made = today.today_table(scenario, results, known, words)
     assert not re.search(r"\bnan\b", made)
     found = rows(made)
-    assert [row[0] for row in found[1:-1]] == [words.percent(value) for value in scenario.case.uptake.shown_today]
+    assert found[0][1:-1] == [words.percent(value) for value in scenario.case.uptake.shown_today]
     headline = rows(budget.budget_tables(scenario, results, words))
-    assert found[-1][1] in headline[found_at(headline, words("payers.all"))]
+    assert found[1][-1] == headline[found_at(headline, words("payers.all"))][1]
+    assert found[2][-1] == headline[found_at(headline, words("payers.state"))][1]
     assert words.msek(float(known["net"].isel(value=0, period=0).mean())) in made.split("<table>")[0]
 
 
@@ -146,10 +147,10 @@ def test_the_index_has_the_figures_of_05(scenario, walked, tmp_path):
         (tmp_path / name).mkdir()
         store.store_budget(str(tmp_path / name), scenario, results, worths, SHARES, each)
     runs = store.load_runs(tmp_path)
-    in_05 = rows(today.today_table(scenario, results, known, WORDS))[1:]
+    in_05 = rows(today.today_table(scenario, results, known, WORDS))
     compared = rows(comparison.known_use_comparison(runs, WORDS))
-    assert compared[1][1:] == [row[1] for row in in_05]
-    assert compared[4][1:] == [row[2] for row in in_05]
+    assert compared[1][1:] == in_05[1][1:]
+    assert compared[4][1:] == in_05[5][1:]
     text = page.overview_html(runs, ["05_budget_impact"], "08_compare_scenarios", WORDS, made="now", quick=False)
     assert text.index(WORDS("index_today")) < text.index(WORDS("index_value"))
 

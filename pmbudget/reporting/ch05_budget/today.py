@@ -21,40 +21,36 @@ def today_table(scenario: Scenario, results: Results, known: xr.Dataset | None, 
     if known is None:
         return Html("")
     stated = figures_of(scenario, results)
-    columns = _columns(scenario, words)
+    shown = [*(known.sel(value=value) for value in known["value"].to_numpy()), stated]
     rows = [
-        [words.percent(value), *_row(known.sel(value=value), scenario, columns, words)]
-        for value in known["value"].to_numpy()
+        [heading, *(_cell(each, figure, scenario, words) for each in shown)]
+        for heading, figure in _rows(scenario, words)
     ]
-    rows.append([_as_assumed(scenario, words), *_row(stated, scenario, columns, words)])
+    header = [words("today_rows.use"), *map(words.percent, known["value"].to_numpy()), _as_assumed(scenario, words)]
     caption = words("today_caption", few=words.number(known.sizes["draw"]), draws=words.number(stated.sizes["draw"]))
-    header = [words("today_columns.use"), *columns]
-    shown = table(f"{caption}. {words('interval_note')}", header, rows, strong=[len(rows) - 1])
-    return Html(note(_follows(scenario, known, words)) + shown + note(_errors(scenario, known, words)))
+    made = table(f"{caption}. {words('interval_note')}", header, rows)
+    return Html(note(_follows(scenario, known, words)) + made + note(_errors(scenario, known, words)))
 
 
-def _columns(scenario: Scenario, words: Words) -> dict[str, tuple[str, str]]:
-    """Of each column, by its heading: the figure and the period."""
+def _rows(scenario: Scenario, words: Words) -> list[tuple[str, tuple[str, str]]]:
+    """Of each row its heading, and the figure and period that it shows."""
     first, whole = scenario.periods
-    wtp = words.number(leading_threshold(scenario))
-    order = [("net", first), ("net", whole), ("state", first), ("regions", first)]
+    wtp, last = words.number(leading_threshold(scenario)), scenario.years[-1]
+    order = [("net", first), ("state", first), ("regions", first)]
     order += [("added", first)] if scenario.agreement else []
-    order += [("reached", whole), ("qaly", whole), ("inmb", whole)]
-    last = scenario.years[-1]
-    return {words(f"today_columns.{name}", period=period, year=last, wtp=wtp): (name, period) for name, period in order}
+    order += [("net", whole), ("reached", whole), ("qaly", whole), ("inmb", whole)]
+    return [(words(f"today_rows.{name}", period=at, year=last, wtp=wtp), (name, at)) for name, at in order]
 
 
-def _row(found: xr.Dataset, scenario: Scenario, columns: dict[str, tuple[str, str]], words: Words) -> list[str]:
-    at = {"wtp": leading_threshold(scenario)}
-    cells = []
-    for name, period in columns.values():
-        values = found[name].sel(period=period, drop=True)
-        row = interval_frame(values.sel(at, drop=True) if name == "inmb" else values).iloc[0]
-        if name == "reached":
-            cells.append(words.span(row, per=0.01, digits=0))
-        else:
-            cells.append(words.span(row, digits=1) if name == "qaly" else words.span_msek(row))
-    return cells
+def _cell(found: xr.Dataset, figure: tuple[str, str], scenario: Scenario, words: Words) -> str:
+    name, period = figure
+    values = found[name].sel(period=period, drop=True)
+    if name == "inmb":
+        values = values.sel(wtp=leading_threshold(scenario), drop=True)
+    row = interval_frame(values).iloc[0]
+    if name == "reached":
+        return words.span(row, per=0.01, digits=0)
+    return words.span(row, digits=1) if name == "qaly" else words.span_msek(row)
 
 
 def _as_assumed(scenario: Scenario, words: Words) -> str:
@@ -98,7 +94,7 @@ def _follows(scenario: Scenario, known: xr.Dataset, words: Words) -> str:
 
 
 def _errors(scenario: Scenario, known: xr.Dataset, words: Words) -> str:
-    """Two simulation errors of a row, and of the difference between two rows, which have their draws in common; the largest."""
+    """Two simulation errors at a value, and of the difference between two, which have their draws in common; the largest."""
     net = known["net"].sel(period=next(iter(scenario.periods)), drop=True).transpose("value", "draw").to_numpy()
     alone, between = (max(map(simulation_error, rows)) * ERRORS / 1e6 for rows in (net, np.diff(net, axis=0)))
     return words("today_errors", alone=words.number(alone, 1), between=words.number(between, 1))
