@@ -42,7 +42,8 @@ def budget_headline(
     sentences = [signed("headline_budget", today.loc["all"], words, period=period), rolls_out(scenario, words)]
     if scenario.agreement:
         more, unmoved = (_over(each, years).loc["all"] for each in (added(results), without))
-        sentences.append(signed("headline_agreement", more, words, without=words.span_msek(unmoved)))
+        of = words("headline_agreement_parts." + ("same" if scenario.case.in_use == scenario.case.new else "over"))
+        sentences.append(signed("headline_agreement", more, words, without=words.span_msek(unmoved), parts=of))
     else:
         sentences.append(words("headline_no_agreement"))
     sentences.append(_who_pays(scenario, today, words))

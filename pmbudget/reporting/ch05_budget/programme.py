@@ -8,7 +8,7 @@ import xarray as xr
 from pmbudget.inputs.files import references
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increment, increments
+from pmbudget.patient.per_patient import increments
 from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
 from pmbudget.programme.reach import persons_never_served, persons_reflexed, persons_served, shares_of, tests_made
@@ -270,9 +270,8 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
         "under_use": (lost["under_use"], 1e6),
     }
     if scenario.case.eligible.reflex:
-        unfit = persons_reflexed(results.reach, scenario.case.broad).sel(mix="new", drop=True).sum("year")
-        dearer = increment(results.per_patient.test_cost, scenario.case)
-        figures |= {"unfit": (unfit, 1.0), "unfit_cost": (unfit * dearer, 1e6)}
+        unfit, dearer = _unfit(scenario, results)
+        figures |= {"unfit": (unfit, 1.0), "unfit_cost": (dearer, 1e6)}
     frames = {key: interval_frame(value / scale).set_index("region") for key, (value, scale) in figures.items()}
     digits = {
         "outside": 0,
@@ -296,6 +295,14 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     caption = words("misuse_caption", first=scenario.years[0], last=scenario.years[-1])
     nation = table(caption, [words("nation"), *header[1:]], [[words("nation_whole"), *whole[1:]]])
     return Html(nation + collapsed(words("by_region_summary"), table(caption, header, rows)))
+
+
+def _unfit(scenario: Scenario, results: Results) -> tuple[xr.DataArray, xr.DataArray]:
+    """Persons broadly tested at diagnosis and not fit, and what their tests cost more than the comparator's (draw, region), SEK."""
+    case, reach, each = scenario.case, results.reach, results.per_patient.test_cost
+    by = (reach.patients.sel(mix="new", fate=list(case.broad)) * reach.reflexed).sum("year")
+    dearer = each.sel(strategy=list(case.broad)) - each.sel(strategy=case.comparator, drop=True)
+    return by.sum("fate"), (by * dearer.rename(strategy="fate")).sum("fate")
 
 
 def _cost_outside(scenario: Scenario, results: Results) -> xr.DataArray:

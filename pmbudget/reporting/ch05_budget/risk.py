@@ -45,7 +45,10 @@ def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
     found = neutral_price(scenario, results)
     if found.tests <= 0:
         return note(words("neutral_no_tests"))
+    case = scenario.case
+    over = words("neutral_of", new=words.inside(case.strategies[case.new].label)) if case.in_use != case.new else ""
     given = {
+        "of": over,
         "period": next(iter(scenario.periods)),
         "price": words.number(found.price),
         "tests": words.number(found.tests),
