@@ -87,7 +87,7 @@ def bars(scenario, results, crude_fits):
 
 def gain(results):
     benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, WTP)
-    return (benefit.sel(strategy="panel") - benefit.sel(strategy="sequential")).to_numpy()
+    return (benefit.sel(strategy="panel_safety_net") - benefit.sel(strategy="sequential")).to_numpy()
 
 
 def test_the_tornado_is_widest_first(bars):

@@ -8,7 +8,8 @@ import pytest
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import simulation_error
 from pmbudget.inputs import load_scenario
-from pmbudget.inputs.structures import Breadth
+from pmbudget.inputs.parameters import Text
+from pmbudget.inputs.structures import Breadth, Structure
 from pmbudget.patient.per_patient import increments
 from pmbudget.questions import further_alterations, structures, tried_structures
 from pmbudget.questions.breadth import break_even
@@ -49,6 +50,15 @@ def test_a_distribution_of_an_alternative_is_drawn_as_in_a_scenarios_file(shippe
     beside = load_scenario("fh_cascade/cohort_effect", shipped)
     cost, _ = increments(evaluate(beside, draws=200).per_patient, beside.case)
     np.testing.assert_allclose(found.alternatives["cohort_effect"].cost, cost, rtol=1e-9)
+
+
+def test_another_strategy_is_that_of_the_main_analysis_and_walks_nobody(scenario, results, monkeypatch):
+    monkeypatch.setattr(structures, "simulate", None)
+    one = {"other": Structure(label=Text(sv="a", en="a"), group="strategy", strategy="rapid_first")}
+    found = tried_structures(replace(scenario, case=scenario.case.model_copy(update={"structures": one})), results)
+    cost = results.per_patient.cost
+    added = cost.sel(strategy="rapid_first") - cost.sel(strategy=scenario.case.comparator)
+    np.testing.assert_array_equal(found.alternatives["other"].cost, added)
 
 
 def test_an_alternative_that_changes_nothing_pairs_with_the_main_analysis(scenario, results, without_pymc):

@@ -35,6 +35,11 @@ class Structure(Strict):
             raise ValueError("changes nothing; give overrides, strategy, comparator or horizon_years")
         return self
 
+    @property
+    def is_walked(self) -> bool:
+        """Whether a patient must be followed anew; comparing other strategies of the case takes no more than what is there."""
+        return bool(self.overrides or self.horizon_years)
+
 
 class HeldFor(Strict):
     """Of which further patients a judgement is taken to hold, and on whose word."""

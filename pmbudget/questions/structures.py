@@ -10,6 +10,7 @@ import xarray as xr
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.scenarios import Scenario, alternatives
+from pmbudget.inputs.structures import Structure
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment, increments, present_values
 from pmbudget.road import Results, answered, scenario_draws
@@ -82,8 +83,8 @@ class Structures:
 def tried_structures(scenario: Scenario, results: Results, *, seed: int = 1) -> Structures:
     """The case's structural alternatives, each walked for one patient on the first 1,000 draws or all of fewer.
 
-    Parameters that an alternative does not name are drawn as in the main analysis, and one that it gives a distribution with the same
-    generator, as in a scenario that builds on this one.
+    Where only other strategies are compared, all draws are there already. Parameters that an alternative does not name are drawn as in
+    the main analysis, and one that it gives a distribution with the same generator, as in a scenario that builds on this one.
 
     Parameters
     ----------
@@ -92,16 +93,32 @@ def tried_structures(scenario: Scenario, results: Results, *, seed: int = 1) -> 
         Of the same ``seed``.
     """
     base = Increment.of(*increments(results.per_patient, scenario.case))
-    asked = {name: one.model_dump(mode="json", exclude=WORDS) for name, one in scenario.case.structures.items()}
-    if not asked:
-        return Structures(base, {})
-    few = min(FEW, base.cost.size)
+    structures, few = scenario.case.structures, min(FEW, base.cost.size)
+    asked = {name: one.model_dump(mode="json", exclude=WORDS) for name, one in structures.items() if one.is_walked}
 
     def make() -> xr.Dataset:
-        return xr.Dataset({name: _added(one, few, seed) for name, one in alternatives(scenario).items()})
+        tried = alternatives(scenario)
+        return xr.Dataset({name: _added(tried[name], few, seed) for name in asked})
 
-    found = answered(results, "structures", make, structures=asked, few=few, seed=seed)
-    return Structures(base, {name: Increment.of(*found[name].sel(of=["cost", "qaly"])) for name in asked})
+    walked = answered(results, "structures", make, structures=asked, few=few, seed=seed) if asked else xr.Dataset()
+    found = {
+        name: Increment.of(*walked[name].sel(of=["cost", "qaly"]))
+        if name in asked
+        else _compared(scenario, results, one)
+        for name, one in structures.items()
+    }
+    return Structures(base, found)
+
+
+def _compared(scenario: Scenario, results: Results, structure: Structure) -> Increment:
+    """What another strategy adds, to another comparator perhaps, in the main analysis."""
+    case = scenario.case.model_copy(
+        update={
+            "new": structure.strategy or scenario.case.new,
+            "comparator": structure.comparator or scenario.case.comparator,
+        }
+    )
+    return Increment.of(*increments(results.per_patient, case))
 
 
 def _added(scenario: Scenario, few: int, seed: int) -> xr.DataArray:

@@ -56,7 +56,7 @@ def test_five_years_and_per_inhabitant_follow_from_the_yearly_budget(scenario, r
 
 
 def test_staff_share_is_computed_from_the_cost_of_diagnostics(scenario, results):
-    once = results.per_patient.outcomes["cost_once"].sel(strategy="panel")
+    once = results.per_patient.outcomes["cost_once"].sel(strategy="panel_safety_net")
     laboratory = once.sel(
         resource=[
             name

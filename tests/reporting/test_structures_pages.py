@@ -82,7 +82,7 @@ def test_the_table_says_the_same_as_the_sentence(scenario, language):
     chosen, tried = planted(scenario, 500, a=-400, b=500, c=0)
     rows = re.findall(r"<tr>(.*?)</tr>", worth_structures.structure_table(chosen, tried, words))[1:]
     cells = [[re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][^>]*>.*?</t[hd]>", row)] for row in rows]
-    new, comparator = (words.label(chosen.case.strategies[one].label) for one in ("panel", "sequential"))
+    new, comparator = (words.label(chosen.case.strategies[one].label) for one in ("panel_safety_net", "sequential"))
     turned = words("structure_turned", best=comparator)
     assert [row[1] for row in cells] == [new, turned, new, words("structure_open")]
     assert cells[2][-1] == words("structure_same")
@@ -161,7 +161,12 @@ def run_with(scenario, results, tmp_path, monkeypatch):
         pd.DataFrame().to_parquet(folder / "draws.parquet")
         resolved = {
             "scenario": {"label": {"sv": "s", "en": "s"}, "case": "c"},
-            "case": {"label": {"sv": "c", "en": "c"}},
+            "case": {
+                "label": {"sv": "c", "en": "c"},
+                "new": "n",
+                "in_use": "n",
+                "strategies": {"n": {"label": {"sv": "n", "en": "n"}}},
+            },
             "price_year": 2024,
             "agreement": None,
         }
@@ -230,6 +235,6 @@ def test_both_shortfalls_are_shown_with_intervals_and_grades(scenario, parts, la
 @LANGUAGES
 def test_breadth_that_is_not_needed_is_said_to_be_none(scenario, parts, language):
     words = Words(language)
-    cheaper = replace(parts, cost=parts.cost - 1e6 * (parts.cost["strategy"] == "panel"))
+    cheaper = replace(parts, cost=parts.cost - 1e6 * (parts.cost["strategy"] == "panel_safety_net"))
     shown = worth_breadth.breadth_section(scenario, further_alterations(scenario, cheaper, wtp=WTP), words, wtp=WTP)
     assert shown.count(words("breadth_none")) == 3

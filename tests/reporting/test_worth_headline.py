@@ -158,8 +158,8 @@ def with_strategy(results, **gain):
     qaly = results.per_patient.qaly.copy(data=np.full(results.per_patient.qaly.shape, -10.0))
     qaly.loc[{"strategy": "sequential"}] = 0.0
     n = cost.sizes["draw"]
-    cost.loc[{"strategy": "panel"}] = draws(gain["cost"], gain["spread"], n)
-    qaly.loc[{"strategy": "panel"}] = gain["qaly"]
+    cost.loc[{"strategy": "panel_safety_net"}] = draws(gain["cost"], gain["spread"], n)
+    qaly.loc[{"strategy": "panel_safety_net"}] = gain["qaly"]
     return replace(results, per_patient=replace(results.per_patient, cost=cost, qaly=qaly))
 
 
@@ -167,7 +167,7 @@ def with_strategy(results, **gain):
 @pytest.mark.parametrize(
     ("cost", "qaly", "spread", "key", "best"),
     [
-        (100, 1.0, 1, "headline_same_best", "panel"),
+        (100, 1.0, 1, "headline_same_best", "panel_safety_net"),
         (100, -1.0, 1, "headline_same_best", "sequential"),
         (750_000, 1.0, 1, "headline_other_best", "sequential"),
     ],
@@ -177,7 +177,9 @@ def test_what_is_best_is_said_where_the_draws_tell(scenario, results, language, 
     unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
     told = worth_headline.best_sentence(unread, with_strategy(results, cost=cost, qaly=qaly, spread=spread), words)
     label = words.inside(scenario.case.strategies[best].label)
-    assert told == words(key, best=label, first=label, second=words.inside(scenario.case.strategies["panel"].label))
+    assert told == words(
+        key, best=label, first=label, second=words.inside(scenario.case.strategies["panel_safety_net"].label)
+    )
 
 
 @LANGUAGES
@@ -188,7 +190,7 @@ def test_strategies_that_the_draws_do_not_tell_apart_as_the_best_are_named_at_th
     unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
     near = with_strategy(results, cost=1_000_000, qaly=1.0, spread=1e6)
     told = worth_headline.best_sentence(unread, near, words)
-    old, new = (words.inside(scenario.case.strategies[name].label) for name in ("sequential", "panel"))
+    old, new = (words.inside(scenario.case.strategies[name].label) for name in ("sequential", "panel_safety_net"))
     # 1,000,000 SEK for a QALY, give or take as much: worse at 500,000, and as good at 1,000,000.
     assert words("headline_best", best=old, wtp=words.number(500_000)) in told
     unsure = [
