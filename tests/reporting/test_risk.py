@@ -43,7 +43,7 @@ def test_at_the_neutral_price_the_net_budget_is_nothing(scenario, results):
     # A test that cost that much less would take away exactly the net budget, test by test.
     years = slice(2027, 2031)
     net = float(results.settlement.net_budget("today").sel(year=years).sum(["region", "year", "payer"]).mean())
-    tests = results.reach.patients.sel(fate=scenario.case.new) + results.reach.outside
+    tests = results.reach.patients.sel(fate=scenario.case.new) * (1 + results.reach.reflexed) + results.reach.outside
     more = (tests.sel(mix="new") - tests.sel(mix="today")).sel(year=years).sum(["region", "year"]).mean()
     price = float(results.per_patient.test_cost.sel(strategy=scenario.case.new).mean())
     short = net / float(more) - price
