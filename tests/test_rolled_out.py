@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from pmbudget.errors import InputError
 from pmbudget.financing.measures import measures_of
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.cases import Case
+from pmbudget.inputs.parameters import Text
 from pmbudget.programme import reach
 from pmbudget.programme.reach import persons_served, shares_of
 from pmbudget.programme.supply import extra_use, persons_with
 from pmbudget.questions.prices import neutral_price
-from pmbudget.reporting.ch05_budget import programme
+from pmbudget.reporting.ch05_budget import programme, risk
+from pmbudget.reporting.ch08_comparison.comparison import strategies_sentences
 from pmbudget.reporting.markup import broadly_tested, rolls_out
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws, result_key
@@ -40,7 +43,7 @@ def rolling(scenario, third, *, name="third"):
 def narrower(case):
     """The new strategy without the last of its tests."""
     new = case.strategies[case.new]
-    return new.model_copy(update={"tests": new.tests[:1]})
+    return new.model_copy(update={"label": Text(sv="Ett test", en="One test"), "tests": new.tests[:1]})
 
 
 @pytest.fixture(scope="module")
@@ -357,3 +360,16 @@ def test_pages_say_what_is_rolled_out_and_what_is_in_use(other, after, base, bef
     assert broadly_tested(base, WORDS) == labels[base.case.new]
     assert "Of whom" not in programme.mix_table(base, before, WORDS)
     assert f"Of whom {labels['third']}" in programme.mix_table(other, after, WORDS)
+    assert f"more tests with {labels['third']} are made" in risk.neutral_note(other, after, WORDS)
+    assert "more tests are made" in risk.neutral_note(base, before, WORDS)
+
+
+def test_the_index_names_each_strategy_rolled_out_once_with_its_scenarios(other, base):
+    def run_of(scenario, has_agreement=True):
+        new, in_use = (scenario.case.strategies[one].label for one in (scenario.case.new, scenario.case.in_use))
+        return SimpleNamespace(scenario=scenario.definition.label, has_agreement=has_agreement, new=new, in_use=in_use)
+
+    assert strategies_sentences([run_of(base), run_of(base)], WORDS) == []
+    [said] = strategies_sentences([run_of(base), run_of(other), run_of(other), run_of(other, False)], WORDS)
+    name = WORDS("quoted", text=WORDS.label(other.definition.label))
+    assert said == f"{rolls_out(other, WORDS)[:-1]} ({name}, {name})."

@@ -506,6 +506,7 @@ def _alternative(scenario: Scenario, name: str, faults: list[Fault]) -> Scenario
     new, comparator = asked.strategy or case.new, asked.comparator or case.comparator
     update = {
         "new": new,
+        "in_use": new,
         "comparator": comparator,
         "strategies": {one: case.strategies[one] for one in (comparator, new)},
         "horizon_years": asked.horizon_years or case.horizon_years,

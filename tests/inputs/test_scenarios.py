@@ -31,7 +31,7 @@ def test_what_a_scenario_states_goes_before_its_base(scenario, unplanned):
 
 def test_a_scenario_in_a_cases_folder_builds_on_the_general_ones(folder):
     own = folder / "scenarios" / "nsclc_panel"
-    own.mkdir()
+    own.mkdir(exist_ok=True)
     (own / "agreement_even.yaml").write_text(HEAD, "utf-8")
     found = load_scenario("nsclc_panel/agreement_even", folder)
     assert found.definition.label.en == "Trial"

@@ -56,12 +56,12 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
     names = (case.comparator, case.new)
     found = {name: outcomes["found"].sel(strategy=name) for name in names}
     staff = {name: staff_share_row(case, outcomes["cost_once"].sel(strategy=name)) for name in names}
-    label = {name: words.label(case.strategies[name].label) for name in names}
+    inside = {name: words.inside(case.strategies[name].label) for name in names}
     return lead(
         words(
             "headline_found",
-            new=label[case.new],
-            comparator=label[case.comparator].lower(),
+            new=words.label(case.strategies[case.new].label),
+            comparator=inside[case.comparator],
             finding=words.label(case.finding),
             found_new=_percent(interval_frame(found[case.new]).iloc[0], words),
             found_old=_percent(interval_frame(found[case.comparator]).iloc[0], words),
@@ -71,8 +71,8 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
         _relatives_sentence(scenario, outcomes, words),
         words(
             "headline_staff" if case.strategies[case.comparator].tests else "headline_staff_new",
-            new=label[case.new].lower(),
-            comparator=label[case.comparator].lower(),
+            new=inside[case.new],
+            comparator=inside[case.comparator],
             staff_new=_percent(staff[case.new], words),
             staff_old=_percent(staff[case.comparator], words),
         ),

@@ -60,10 +60,12 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
     ]
     ranks = [*_ranks(runs, "net_budget", period, words), *_ranks(runs, "programme_inmb", _longest(runs), words)]
     worth, rests = _worth_sentences(runs, words), _rests_sentence(runs, words)
-    return lead(first, *each, *_rolled_out(runs, words), *ranks, *worth, rests, _simulation_error(runs, period, words))
+    return lead(
+        first, *each, *strategies_sentences(runs, words), *ranks, *worth, rests, _simulation_error(runs, period, words)
+    )
 
 
-def _rolled_out(runs: Sequence[RunSummary], words: Words) -> list[str]:
+def strategies_sentences(runs: Sequence[RunSummary], words: Words) -> list[str]:
     """What the runs roll out that is not in use today, in a sentence for each strategy with the runs that do."""
     pairs: dict[tuple[str, str], list[str]] = {}
     for run in runs:
