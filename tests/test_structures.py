@@ -152,7 +152,7 @@ def test_one_more_alteration_at_its_break_even_brings_the_net_benefit_to_0(scena
 def test_reach_and_gain_of_one_class_are_its_own(scenario, parts):
     one = scenario.case.model_copy(update={"breadth": Breadth(prevalences=(0.01,), like=("ret",))})
     found = further_alterations(replace(scenario, case=one), parts, wtp=WTP)
-    share, of_ret = parts.share.sel(subgroup="ret"), {"subgroup": "ret", "strategy": "panel"}
+    share, of_ret = parts.share.sel(subgroup="ret"), {"subgroup": "ret", "strategy": scenario.case.new}
     treated = float((parts.treated.sel(of_ret) * share).mean())
     assert found.reach == pytest.approx(treated / float(share.mean()))
     more = treated - float((parts.treated.sel(subgroup="ret", strategy="sequential") * share).mean())

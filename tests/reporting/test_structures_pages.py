@@ -22,8 +22,10 @@ SPREAD = np.linspace(-1, 1, 400)
 
 
 def planted(scenario, base, **means):
-    """A scenario with so many of its alternatives, and results in which net benefit has these means and hardly any spread."""
-    names = list(scenario.case.structures)[: len(means)]
+    """A scenario with so many alternatives of the two strategies, and results in which net benefit has these means and hardly any spread."""
+    names = [name for name, one in scenario.case.structures.items() if not (one.strategy or one.comparator)][
+        : len(means)
+    ]
     case = scenario.case.model_copy(update={"structures": {one: scenario.case.structures[one] for one in names}})
     added = [Increment.of(-mean + SPREAD, 0 * SPREAD) for mean in (base, *means.values())]
     return replace(scenario, case=case), Structures(added[0], dict(zip(names, added[1:], strict=True)))
