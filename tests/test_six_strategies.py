@@ -9,7 +9,6 @@ import xarray as xr
 
 from pmbudget import questions
 from pmbudget.appraisal import ceac, evpi, evppi, net_monetary_benefit
-from pmbudget.inputs.parameters import Text
 from pmbudget.questions.classes import breakdown
 from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_headline
 from pmbudget.reporting.ch07_information import information as pages
@@ -25,60 +24,60 @@ LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])
 
 @pytest.fixture(scope="module")
 def six(scenario):
-    case = scenario.case
-    sequence, panel = case.strategies["sequential"], case.strategies["panel"]
-    fewer = tuple(step.model_copy(update={"offered": "uptake_egfr_alk_ros1"}) for step in panel.tests)
-    own = {
-        "first_tests": (sequence, {"tests": sequence.tests[:4]}, "Bara de första testerna", "The first tests only"),
-        "panel_fewer": (panel, {"tests": fewer}, "Bred panel till färre", "Broad panel for fewer"),
-        "dna_only": (panel, {"tests": panel.tests[:1]}, "Panel utan RNA", "Panel without RNA"),
-        "untested": (panel, {"tests": (), "turnaround": None}, "Ingen testning", "No testing"),
-    }
-    more = {
-        name: plan.model_copy(update={**change, "label": Text(sv=sv, en=en)})
-        for name, (plan, change, sv, en) in own.items()
-    }
-    return replace(scenario, case=case.model_copy(update={"strategies": {**case.strategies, **more}}))
+    assert len(scenario.case.strategies) == 6
+    return scenario
 
 
 @pytest.fixture(scope="module")
-def found(six, table):
-    return evaluate_draws(six, table)
+def third(six):
+    """A strategy that is neither rolled out nor in use, nor what these are compared with."""
+    case = six.case
+    return next(name for name in case.strategies if name not in (case.comparator, case.new, case.in_use))
+
+
+@pytest.fixture(scope="module")
+def found(six, results, third):
+    """Results in which that strategy is planted as the best on average."""
+    cost = results.per_patient.cost
+    cheaper = cost - 30_000.0 * (cost["strategy"] == third)
+    return replace(results, per_patient=replace(results.per_patient, cost=cheaper))
 
 
 def benefit_of(results):
     return net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, WTP)
 
 
-def test_a_third_strategy_is_best_here(six, found):
-    assert questions.best_on_average(six, found, WTP) == ("first_tests", True)
+def test_a_third_strategy_is_best_here(six, found, third):
+    assert questions.best_on_average(six, found, WTP) == (third, True)
 
 
-def test_two_strategies_of_six_come_to_what_they_come_to_by_themselves(scenario, results, found):
-    both = {"strategy": list(scenario.case.strategies)}
-    xr.testing.assert_allclose(found.per_patient.cost.sel(both), results.per_patient.cost)
-    xr.testing.assert_allclose(found.settlement.budget, results.settlement.budget)
+def test_two_strategies_of_six_come_to_what_they_come_to_by_themselves(six, results, table):
+    names = [six.case.comparator, six.case.new]
+    few = {name: six.case.strategies[name] for name in names}
+    alone = evaluate_draws(replace(six, case=six.case.model_copy(update={"strategies": few})), table)
+    xr.testing.assert_allclose(results.per_patient.cost.sel(strategy=names), alone.per_patient.cost)
+    xr.testing.assert_allclose(results.settlement.budget, alone.settlement.budget)
 
 
-def test_everybody_has_a_strategy(six, found):
+def test_everybody_has_a_strategy(six, found, third):
     shares = questions.use_by_strategy(six, found)
     np.testing.assert_allclose(shares.sum("strategy"), 1)
     assert shares["strategy"].to_numpy().tolist() == list(six.case.strategies)
     _, use = questions.national_use(six, found)
-    np.testing.assert_allclose(shares.sel(strategy="panel", mix="new"), use["new"])
-    assert float(shares.sel(strategy="first_tests").max()) == 0
+    np.testing.assert_allclose(shares.sel(strategy=six.case.new, mix="new"), use["new"])
+    assert float(shares.sel(strategy=third).max()) == 0
 
 
-def test_a_third_fate_is_a_strategy_in_use(six, found):
+def test_a_third_fate_is_a_strategy_in_use(six, found, third):
     # Half of those on the comparator are given another of the case's strategies.
     people = found.reach.patients
-    moved = people.sel(fate=["sequential"]) / 2
+    moved = people.sel(fate=[six.case.comparator]) / 2
     split = xr.concat(
-        [people - moved.reindex(fate=people["fate"], fill_value=0.0), moved.assign_coords(fate=["panel_fewer"])], "fate"
+        [people - moved.reindex(fate=people["fate"], fill_value=0.0), moved.assign_coords(fate=[third])], "fate"
     )
     shares = questions.use_by_strategy(six, replace(found, reach=replace(found.reach, patients=split)))
     np.testing.assert_allclose(shares.sum("strategy"), 1)
-    np.testing.assert_allclose(shares.sel(strategy="panel_fewer"), shares.sel(strategy="sequential"))
+    np.testing.assert_allclose(shares.sel(strategy=third), shares.sel(strategy=six.case.comparator))
 
 
 def test_information_and_use_are_valued_against_the_best_of_all(six, found):
@@ -86,9 +85,9 @@ def test_information_and_use_are_valued_against_the_best_of_all(six, found):
     losses = questions.yearly_loss(six, found, wtp=WTP)
     everything = float(benefit.max("strategy").mean() - benefit.mean("draw").max())
     np.testing.assert_allclose(losses["information"], everything * losses["patients"])
-    means, use = benefit.mean("draw"), losses["use"]
-    current = use * float(means.sel(strategy="panel")) + (1 - use) * float(means.sel(strategy="sequential"))
-    np.testing.assert_allclose(losses["implementation"], (float(means.max()) - current) * losses["patients"])
+    means, use = benefit.mean("draw").to_series(), losses["use"]
+    current = use * means[six.case.new] + (1 - use) * means[six.case.comparator]
+    np.testing.assert_allclose(losses["implementation"], (means.max() - current) * losses["patients"])
     states = questions.four_states(six, found, wtp=WTP)
     np.testing.assert_allclose(states["evpi"] + states["evpim"], states["perfect"] - states["current"])
     assert (states["evpim"] > 0).all()
@@ -97,7 +96,7 @@ def test_information_and_use_are_valued_against_the_best_of_all(six, found):
 @pytest.mark.parametrize("wtp", [0.0, 500_000.0, 1_000_000.0])
 def test_a_copy_of_a_strategy_and_one_that_never_wins_teach_nothing(results, table, wtp):
     per = results.per_patient
-    name = "uptake_egfr_alk_ros1"
+    name = "turnaround_panel"
     known = table[[name]].to_dataarray("parameter").transpose("draw", "parameter")
 
     def with_others(values, extra):
@@ -116,19 +115,23 @@ def test_no_study_is_worth_more_than_everything_of_six(six, found, table):
     assert (studies["evsi"] <= everything + 2 * studies["se"]).all()
 
 
-def test_strategies_within_two_errors_of_the_best_stand_with_it(six, found):
+def cost_is(found, name):
+    return (found.per_patient.cost["strategy"] == name).astype(float)
+
+
+def test_strategies_within_two_errors_of_the_best_stand_with_it(six, found, third):
     rng, n = np.random.default_rng(1), found.per_patient.cost.sizes["draw"]
-    cost = found.per_patient.cost * 0.0 + xr.DataArray([300.0, 0.0, 1.0, 300.0, 300.0, 300.0], dims="strategy")
-    cost = cost + xr.DataArray(rng.normal(0, 100, n), dims="draw") * (cost["strategy"] == "first_tests")
+    cost = found.per_patient.cost * 0.0 + 300.0 - 300.0 * cost_is(found, six.case.new) - 299.0 * cost_is(found, third)
+    cost = cost + xr.DataArray(rng.normal(0, 100, n), dims="draw") * cost_is(found, third)
     near = replace(found, per_patient=replace(found.per_patient, cost=cost, qaly=found.per_patient.qaly * 0.0))
-    assert set(questions.best_strategies(six, near, WTP)) == {"panel", "first_tests"}
+    assert set(questions.best_strategies(six, near, WTP)) == {six.case.new, third}
     assert not questions.best_on_average(six, near, WTP)[1]
 
 
 @LANGUAGES
-def test_the_pages_say_that_a_third_strategy_is_best(six, found, table, language):
+def test_the_pages_say_that_a_third_strategy_is_best(six, found, table, third, language):
     words = Words(language)
-    third = words.inside(six.case.strategies["first_tests"].label)
+    best = words.inside(six.case.strategies[third].label)
     parts = breakdown(six, table)
     ranked = questions.rank_parameters(six, table, found, wtp=WTP)
     studies = questions.studies_by_size(six, table, found, wtp=WTP, seed=1)
@@ -137,8 +140,8 @@ def test_the_pages_say_that_a_third_strategy_is_best(six, found, table, language
     states = questions.four_states(six, found, wtp=WTP)
     headline = answers.information_headline(six, found, losses, ranked, studies, options, states, words, wtp=WTP)
     names = answers.strategy_names(six, words)
-    assert answers.patient_sentence(names, ["first_tests"], words) in headline
-    assert words("info_better_use.other", best=third) in headline
+    assert answers.patient_sentence(names, [third], words) in headline
+    assert words("info_better_use.other", best=best) in headline
     made = [
         headline,
         pages.information_frame(six, found, words, wtp=WTP),
@@ -156,18 +159,19 @@ def test_the_pages_say_that_a_third_strategy_is_best(six, found, table, language
         worth_certainty.price_table(six, parts, words),
     ]
     assert not [text for text in made if re.search(r"\bnan\b|[{}]", text)]
-    assert third in worth_headline.threshold_sentence(six, found, words)
+    assert best in worth_headline.threshold_sentence(six, found, words)
     for page in (worth.worth_table(six, found, words), worth.strategies_table(six, found, words)):
         assert page.count('<th scope="row">') == 6
     strong = re.search(r'<tr class=sum><th scope="row">(.*?)</th>', worth.strategies_table(six, found, words))
-    assert strong.group(1).lower() == third.lower()
+    assert strong.group(1).lower() == best.lower()
 
 
 def test_the_probability_of_being_worth_it_is_against_the_comparator_and_that_of_being_best_is_of_all(six, found):
     words = Words("en")
     benefit = benefit_of(found)
-    pair = float((benefit.sel(strategy="panel") > benefit.sel(strategy="sequential")).mean())
-    best = float(ceac(found.per_patient.cost, found.per_patient.qaly, WTP).sel(strategy="panel"))
+    new, comparator = (benefit.sel(strategy=name) for name in (six.case.new, six.case.comparator))
+    pair = float((new > comparator).mean())
+    best = float(ceac(found.per_patient.cost, found.per_patient.qaly, WTP).sel(strategy=six.case.new))
     assert best < pair - 0.1
     told = worth_headline.threshold_sentence(six, found, words)
     assert leading_threshold(six) == WTP

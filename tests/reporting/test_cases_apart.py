@@ -176,12 +176,13 @@ def test_a15_the_same_figure_stands_in_both_chapters(scenario, results, table):
     shown = pathway.answers_table(scenario, outcomes, words)
     there = worth.pathway_table(scenario, results, words)
     for first_line in (False, True):
-        share = pathway.treated_share(case, outcomes, first_line=first_line).mean("draw").sel(strategy=case.new)
+        share = pathway.treated_share(outcomes, first_line=first_line).mean("draw").sel(strategy=case.new)
         assert f">{words.number(100 * float(share), 1)} (" in shown
         assert f">{words.percent(float(share), 1)}<" in there
     health = pathway.health_table(scenario, outcomes, table, words)
     levels = re.findall(r"<td class=num>([\d,]+) \(", health.rsplit("<tr>", 1)[1])
-    worths = re.findall(r"<td class=num>([\d,]+)</td>", worth.worth_table(scenario, results, words))
+    tables = worth.worth_table(scenario, results, words) + worth.strategies_table(scenario, results, words)
+    worths = re.findall(r"<td class=num>([\d,]+)</td>", tables)
     assert len(levels) == 3
     assert set(levels) <= set(worths)
     staff = pathway.staff_share_row(case, outcomes["cost_once"].sel(strategy=case.new))["mean"]

@@ -196,6 +196,7 @@ def test_b8_parameters_that_cannot_be_told_apart_are_not_ranked(scenario, langua
     [
         (5e6, 1.0, "högst förväntad nettonytta", "highest expected net benefit"),
         (0.5e6, 100.0, "inte avgöra", "cannot decide"),
+        (-0.5e6, 100.0, "inte avgöra", "cannot decide"),
         (-1e6, 1.0, "Ingen av de föreslagna", "None of the proposed"),
     ],
 )

@@ -65,7 +65,7 @@ def test_every_part_of_the_chapter_can_be_made(scenario, results, parts, decided
 @pytest.mark.parametrize(("cost", "qaly"), [(1, 1), (-1, 1), (1, -1), (-1, -1), (0, 0)])
 def test_a_verdict_is_told_without_negative_ratios(scenario, results, parts, decided, cost, qaly):
     base = results.per_patient.cost.sel(strategy="sequential"), results.per_patient.qaly.sel(strategy="sequential")
-    step = (results.per_patient.cost["strategy"] == "panel_safety_net").astype(float)
+    step = (results.per_patient.cost["strategy"] == scenario.case.new).astype(float)
     per_patient = replace(results.per_patient, cost=base[0] + 1000 * cost * step, qaly=base[1] + 0.002 * qaly * step)
     turned = replace(results, per_patient=per_patient)
     told = worth_headline.worth_headline(scenario, turned, parts, decided[0], UNTRIED, Words("en"))
@@ -91,7 +91,7 @@ def test_the_class_contributions_in_print_sum_to_the_last_row(scenario, parts):
 
 
 def test_a_price_that_is_never_worth_paying_is_told_so(scenario, parts):
-    dearer = parts.cost + 1e6 * (parts.cost["strategy"] == "panel_safety_net")
+    dearer = parts.cost + 1e6 * (parts.cost["strategy"] == scenario.case.new)
     table = worth_certainty.price_table(scenario, replace(parts, cost=dearer), Words("en"))
     assert table.count("not even free") == 4
     assert worth_certainty.price_chart(scenario, replace(parts, cost=dearer), Words("en")).png
@@ -100,7 +100,7 @@ def test_a_price_that_is_never_worth_paying_is_told_so(scenario, parts):
 def test_at_the_even_price_the_new_strategy_is_worth_it_in_half_of_the_draws(scenario, parts):
     price = float(worth_certainty.price_at(scenario, parts, WTP))
     cost, qaly = (increment(values, scenario.case) for values in parts.value())
-    now = parts.tests.sum("resource").sel(strategy="panel_safety_net")
+    now = parts.tests.sum("resource").sel(strategy=scenario.case.new)
     share = float((WTP * qaly - (cost - now + price) >= 0).mean())
     assert share == pytest.approx(0.5, abs=1e-9)
 

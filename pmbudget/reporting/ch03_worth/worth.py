@@ -101,18 +101,22 @@ def strategies_table(scenario: Scenario, results: Results, words: Words) -> Html
         return Html("")
     cost, qaly = results.per_patient.cost, results.per_patient.qaly
     benefit = net_monetary_benefit(cost, qaly, wtp)
-    gain = benefit - benefit.sel(strategy=case.comparator, drop=True)
+    dearer, healthier, gain = (
+        values - values.sel(strategy=case.comparator, drop=True) for values in (cost, qaly, benefit)
+    )
     chance, loss = ceac(cost, qaly, wtp), expected_loss(cost, qaly, wtp)
     order = [str(name) for name in gain["strategy"].to_numpy()[(-gain.mean("draw")).argsort().to_numpy()]]
     rows = []
     for name in order:
         own = gain.sel(strategy=name)
-        against = [words("not_applicable")] * 2
+        against = [words("not_applicable")] * 4
         if name != case.comparator:
-            against = [known_span(own, words, -2), words.probability(float((own > 0).mean()))]
+            added = [known(dearer.sel(strategy=name), words, -2), known(healthier.sel(strategy=name), words, 3)]
+            against = [*added, known_span(own, words, -2), words.probability(float((own > 0).mean()))]
         best = words.probability(float(chance.sel(strategy=name)))
         rows.append([labels[name], *against, best, words.number(float(loss.sel(strategy=name)), -2)])
-    header = [words("strategy"), *(words(f"strategies_columns.{key}") for key in ("gain", "p", "best", "loss"))]
+    header = [words("strategy"), words("cea_columns.incremental_cost"), words("cea_columns.incremental_qaly")]
+    header += [words(f"strategies_columns.{key}") for key in ("gain", "p", "best", "loss")]
     caption = words(
         "strategies_caption", wtp=words.number(wtp), comparator=words.inside(case.strategies[case.comparator].label)
     )

@@ -105,11 +105,12 @@ def study_sentence(scenario: Scenario, studies: pd.DataFrame, words: Words) -> s
     """Which proposed study has the highest expected net benefit, those that cannot be told apart together; or that none surely pays."""
     best = best_sizes(studies)
     first = best.loc[best["enbs"].idxmax()]
-    if first["enbs"] <= 0:
+    verdicts = {verdict(row) for _, row in best.iterrows()}
+    if verdicts == {"pays_not"}:
         return words("info_headline_no_study")
     labels = {str(name): words.label(proposals(scenario).studies[str(name)].label) for name in best.index}
     quoted = words("quoted", text=labels[str(first.name)])
-    if verdict(first) == "unsure":
+    if "pays" not in verdicts or verdict(first) == "unsure":
         return words("info_headline_unsure_study", study=quoted)
     names = contenders(best["enbs"], best["enbs_se"])
     told = words(
