@@ -22,7 +22,7 @@ SPREAD = np.linspace(-1, 1, 400)
 
 
 def planted(scenario, base, **means):
-    """A scenario with so many alternatives of the two strategies, and results in which net benefit has these means and hardly any spread."""
+    """A scenario with alternatives of its two strategies, and results in which net benefit has these means and hardly any spread."""
     names = [name for name, one in scenario.case.structures.items() if not (one.strategy or one.comparator)][
         : len(means)
     ]
