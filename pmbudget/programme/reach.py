@@ -139,13 +139,13 @@ def reach(
     gain = gain_at_gate(scenario, per_patient)
     noise = _noise(scenario.years, size, rngs)
     aimed, broad, known = _aimed(scenario, draws, years, people, gain=gain, belief=belief, noise=noise)
-    begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed, broad)
+    unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
+    begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed, unfit, broad)
     tested = together(begun, case.broad)
     # Where nobody is eligible nobody is missed either.
     reached = (tested / eligible).where(eligible > 0, aimed).transpose(*aimed.dims)
     outside = starts_outside(draws, case.uptake, regions, begun.sel(fate=list(case.broad)))
     outside = per_draw(outside, size).transpose(*begun.dims)
-    unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
     volume = draws[case.eligible.volume_error] if case.eligible.volume_error else xr.DataArray(1.0)
     shown = {"year": scenario.years}
     record = Reach(
@@ -194,7 +194,13 @@ def _rolled_out(case: Case, begun: Mapping[str, xr.DataArray]) -> Broad:
 
 
 def _served(
-    scenario: Scenario, draws: Draws, courses: xr.Dataset, eligible: xr.DataArray, aimed: xr.DataArray, broad: Broad
+    scenario: Scenario,
+    draws: Draws,
+    courses: xr.Dataset,
+    eligible: xr.DataArray,
+    aimed: xr.DataArray,
+    unfit: xr.DataArray,
+    broad: Broad,
 ) -> tuple[xr.DataArray, xr.Dataset | None, xr.DataArray | None]:
     """What becomes of everybody (draw, mix, fate, region, year), what limits hold back, and what another organisation costs."""
     case = scenario.case
@@ -208,6 +214,7 @@ def _served(
         scenario.years,
         outcomes=courses,
         starts=wanted,
+        unfit=unfit,
         broad=broad,
         organisation=scenario.definition.laboratories,
         agreement_years=scenario.agreement_years,

@@ -127,7 +127,9 @@ def _run(batch: Path, name: str) -> RunSummary:
     if (tried := batch / name / STRUCTURES).is_file() and len(rows := pd.read_parquet(tried)):
         figures = pd.concat([figures, rows], ignore_index=True)
     case = resolved["case"]
-    new, in_use = (Text(**case["strategies"][case[which]]["label"]) for which in ("new", "in_use"))
+    # A case that an earlier version wrote has in use what is new.
+    chosen = (case["new"], case.get("in_use", case["new"]))
+    new, in_use = (Text(**case["strategies"][which]["label"]) for which in chosen)
     return RunSummary(
         name,
         Text(**resolved["scenario"]["label"]),

@@ -7,9 +7,10 @@ import xarray as xr
 from pmbudget.inputs.programmes import Eligible
 from pmbudget.patient import simulate
 from pmbudget.patient.per_patient import laboratory_cost
+from pmbudget.programme import reach as programme_reach
 from pmbudget.programme.misuse import loss, persons_beyond, reflexed, starts_outside
 from pmbudget.programme.population import expected_eligible
-from pmbudget.programme.reach import persons_reflexed, persons_served, persons_tested
+from pmbudget.programme.reach import persons_reflexed, persons_served
 from pmbudget.road import evaluate_draws
 
 
@@ -96,7 +97,7 @@ def test_with_the_diagnosis_the_unfit_are_tested_as_the_eligible_are():
     begun = xr.concat([persons(30), persons(10)], dim="fate").assign_coords(fate=["old", "new"])
     begun = begun.transpose("draw", "mix", "fate", "region", "year")
     each = xr.full_like(persons(0).isel(mix=0, drop=True), 0.5)
-    found = persons_beyond(begun, each, persons(2), "new").squeeze()
+    found = persons_beyond(begun, each, persons(2).expand_dims(fate=["new"])).squeeze()
     assert found.sel(fate="old") == 15
     assert found.sel(fate="new") == 5 + 2
 
@@ -129,10 +130,7 @@ def test_as_many_unfit_are_tested_in_every_mix(results):
 
 
 def test_all_tests_are_those_of_the_eligible_the_unfit_and_outside(scenario, results):
-    new, reach = scenario.case.new, results.reach
-    parts = persons_served(reach, new) + persons_reflexed(reach, new) + reach.outside
-    xr.testing.assert_identical(persons_tested(reach, new), parts)
-    assert (
-        float((persons_reflexed(reach, new) / persons_served(reach, new).where(persons_served(reach, new) > 0)).max())
-        > 0
-    )
+    broad, reach = scenario.case.broad, results.reach
+    parts = persons_served(reach, broad) + persons_reflexed(reach, broad) + reach.outside
+    xr.testing.assert_allclose(programme_reach.tests_made(reach, broad).sum("fate"), parts, rtol=1e-12)
+    assert float(persons_reflexed(reach, broad).min("draw").max()) > 0

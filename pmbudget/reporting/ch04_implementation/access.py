@@ -31,8 +31,8 @@ def laboratories_table(
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
-    served = results.reach.patients.sel(mix="new", fate=list(case.broad), year=[last]).isel(rows_of)
-    served = served.reset_coords(drop=True).rename(fate="strategy")
+    served = results.reach.patients.sel(mix="new", fate=list(case.broad), year=[last]) * (1 + results.reach.reflexed)
+    served = served.isel(rows_of).reset_coords(drop=True).rename(fate="strategy")
     found = {which: service(draws, case, scenario.regions, outcomes, served, which) for which in get_args(Organisation)}
     today = found[plan.today]["cost"].sum(["region", "year"])
     people = served.sum("strategy", skipna=False)

@@ -118,12 +118,14 @@ def _ranks(runs: Sequence[RunSummary], measure: str, period: str, words: Words) 
 def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     """What introduction costs all payers in each run were today's use known, value by value, and as counted; a table for each period.
 
-    Nothing for a case that shows no values.
+    A dash where a run does not show a value that another shows; nothing for a case that shows none.
     """
     known = [run.figures[run.figures["measure"] == KNOWN_USE].set_index(["period", "reference"]) for run in runs]
-    values = list(known[0].index.get_level_values("reference").unique())
+    periods, values = (pd.concat(known).index.unique(level) for level in ("period", "reference"))
+    values = sorted(values, key=float)
     if not values:
         return Html("")
+    known = [one.reindex(pd.MultiIndex.from_product([periods, values])) for one in known]
     stated = [_indexed(run, "net_budget") for run in runs]
     header = [
         words("scenario"),
@@ -131,7 +133,7 @@ def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
         words("index_today_stated"),
     ]
     tables = []
-    for period in known[0].index.get_level_values("period").unique():
+    for period in periods:
         rows = [
             [
                 words.label(run.scenario),
