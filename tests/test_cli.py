@@ -1,5 +1,6 @@
 import shutil
 from datetime import date
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -134,10 +135,12 @@ def test_faults_of_a_broken_file_do_not_hide_those_of_others(folder):
     assert "uniit" in told
 
 
-def test_a_broken_price_table_is_told_once_and_not_for_each_amount(folder):
-    path = folder / "prices" / "kpi.csv"
-    path.write_text(path.read_text("utf-8").replace("2024,", "2024x,", 1), "utf-8")
-    assert len(check(folder)) == 1
+@pytest.mark.parametrize(("name", "year"), [("kpi", 2024), ("exchange_rates", 2015), ("wages", 2023)])
+def test_a_broken_price_table_is_told_once_and_not_for_each_amount(folder, name, year):
+    path = folder / "prices" / f"{name}.csv"
+    path.write_text(path.read_text("utf-8").replace(f"{year},", f"{year}x,", 1), "utf-8")
+    [fault] = check(folder)
+    assert Path(fault.file).name == path.name
 
 
 @pytest.mark.parametrize(

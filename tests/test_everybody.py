@@ -51,12 +51,12 @@ def test_a_year_by_year_the_fates_are_the_eligible_in_every_draw_mix_and_region(
 
 def test_a_every_fate_has_a_cost_and_health_of_its_own(limited):
     scenario, results, _ = limited
-    fates = set(results.reach.patients["fate"].to_numpy())
-    assert fates == {*scenario.case.strategies, *scenario.case.losses, "waiting"}
+    fates, treated = set(results.reach.patients["fate"].to_numpy()), {scenario.case.comparator, *scenario.case.broad}
+    assert fates == {*treated, *scenario.case.losses, "waiting"}
     for values in (results.per_patient.fate_cost, results.per_patient.fate_qaly):
         assert set(values["fate"].to_numpy()) == fates
         assert np.isfinite(values).all()
-    for name in scenario.case.strategies:
+    for name in treated:
         np.testing.assert_allclose(
             results.per_patient.fate_cost.sel(fate=name), results.per_patient.cost.sel(strategy=name)
         )

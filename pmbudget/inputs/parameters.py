@@ -1,6 +1,6 @@
 """Parameters with provenance: unit, price year, source and grade, or they do not load."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -376,8 +376,10 @@ def read_parameters(
                 parameters[name] = parameter
     posterior = root / "posterior" / case if case is not None else None
     evidence = root / "cases" / str(case) / "evidence"
-    findings = _told(evidence / "findings.csv", Finding, "about", raw, faults)
-    reviewed = _told(evidence / "reviewed.csv", Reviewed, "parameter", raw, faults)
+    # Exchange rates are parameters only where the price tables hold.
+    names = raw if reader.prices_hold else None
+    findings = _told(evidence / "findings.csv", Finding, "about", names, faults)
+    reviewed = _told(evidence / "reviewed.csv", Reviewed, "parameter", names, faults)
     return ParameterSet(parameters, price_year, raw, prices, findings, reviewed, posterior)
 
 
@@ -502,15 +504,15 @@ def _rate_record(currency: str, year: int, rate: Rate) -> dict[str, Any]:
 
 
 def _told[Told: (Finding, Reviewed)](
-    path: Path, model: type[Told], key: str, raw: Mapping[str, Any], faults: list[Fault]
+    path: Path, model: type[Told], key: str, names: Collection[str] | None, faults: list[Fault]
 ) -> tuple[Told, ...]:
-    """The rows of a table of the case's, each about a parameter that exists; none where there is no such file."""
+    """The rows of a table of the case's, each about one of these ``names`` if they are known; none where there is no such file."""
     if not path.is_file():
         return ()
     found = read_rows(path, model, faults)
     for one in found:
-        if (name := getattr(one, key)) not in raw:
-            faults.append(Fault(shown(path), key, "names no parameter", near(name, raw), name))
+        if names is not None and (name := getattr(one, key)) not in names:
+            faults.append(Fault(shown(path), key, "names no parameter", near(name, names), name))
     return tuple(found)
 
 

@@ -205,12 +205,14 @@ def test_stated_limits_are_not_run_for_a_case_that_states_none():
     assert "agreement_even" in names
 
 
-def test_a_cases_own_scenarios_run_where_the_case_is_asked_for():
+@pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs"])
+def test_a_cases_own_scenarios_run_where_the_case_is_asked_for(case):
     general = {run.scenario.name for run in plan_batch([]).runs}
-    own = {path.stem for path in (find_folder() / "scenarios" / "rare_disease_wgs").glob("*.yaml")}
-    asked = plan_batch([], cases=["rare_disease_wgs"]).runs
-    assert {run.case for run in asked} == {"rare_disease_wgs"}
+    own = {path.stem for path in (find_folder() / "scenarios" / case).glob("*.yaml")}
+    assert own
+    assert not own & general
+    asked = plan_batch([], cases=[case]).runs
+    assert {run.case for run in asked} == {case}
     assert {run.scenario.name for run in asked} == general | own
     every = [run.case for run in plan_batch([], cases=["all"]).runs]
-    assert every.count("nsclc_panel") == len(general)
-    assert every.count("rare_disease_wgs") == len(asked)
+    assert every.count(case) == len(asked)

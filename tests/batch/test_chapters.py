@@ -12,8 +12,8 @@ from IPython.core.formatters import DisplayFormatter
 
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_path
 
-DRAWS = 80
-"""Regressions on what three studies tell need so many."""
+DRAWS = 100
+"""Regressions on what a study tells of four parameters need so many."""
 ALL_AT_ONCE = """
 label: {sv: "Allt på en gång", en: "All at once"}
 base: agreement_gated

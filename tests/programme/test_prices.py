@@ -81,6 +81,7 @@ def test_factors_of_1_give_the_plain_convolution(scenario, table):
     )
     covered = (eligible * 0 + 0.4).expand_dims(mix=["today", "new"]).transpose("draw", "mix", "region", "year")
     begun = starts(eligible, covered, comparator=scenario.case.comparator, broad={scenario.case.new: 1.0})
+    outcomes = outcomes.sel(strategy=begun["strategy"].to_numpy())
     plain = budget_impact(outcomes, begun)
     ones = xr.ones_like(plain.isel(region=0, drop=True).reset_coords(drop=True))
     xr.testing.assert_allclose(budget_impact(outcomes, begun, price_factor=ones), plain)
