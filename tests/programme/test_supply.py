@@ -6,7 +6,6 @@ import xarray as xr
 
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
-<<<<<<< HEAD
 from pmbudget.programme.hubs import laboratories
 from pmbudget.programme.supply import (
     extra_use,
@@ -18,9 +17,6 @@ from pmbudget.programme.supply import (
     share_of_region,
     staffing,
 )
-=======
-from pmbudget.programme.supply import extra_use, monthly, persons_a_month, share_of_region, staffing
->>>>>>> h-mend
 from pmbudget.road import evaluate_draws
 
 MORE = 50
@@ -49,16 +45,10 @@ def held_back(results):
 def test_infinite_capacity_is_no_capacity_exactly(limited, unlimited, few, limits):
     plenty = few.assign({limit.supply: few[limit.supply] * 1e12 for limit in limits.values()})
     free, none = evaluate_draws(limited, plenty), evaluate_draws(unlimited, plenty)
-<<<<<<< HEAD
-    strategies = [limited.case.comparator, *limited.case.broad]
-    xr.testing.assert_equal(free.reach.patients.sel(fate=strategies), none.reach.patients.sel(fate=strategies))
-    assert float(abs(free.reach.patients.drop_sel(fate=strategies)).max()) == 0
-=======
     treated = none.reach.patients["fate"].to_numpy()
     assert set(treated) == {limited.case.comparator, *limited.case.broad}
     xr.testing.assert_equal(free.reach.patients.sel(fate=treated), none.reach.patients)
     assert float(abs(free.reach.patients.drop_sel(fate=treated)).max()) == 0
->>>>>>> h-mend
     xr.testing.assert_allclose(free.settlement.budget, none.settlement.budget, rtol=1e-12)
     assert not free.reach.supply[["lost", "moved", "waiting", "months_waited", "bound"]].to_dataarray().any()
 
@@ -126,12 +116,6 @@ def test_a_patient_who_needs_no_more_than_the_comparator_sets_free_meets_no_limi
     limit = limits["pathology"]
     freed = few.assign({limit.released: few[limit.released] * 0 + 1})
     outcomes = simulate(freed, limited.case, horizon=1)
-<<<<<<< HEAD
-    extra = extra_use(freed, limited.case, outcomes, limit, limited.case.new)
-    served = persons_a_month(freed, limited.case, limited.regions, limit, 1.0, extra)
-    assert np.isinf(served.where(extra <= 0, drop=True)).all()
-    assert float((extra <= 0).mean()) > 0
-=======
     needs_no_more = {}
     for name in ("panel", limited.case.new):
         extra = extra_use(freed, limited.case, outcomes, limit, name)
@@ -141,7 +125,6 @@ def test_a_patient_who_needs_no_more_than_the_comparator_sets_free_meets_no_limi
     # A pathologist reads fewer sections for a panel alone than for one gene at a time; the quick tests of a safety net add some again.
     assert needs_no_more["panel"] > 0.5
     assert 0 < needs_no_more[limited.case.new] < needs_no_more["panel"]
->>>>>>> h-mend
 
 
 def test_regions_share_what_there_is(limited, few, limits):
