@@ -94,11 +94,13 @@ def test_only_the_two_strategies_compared_are_followed(scenario, results, withou
         return simulate(draws, case, **asked)
 
     monkeypatch.setattr(structures, "simulate", watched)
-    third = {**scenario.case.strategies, "third": scenario.case.strategies["panel"]}
-    one = {"horizon_5": scenario.case.structures["horizon_5"].model_copy(update={"strategy": "third"})}
-    case = scenario.case.model_copy(update={"strategies": third, "structures": one})
-    tried_structures(replace(scenario, case=case), results)
-    assert seen == [["sequential", "third"]]
+    one = {
+        "panel_5": scenario.case.structures["horizon_5"].model_copy(update={"group": "strategy", "strategy": "panel"})
+    }
+    found = tried_structures(replace(scenario, case=scenario.case.model_copy(update={"structures": one})), results)
+    assert seen == [["sequential", "panel"]]
+    assert found.alternatives == {}
+    assert list(found.strategies)[-1] == "panel_5"
 
 
 def two_alone(scenario):

@@ -113,9 +113,7 @@ class Case(Strict):
     def _adds_a_row(self, structure: Structure) -> bool:
         """Whether two strategies are compared otherwise than in the main analysis and in the rows of strategies."""
         comparator = structure.comparator or self.comparator
-        return (structure.strategy or self.new) != comparator and (
-            structure.is_walked or comparator != self.comparator
-        )
+        return (structure.strategy or self.new) != comparator and (structure.is_walked or comparator != self.comparator)
 
     @property
     def has_curves(self) -> bool:

@@ -94,8 +94,9 @@ class Structures:
 def tried_structures(scenario: Scenario, results: Results, *, seed: int = 1) -> Structures:
     """The case's other strategies and its structural alternatives, these walked for one patient on the first 1,000 draws or all of fewer.
 
-    Where only other strategies are compared, all draws are there already and nobody is walked. Parameters that an alternative does not name are drawn as in
-    the main analysis, and one that it gives a distribution with the same generator, as in a scenario that builds on this one.
+    Where only other strategies are compared, all draws are there already and nobody is walked. Parameters that an alternative does not
+    name are drawn as in the main analysis, and one that it gives a distribution with the same generator, as in a scenario that builds on
+    this one.
 
     Parameters
     ----------

@@ -82,7 +82,9 @@ def test_what_the_scenario_was_set_to_in_a_program_stays_set(scenario):
 
 
 def test_a_rate_of_exchange_that_an_override_needs_comes_with_it(folder, scenario):
-    currency = next(one for one in ("USD", "GBP", "NOK", "DKK", "EUR") if f"rate_{one.lower()}_2024" not in scenario.parameters)
+    currency = next(
+        one for one in ("USD", "GBP", "NOK", "DKK", "EUR") if f"rate_{one.lower()}_2024" not in scenario.parameters
+    )
     known = "distribution: {family: fixed, value: 900}"
     with_row(folder, f"overrides: {{cost_panel: {{unit: {currency}, price_year: 2024, {known}}}}}")
     made = alternatives(load_scenario("agreement_even", folder))["added"].parameters

@@ -103,7 +103,7 @@ def test_another_strategy_stands_in_the_table_and_is_no_test_of_the_decision(sce
         (
             *worth_structures.structure_sentences(one, found, words),
             worth_structures._title(one, found, words, wtp=WTP),
-            summary.structure_figures(one, found).to_dict("records"),
+            summary.structure_figures(one, found).to_json(),
         )
         for one, found in ((chosen, tried), (bare, without))
     )

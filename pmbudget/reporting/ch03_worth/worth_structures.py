@@ -1,4 +1,4 @@
-"""Chapter 03, the scenario table: the other strategies, what each structural alternative does, and whether the decision survives them."""
+"""Chapter 03, the scenario table: what each structural alternative does to the result, and whether the decision survives them."""
 
 from collections.abc import Callable, Mapping
 
@@ -116,7 +116,7 @@ def _best(scenario: Scenario, name: str, frame: pd.DataFrame, words: Words) -> s
 
 
 def structure_chart(scenario: Scenario, tried: Structures, words: Words) -> Picture | Html:
-    """Net benefit of the main analysis, each other strategy and each alternative, mean and interval, coloured by what is best on average."""
+    """Net benefit of each row of the table, mean and interval, coloured by what is best on average."""
     if not tried.rows:
         return Html("")
     plt, _ = plot()
@@ -206,7 +206,9 @@ def _label(scenario: Scenario, name: str, words: Words) -> str:
     if not name:
         return words("structure_base")
     label = scenario.case.tried[name].label
-    return words("structure_strategy", label=words.inside(label)) if _is_strategy(scenario, name) else words.label(label)
+    return (
+        words("structure_strategy", label=words.inside(label)) if _is_strategy(scenario, name) else words.label(label)
+    )
 
 
 def _is_strategy(scenario: Scenario, name: str) -> bool:
