@@ -2,18 +2,20 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import ERRORS, P_ORDER, simulation_error
 from pmbudget.appraisal.worth import Added, cost_per
 from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increment
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.verdict import leading_threshold
+from pmbudget.reporting.verdict import known_span, leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -126,17 +128,36 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
 
 
 def reflex_sentence(scenario: Scenario, results: Results, words: Words) -> str:
-    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit."""
+    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit.
+
+    Net benefit with them is that of the main analysis less the persons tested x the difference in laboratory cost; that it speaks for the
+    other strategy is said where the draws tell it and the main analysis does not say the same.
+    """
+    case, wtp = scenario.case, leading_threshold(scenario)
     persons = results.reach.eligible
     each = (results.reach.reflexed * persons).sum(["region", "year"]) / persons.sum(["region", "year"])
-    more = each * increment(results.per_patient.test_cost, scenario.case)
-    whole = more + increment(results.per_patient.cost, scenario.case)
-    return words(
+    more = each * increment(results.per_patient.test_cost, case)
+    cost, qaly = increments(results.per_patient, case)
+    without, with_them = (net_monetary_benefit(spent, qaly, wtp) for spent in (cost, cost + more))
+    told = words(
         "reflex_each",
         each=words.span(interval_frame(each).iloc[0], digits=2),
         more=words.span(interval_frame(more).iloc[0], digits=-1),
-        whole=words.span(interval_frame(whole).iloc[0], digits=-2),
+        whole=words.span(interval_frame(cost + more).iloc[0], digits=-2),
+        benefit=known_span(with_them, words, -2),
+        wtp=words.number(wtp),
     )
+    side = _side(with_them)
+    if side in (0, _side(without)):
+        return told
+    best = words.inside(case.strategies[case.new if side > 0 else case.comparator].label)
+    return f"{told} {words('reflex_turned', best=best)}"
+
+
+def _side(benefit: xr.DataArray) -> int:
+    """The sign of a mean net benefit; 0 where it lies within two simulation errors."""
+    mean = float(benefit.mean())
+    return int(np.sign(mean)) if abs(mean) > ERRORS * simulation_error(benefit) else 0
 
 
 def more_or_less(stem: str, value: float) -> str:
@@ -146,10 +167,10 @@ def more_or_less(stem: str, value: float) -> str:
 
 def verdict_of(inmb: xr.DataArray, better: float) -> str:
     """Whether a programme is worth it, as far as its draws allow: the sign must exceed two simulation errors and hold in 70 of 100."""
-    mean, error = float(inmb.mean()), simulation_error(inmb)
-    if abs(mean) <= ERRORS * error:
+    side = _side(inmb)
+    if side == 0:
         return "value_verdict_even"
-    if mean > 0:
+    if side > 0:
         return "value_verdict_worth" if better >= P_ORDER else "value_verdict_perhaps"
     return "value_verdict_not" if better <= 1 - P_ORDER else "value_verdict_perhaps_not"
 

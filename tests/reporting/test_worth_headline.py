@@ -9,8 +9,9 @@ import xarray as xr
 
 from pmbudget.appraisal.increment import Increment
 from pmbudget.inputs import load_scenario
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.structures import Structures
-from pmbudget.reporting import verdict
+from pmbudget.reporting import value, verdict
 from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.words import Words
 
@@ -297,3 +298,47 @@ def test_the_number_of_parameters_that_stand_out_agrees_with_its_word(scenario, 
     frame = pd.DataFrame({"share": share, "se": 0.01, "is_assumed": True}, index=names)
     worth_drivers.importance_chart(scenario, frame, Words(language), wtp=WTP)
     assert seen == [Words(language)(f"importance_title.{key}", share=Words(language).percent(sum(share)), count=count)]
+
+
+@LANGUAGES
+def test_tests_of_the_unfit_are_in_the_net_benefit_that_is_told_beside(scenario, results, language):
+    words, case = Words(language), scenario.case
+    reach = replace(results.reach, reflexed=0 * results.reach.reflexed + 0.5)
+    cost, qaly = increments(results.per_patient, case)
+    more = 0.5 * increment(results.per_patient.test_cost, case)
+    told = value.reflex_sentence(scenario, replace(results, reach=reach), words)
+    assert verdict.known_span(WTP * qaly - cost - more, words, -2) in told
+    assert words.number(WTP) in told
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("base", "dearer", "told"),
+    [
+        (300.0, 1000.0, "comparator"),
+        (-300.0, -1000.0, "new"),
+        (0.0, 1000.0, "comparator"),
+        (300.0, 100.0, None),
+        (300.0, 600.0, None),
+    ],
+)
+def test_that_the_tests_of_the_unfit_turn_the_decision_is_said_only_where_they_do(
+    scenario, results, language, base, dearer, told
+):
+    words, case, patient = Words(language), scenario.case, results.per_patient
+    nothing = 0 * patient.cost
+    spread = xr.DataArray(draws(0.0, 1.0, nothing.sizes["draw"]), dims="draw")
+    is_new = (nothing["strategy"] == case.new).astype(float)
+    per_patient = replace(
+        patient,
+        cost=nothing + is_new * (spread - base),
+        qaly=0 * patient.qaly,
+        test_cost=nothing + is_new * dearer,
+    )
+    reach = replace(results.reach, reflexed=0 * results.reach.reflexed + 0.5)
+    said = value.reflex_sentence(scenario, replace(results, per_patient=per_patient, reach=reach), words)
+    turned = {
+        side: words("reflex_turned", best=words.inside(case.strategies[name].label))
+        for side, name in (("new", case.new), ("comparator", case.comparator))
+    }
+    assert [side for side, one in turned.items() if one in said] == ([told] if told else [])
