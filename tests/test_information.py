@@ -318,6 +318,6 @@ def test_what_a_roll_out_would_observe_is_with_the_scenario_s_levers_on(scenario
     treated = simulate(moved, case, horizon=1)["treated"]
     matched = treated.sel(management=sorted(case.matched)).sum("management")
     expected = matched.sel(strategy=case.new) - matched.sel(strategy=case.comparator)
-    effect, _ = _matched_treatment(shared, moved)
+    effect = increment(_matched_treatment(shared, moved), shared.case)
     np.testing.assert_allclose(effect, expected, rtol=1e-12)
-    assert abs(effect - _matched_treatment(scenario, few)[0]).max() > 1e-6
+    assert abs(effect - increment(_matched_treatment(scenario, few), scenario.case)).max() > 1e-6

@@ -9,6 +9,8 @@ import pytest
 import xarray as xr
 
 from pmbudget import questions
+from pmbudget.appraisal import net_monetary_benefit
+from pmbudget.appraisal.rollout import Rollout
 from pmbudget.appraisal.worth import added_worth, by_entry
 from pmbudget.batch.plan import chosen_scenarios, plan_batch
 from pmbudget.errors import InputError
@@ -16,9 +18,12 @@ from pmbudget.financing.measures import measures_of
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.parameters import Text
+from pmbudget.patient.per_patient import increment
 from pmbudget.programme import reach
 from pmbudget.programme.reach import persons_served, shares_of
 from pmbudget.programme.supply import extra_use, persons_with
+from pmbudget.questions import rollouts
+from pmbudget.questions.national import increment_of_moved, present_weights
 from pmbudget.questions.prices import neutral_price
 from pmbudget.reporting.ch05_budget import programme, risk
 from pmbudget.reporting.ch08_comparison.comparison import strategies_sentences
@@ -251,6 +256,48 @@ def test_introducing_now_is_the_programme_also_where_another_strategy_is_in_use(
     worth = added_worth(other, results.worth)["today", other.whole_period]
     gained = 1e6 * worth["qaly"] - worth["cost"]
     assert options.loc["approve", "value"] == pytest.approx(float(gained.mean()), rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def twin_and_base(scenario, crude_draws):
+    """The same strategy in use under another name, and the scenario itself."""
+    draws, found = crude_draws(scenario, 200), {}
+    for name, one in {"base": scenario, "twin": rolling(scenario, scenario.case.strategies[scenario.case.new])}.items():
+        found[name] = (one, draws, evaluate_draws(one, draws))
+    return found
+
+
+def test_ending_today_s_use_is_a_choice_also_where_another_strategy_is_rolled_out(twin_and_base):
+    options = {}
+    for name, asked in twin_and_base.items():
+        studies = questions.studies_by_size(*asked, wtp=1e6, seed=1)
+        options[name] = questions.choices(*asked, studies, wtp=1e6, seed=1)["value"]
+    now = ["approve", "reject", "withdraw"]
+    np.testing.assert_allclose(options["twin"][now], options["base"][now], rtol=1e-6, atol=1.0)
+    assert abs(options["base"]["withdraw"]) > 1e6
+
+
+def test_one_moved_gains_the_difference_for_the_share_who_had_what_is_in_use(twin_and_base):
+    other, _, results = twin_and_base["twin"]
+    each = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, 1e6)
+    patients, use = questions.national_use(*twin_and_base["base"][::2])
+    present = [(patients * use[mix] * present_weights(other)).sum() for mix in ("today", "new")]
+    moved = increment_of_moved(other, results, each)
+    np.testing.assert_allclose(moved, increment(each, other.case) * (1 - present[0] / present[1]), rtol=1e-9)
+
+
+def test_an_experiment_on_what_is_rolled_out_exposes_nobody_to_it_before_a_region_begins(twin_and_base, monkeypatch):
+    seen = {}
+    for name, asked in twin_and_base.items():
+        exposed = seen.setdefault(name, [])
+        monkeypatch.setattr(rollouts, "Rollout", lambda e, people, kept=exposed: kept.append(e) or Rollout(e, people))
+        found = questions.rollout_designs(*asked, wtp=1e6, seed=1)
+        assert np.isfinite(found["value"]).all()
+    starts = [np.array(one) for one in zip(*seen.values(), strict=True)]
+    for base, twin in starts:
+        # Nobody or as many as are broadly tested once a region has begun, today's users too.
+        assert ((np.abs(twin) < 1e-9) | (np.abs(twin - base) < 1e-9)).all()
+    assert any((twin == 0).any() for _, twin in starts)
 
 
 # What the files say.
