@@ -87,17 +87,23 @@ def gained_sentence(case: Case, outcomes: xr.Dataset, words: Words) -> str:
     digits = known_digits(simulation_error(100 * gained["all"]), 1)
     mean = round(100 * row["mean"], digits)
     way = "more" if mean > 0 else "fewer" if mean < 0 else "same"
+    if row["lower"] < 0 < row["upper"] and mean != 0:
+        way = "unsure"
     told = words(
         f"headline_gained.{way}",
         action=words.label(case.action),
-        gained=words.number(abs(mean), digits),
+        gained=words.number(mean if way == "unsure" else abs(mean), digits),
         low=words.number(100 * row["lower"], digits),
         high=words.number(100 * row["upper"], digits),
     )
     if not has_later_lines(case):
         return told
-    first = interval_frame(gained["first"]).iloc[0]
-    return f"{told} {words('headline_gained.first_line', gained=words.span(first, per=0.01, digits=digits))}"
+    first, rest = (interval_frame(one).iloc[0] for one in (gained["first"], gained["all"] - gained["first"]))
+    spans = {
+        name: words.span(one, per=0.01, digits=digits) for name, one in (("gained", first), ("rest", rest))
+    }
+    key = "fewer_later" if round(100 * rest["mean"], digits) < 0 else "first_line"
+    return f"{told} {words(f'headline_gained.{key}', action=words.label(case.action), **spans)}"
 
 
 def _relatives_sentence(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> str:

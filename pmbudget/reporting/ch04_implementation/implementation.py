@@ -65,7 +65,7 @@ def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
         *said,
         words(
             "headline_limit",
-            limit=limit_name(scenario, first, words).lower(),
+            limit=words.inside(scenario.case.capacity.limits[first].label),  # type: ignore[union-attr]
             share=words.percent(float(held.sel(limit=first).mean())),
             period=period,
             needed=words.span(interval_frame(load["needed"]).iloc[0], digits=2),
