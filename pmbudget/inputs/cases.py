@@ -152,6 +152,8 @@ class Case(Strict):
             raise ValueError("classes with later go with pathway.late; add or remove one of them")
         if self.pathway.late and not self.pathway.timing:
             raise ValueError("pathway.late is of answers that come late; add pathway.timing")
+        if self.pathway.late and self.pathway.late.retest and not self.has_curves:
+            raise ValueError("a retest falls on progression, between survival curves; remove pathway.late.retest")
         return self
 
     @model_validator(mode="after")
@@ -222,8 +224,6 @@ class Case(Strict):
             yield from test.incidental.items if test.incidental else ()
         yield from self.pathway.repeat.items if self.pathway.repeat else ()
         yield from self.pathway.positive_items
-        if self.pathway.late:
-            yield from self.pathway.late.retest.items if self.pathway.late.retest else ()
         yield from self.relatives.test_items if self.relatives else ()
 
     def _named(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -260,8 +260,11 @@ class Case(Strict):
             if self.relatives.found and self.relatives.unfound:
                 yield "relatives.found", self.relatives.found, self.managements
                 yield "relatives.unfound", self.relatives.unfound, self.managements
-        switched = self.pathway.late.switched_items if self.pathway.late else ()
-        for item in (*self.diagnostic_items(), *switched, *self.care_items()):
+        late = self.pathway.late
+        beside = (*late.switched_items, *(late.retest.items if late.retest else ())) if late else ()
+        if late and late.unreached:
+            yield "pathway.late.unreached", late.unreached, self.managements
+        for item in (*self.diagnostic_items(), *beside, *self.care_items()):
             yield "items", item.resource, self.resources
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
