@@ -123,6 +123,7 @@ def test_cleaner_register_data_are_worth_more(scenario, even, table):
     assert row["as_is"] < row["known"]
     reached = studies[studies["study"] == frame.index[0]]["reached"].iloc[0]
     assert row["worth"] == pytest.approx((row["clean"] - row["as_is"]) * reached)
+    assert 0 < row["worth_error"] <= 2**0.5 * row["error"] * reached
 
 
 def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies):

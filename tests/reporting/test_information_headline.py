@@ -252,3 +252,33 @@ def test_the_thresholds_of_this_chapter_follow_the_severity(scenario, results, l
     assert words.number(500_000) not in pages.information_frame(scenario, results, words, wtp=1e6)
     unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
     assert words.number(500_000) in pages.information_frame(unread, results, words, wtp=1e6)
+
+
+@LANGUAGES
+def test_orders_that_teach_nothing_are_not_ranked(language):
+    words, none = Words(language), rollouts().assign(evsi=[1e6, 0.0], se=[1e6, 0.0])
+    assert pages.rollouts_table(none, words) == pages.note(words("info_rollout_none"))
+    assert pages.rollouts_note(none, words) == ""
+    assert "<table" in pages.rollouts_table(rollouts(), words)
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("error", "shown"), [(400.0, None), (40.0, "120"), (4.0, "123")])
+def test_what_clean_data_are_worth_is_told_no_finer_than_its_error(scenario, language, error, shown):
+    words, name = Words(language), next(iter(scenario.case.research.studies))
+    worth = {"as_is": 23.0, "known": 60.0, "complete": 90.0, "clean": 123.0, "worth": 1.234e6}
+    frame = pd.DataFrame({"n": 50, **worth, "error": error, "worth_error": 1e4 * error}, index=[name])
+    told = pages.quality_table(scenario, frame, words)
+    assert (told == pages.note(words("info_quality_nothing"))) == (shown is None)
+    assert shown is None or f">{shown}<" in told
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("state", "regions"), [(30.0, 80.0), (10.0, 70.0)])
+def test_losses_that_come_to_more_when_shared_are_explained(language, state, regions):
+    words = Words(language)
+    burden = (
+        pd.DataFrame({"shared": [state, regions], "alone": [0.0, 100.0]}, index=["state", "regions_together"]) * 1e6
+    )
+    told = pages.burden_table(burden, words)
+    assert (pages.note(words("info_burden_apart")) in told) == (state + regions > 100)
