@@ -128,6 +128,7 @@ def test_cleaner_register_data_are_worth_more(scenario, results, table):
     assert max(row["as_is"], row["complete"]) < row["known"] < row["clean"] < evpi(cost, 0 * cost, WTP)
     reached = studies[studies["study"] == frame.index[0]]["reached"].iloc[0]
     assert row["worth"] == pytest.approx((row["clean"] - row["as_is"]) * reached)
+    assert 0 < row["worth_error"] <= 2**0.5 * row["error"] * reached
 
 
 def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies):

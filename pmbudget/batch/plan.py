@@ -186,7 +186,9 @@ def chosen_scenarios(
     if not names:
         run = dict.fromkeys(one.definition.case for one in scenarios)
         further = [(f"{case}/{each}", case) for case in run for each in _files(root / "scenarios" / case)]
-        scenarios += [one for each, case in further for one in expand(load_scenario(each, overrides=overrides, case=case))]
+        scenarios += [
+            one for each, case in further for one in expand(load_scenario(each, overrides=overrides, case=case))
+        ]
         # Stated limits of a case that states none are the scenario without them once more.
         scenarios = [
             one

@@ -292,22 +292,65 @@ def _in_time(
     timing = case.pathway.timing
     if timing is None or (case.strategies[strategy].turnaround is None and not step.turnaround):
         return EVERYBODY, EVERYBODY
-    window = product(draws, [timing.window])
-    if after is not None:
-        window = (window - product(draws, [after])).clip(min=0)
-    early = _answered_within(draws, case, strategy, step, window)
+    early = _before_treatment(draws, case, strategy, step, after)
     held_back = chance(draws, [timing.waited_for], strategy, f"{step.test} late, waited for")
     return early, early + (1 - early) * held_back
 
 
+def _before_treatment(draws: Draws, case: Case, strategy: str, step: TestOffered, after: str | None) -> xr.Variable:
+    """Share of a step's answers that come before treatment would begin, where it is ordered ``after`` so many days."""
+    assert case.pathway.timing is not None
+    window = product(draws, [case.pathway.timing.window])
+    if after is not None:
+        window = (window - product(draws, [after])).clip(min=0)
+    return _answered_within(draws, case, strategy, step, window)
+
+
 def _answered_within(draws: Draws, case: Case, strategy: str, step: TestOffered, days: xr.Variable) -> xr.Variable:
     """Share of a step's answers that come within so many days of the order: log-normal between patients and laboratories."""
-    timing, plan = case.pathway.timing, case.strategies[strategy]
+    timing, median = case.pathway.timing, _days(draws, case, strategy, step)
     assert timing is not None
-    sums = step.turnaround or ((plan.turnaround,) if plan.turnaround else ())
-    median = sum((product(draws, [name]) for name in sums), start=NOBODY)
     variance = product(draws, [timing.spread, timing.spread])
     if timing.laboratory is not None:
         variance = variance + product(draws, [timing.laboratory, timing.laboratory])
     with np.errstate(divide="ignore"):
         return xr.apply_ufunc(special.ndtr, (np.log(days) - np.log(median)) / np.sqrt(variance))
+
+
+def _days(draws: Draws, case: Case, strategy: str, step: TestOffered) -> xr.Variable:
+    """Median days from the order of a step to its answer."""
+    plan = case.strategies[strategy]
+    sums = step.turnaround or ((plan.turnaround,) if plan.turnaround else ())
+    return sum((product(draws, [name]) for name in sums), start=NOBODY)
+
+
+def answer_times(draws: Draws, case: Case, strategy: str) -> xr.Dataset:
+    """When each test of a strategy is ordered and answered, at its first place there; no tests in a case that states no timing.
+
+    Returns
+    -------
+    Dataset
+        (test, draw): ``ordered``, days from the start to the order, more than 0 for a safety net and what confirms it; ``days`` from the
+        order to the answer, at the median; ``fails``, the share of first attempts without an answer; ``before_treatment``, the share of
+        answers that come before treatment would begin if it did not wait for them.
+    """
+    steps = case.strategies[strategy].tests if case.pathway.timing else ()
+    found: dict[str, dict[str, xr.Variable]] = {}
+    for place, step in enumerate(steps):
+        first = next((one for one in reversed(steps[:place]) if one.test == step.confirms), step)
+        if step.test not in found:
+            found[step.test] = {
+                "ordered": product(draws, [first.after]) if first.after else NOBODY,
+                "days": _days(draws, case, strategy, step),
+                "fails": product(draws, [case.tests[step.test].failure]),
+                "before_treatment": _before_treatment(draws, case, strategy, step, first.after),
+            }
+    size = {"draw": draws.sizes["draw"]}
+    return xr.Dataset(
+        {
+            name: stacked([one[name].set_dims(size) for one in found.values()], "test")
+            for name in ("ordered", "days", "fails", "before_treatment")
+            if found
+        },
+        coords={"test": list(found)},
+    )

@@ -95,8 +95,9 @@ def data_quality(
     -------
     DataFrame
         Index study, empty where none uses a register; ``n``, and EVSI in SEK per patient with data ``as_is``, with rates of error that are
-        ``known`` (at their expected values), with rows that are ``complete``, and ``clean`` (complete and right); ``worth`` is what
-        clean data add to the data as they are for Sweden, SEK. The same random numbers serve all.
+        ``known`` (at their expected values), with rows that are ``complete``, and ``clean`` (complete and right); ``error`` is the
+        largest of their standard errors. ``worth`` is what clean data add to the data as they are for Sweden, SEK, and ``worth_error`` its
+        standard error, at most: as if the two were drawn apart. The same random numbers serve all.
     """
     rows = {}
     for name, study in proposals(scenario).studies.items():
@@ -105,16 +106,23 @@ def data_quality(
             continue
         chosen = studies[studies["study"] == name]
         best = chosen.loc[chosen["enbs"].idxmax()]
-        found = {}
+        found, errors = {}, {}
         for quality in QUALITIES:
             design = _with_quality(as_is, draws, quality)
             values, rng = _values_studied(draws, design), generator(seed, name, 2)
             worth = evsi(
                 results.per_patient.cost, results.per_patient.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng
             )
-            found[quality] = float(worth[0])
-        rows[name] = {"n": int(best["n"]), **found, "worth": (found["clean"] - found["as_is"]) * best["reached"]}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["n", *QUALITIES, "worth"]).rename_axis("study")
+            found[quality], errors[quality] = float(worth[0]), float(worth["se"][0])
+        rows[name] = {
+            "n": int(best["n"]),
+            **found,
+            "error": max(errors.values()),
+            "worth": (found["clean"] - found["as_is"]) * best["reached"],
+            "worth_error": np.hypot(errors["clean"], errors["as_is"]) * best["reached"],
+        }
+    columns = ["n", *QUALITIES, "error", "worth", "worth_error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("study")
 
 
 def _with_quality(study: Study, draws: xr.Dataset, quality: str) -> Study:

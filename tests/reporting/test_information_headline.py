@@ -266,3 +266,32 @@ def test_what_is_ended_is_named_by_what_is_in_use(language):
         assert "third" not in told
     assert "third or panel" in answers.loss_sentence(losses(5e6, 1.9e6), names, ["old"], words, wtp=1e6)
     assert "third or panel" in answers.better_use(names, ["old"], words)
+
+
+def test_orders_that_teach_nothing_are_not_ranked(language):
+    words, none = Words(language), rollouts().assign(evsi=[1e6, 0.0], se=[1e6, 0.0])
+    assert pages.rollouts_table(none, words) == pages.note(words("info_rollout_none"))
+    assert pages.rollouts_note(none, words) == ""
+    assert "<table" in pages.rollouts_table(rollouts(), words)
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("error", "shown"), [(400.0, None), (40.0, "120"), (4.0, "123")])
+def test_what_clean_data_are_worth_is_told_no_finer_than_its_error(scenario, language, error, shown):
+    words, name = Words(language), next(iter(scenario.case.research.studies))
+    worth = {"as_is": 23.0, "known": 60.0, "complete": 90.0, "clean": 123.0, "worth": 1.234e6}
+    frame = pd.DataFrame({"n": 50, **worth, "error": error, "worth_error": 1e4 * error}, index=[name])
+    told = pages.quality_table(scenario, frame, words)
+    assert (told == pages.note(words("info_quality_nothing"))) == (shown is None)
+    assert shown is None or f">{shown}<" in told
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("state", "regions"), [(30.0, 80.0), (10.0, 70.0)])
+def test_losses_that_come_to_more_when_shared_are_explained(language, state, regions):
+    words = Words(language)
+    burden = (
+        pd.DataFrame({"shared": [state, regions], "alone": [0.0, 100.0]}, index=["state", "regions_together"]) * 1e6
+    )
+    told = pages.burden_table(burden, words)
+    assert (pages.note(words("info_burden_apart")) in told) == (state + regions > 100)

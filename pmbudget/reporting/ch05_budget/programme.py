@@ -59,7 +59,7 @@ def prices_moves(scenario: Scenario, words: Words) -> Html:
     prices, elsewhere = scenario.case.prices, scenario.case.borne_elsewhere
     said = [words("prices_still")]
     if prices:
-        names = ", ".join(words.label(scenario.case.resources[name].label).lower() for name in prices.resources)
+        names = ", ".join(words.inside(scenario.case.resources[name].label) for name in prices.resources)
         said = [words("prices_move", resources=names)]
     if any(part.until is not None for part in elsewhere):
         said.append(words("prices_elsewhere"))
