@@ -25,7 +25,9 @@ from pmbudget.programme.supply import extra_use, persons_with
 from pmbudget.questions import rollouts
 from pmbudget.questions.national import increment_of_moved, present_weights
 from pmbudget.questions.prices import neutral_price
-from pmbudget.reporting.ch05_budget import programme, risk
+from pmbudget.reporting import value
+from pmbudget.reporting.ch04_implementation import access, implementation
+from pmbudget.reporting.ch05_budget import budget, programme, risk
 from pmbudget.reporting.ch08_comparison.comparison import strategies_sentences
 from pmbudget.reporting.markup import broadly_tested, rolls_out
 from pmbudget.reporting.words import Words
@@ -406,9 +408,40 @@ def test_pages_say_what_is_rolled_out_and_what_is_in_use(other, after, base, bef
     assert said == f"Rolls out: {labels['third']}; in use today: {labels[base.case.new]}."
     assert broadly_tested(base, WORDS) == labels[base.case.new]
     assert "Of whom" not in programme.mix_table(base, before, WORDS)
-    assert f"Of whom {labels['third']}" in programme.mix_table(other, after, WORDS)
-    assert f"more tests with {labels['third']} are made" in risk.neutral_note(other, after, WORDS)
+    assert "Of whom" not in programme.mix_table(other, after, WORDS), "all tested get it in every year"
+    assert risk.neutral_note(other, after, WORDS) == ""
     assert "more tests are made" in risk.neutral_note(base, before, WORDS)
+
+
+def test_who_gets_what_is_rolled_out_is_told_where_some_still_get_what_is_in_use(scenario, draws):
+    waves = load_scenario("agreement_waves", scenario.folder)
+    other = rolling(waves, narrower(waves.case))
+    assert "Of whom one test" in programme.mix_table(other, evaluate_draws(other, draws), WORDS)
+
+
+def test_pages_say_who_goes_over_and_that_a_share_counts_both(other, after, base, before):
+    new, in_use = (WORDS.inside(other.case.strategies[one].label) for one in ("third", base.case.new))
+    first = {"year": other.years[0], "mix": "today", "fate": base.case.new}
+    persons = WORDS.number(float(after.reach.patients.sel(first).sum("region").mean()))
+    said = budget.pace_line(other, after, WORDS)
+    assert f"All who get {in_use} today go over to {new}" in said
+    assert f"begins: {persons} (" in said
+    assert "go over" not in budget.pace_line(base, before, WORDS)
+    both = f"broad testing of any kind ({new} or {in_use})"
+    for shown, once in (
+        (said, budget.pace_line(base, before, WORDS)),
+        (
+            implementation.implementation_headline(other, after, None, WORDS),
+            implementation.implementation_headline(base, before, None, WORDS),
+        ),
+    ):
+        assert both in shown
+        assert "of any kind" not in once
+    assert "who do not get broad testing of any kind" in access.misuse_table(other, after, WORDS)
+    assert "who do not get the new diagnostic" in access.misuse_table(base, before, WORDS)
+    worths = {at: added_worth(one, found.worth) for at, one, found in ((0, base, before), (1, other, after))}
+    assert "patients get broad testing of any kind" in value.value_sentences(other, worths[1], WORDS)[0]
+    assert "patients get the test" in value.value_sentences(base, worths[0], WORDS)[0]
 
 
 def test_the_index_names_each_strategy_rolled_out_once_with_its_scenarios(other, base):

@@ -141,6 +141,19 @@ def test_an_order_is_told_only_where_the_draws_bear_it(scenario, walked):
     assert "skiljer sig inte säkert" not in today.today_table(scenario, results, known, WORDS)
 
 
+def test_a_saving_is_told_as_a_saving_and_draws_only_where_they_differ(scenario, walked):
+    results, known = walked
+    saves = known.assign(net=known["net"] - 1e9 * (known["value"] == known["value"][-1]))
+    said = today.today_table(scenario, results, saves, WORDS)
+    least = WORDS.msek(float(known["net"].isel(value=0, period=0).mean()))
+    assert f"kosta {least} mnkr mer än dagens användning" in said
+    assert re.search(r"och spara [\d,\u00a0]+ mnkr mot den om", said)
+    assert "i genomsnitt" in said
+    assert "de första" not in said
+    few = known.isel(draw=slice(0, DRAWS // 2))
+    assert "de första" in today.today_table(scenario, results, few, WORDS)
+
+
 def test_the_index_has_the_figures_of_05(scenario, walked, tmp_path):
     results, known = walked
     worths = added_worth(scenario, results.worth)

@@ -186,6 +186,12 @@ class Scenario:
         """The years in which the agreement's programme runs; none without an agreement."""
         return self.definition.pace.years if self.definition.pace else range(0)
 
+    @property
+    def idle_allocation(self) -> str | None:
+        """The case's first allocation key, where the scenario lays nothing that exists already on the test; None else."""
+        keys = [item.allocation for item in self.case.transition if item.allocation]
+        return keys[0] if keys and not self.definition.allocated else None
+
     def with_allocation(self) -> "Scenario":
         """The same with what exists already laid on the test by the case's allocation keys."""
         return replace(self, definition=self.definition.model_copy(update={"allocated": True}))

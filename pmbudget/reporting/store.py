@@ -85,7 +85,7 @@ def _excel_csv(frame: pd.DataFrame, path: Path) -> None:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a comparison needs of one run, read from its folder; ``new`` and ``in_use`` are the labels of the strategies."""
+    """What a comparison needs of one run, read from its folder; ``new``, ``in_use`` and ``comparator`` are strategies' labels."""
 
     folder: str
     scenario: Text
@@ -95,6 +95,7 @@ class RunSummary:
     has_agreement: bool
     new: Text
     in_use: Text
+    comparator: Text
     figures: pd.DataFrame
     draws: pd.DataFrame
 
@@ -128,8 +129,8 @@ def _run(batch: Path, name: str) -> RunSummary:
         figures = pd.concat([figures, rows], ignore_index=True)
     case = resolved["case"]
     # A case that an earlier version wrote has in use what is new.
-    chosen = (case["new"], case.get("in_use", case["new"]))
-    new, in_use = (Text(**case["strategies"][which]["label"]) for which in chosen)
+    chosen = (case["new"], case.get("in_use", case["new"]), case["comparator"])
+    new, in_use, comparator = (Text(**case["strategies"][which]["label"]) for which in chosen)
     return RunSummary(
         name,
         Text(**resolved["scenario"]["label"]),
@@ -139,6 +140,7 @@ def _run(batch: Path, name: str) -> RunSummary:
         resolved["agreement"] is not None,
         new,
         in_use,
+        comparator,
         figures,
         pd.read_parquet(batch / name / "draws.parquet"),
     )

@@ -14,7 +14,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment, increments
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.markup import Html, named_by_use, note, table
 from pmbudget.reporting.verdict import known_span, leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
@@ -55,6 +55,8 @@ def value_table(scenario: Scenario, results: Results, worths: Added, words: Word
     share = share_reached(results.reach, scenario.case.broad, ("region",))
     columns = [_column(scenario, worths[place], share, place, words) for place in order]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    saved = words("value_rows.saved_per_qaly")
+    rows = [row for row in rows if row[0] != saved or set(row[1:]) != {words("not_applicable")}]
     header = [words("value_columns.what")]
     header += [f"{words(f'value_columns.{reference}')}, {period}" for reference, period in order]
     rate = words.percent(discount_rates(scenario)["rate_cost"])
@@ -75,7 +77,7 @@ def _column(
         name: interval_frame(worth[name]).iloc[0] for name in ("tests", "lost", "waiting", "cost", "beside", "qaly")
     }
     column = {
-        words("value_rows.tests"): words.span(span["tests"], digits=0),
+        words("value_rows.tests", test=named_by_use("the_test", scenario, words)): words.span(span["tests"], digits=0),
         words("value_rows.coverage"): words.span(more, digits=0),
         words("value_rows.lost"): words.span(span["lost"], digits=1),
         words("value_rows.waiting"): words.span(span["waiting"], digits=1),
@@ -90,6 +92,7 @@ def _column(
         column[words("value_rows.better", wtp=words.number(wtp))] = better
     column[words("value_rows.per_test")] = words.number(_per_test(scenario, worth), -3)
     column[words("value_rows.per_qaly")] = words.number(cost_per(worth["cost"], worth["qaly"]), -5)
+    column[words("value_rows.saved_per_qaly")] = words.number(cost_per(-worth["cost"], -worth["qaly"]), -5)
     return column
 
 
@@ -112,9 +115,9 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
                 period=period,
                 tests=words.number(abs(float(worth["tests"].mean()))),
                 tests_word=words(more_or_less("value_tests", float(worth["tests"].mean()))),
-                qaly=words.span(interval_frame(worth["qaly"]).iloc[0], digits=0),
-                cost=words.span_msek(interval_frame(worth["cost"]).iloc[0]),
-                verdict=words(verdict_of(inmb, better)),
+                test=named_by_use("the_test", scenario, words),
+                gained=_gained(worth, words),
+                verdict=words(_verdict(worth, inmb, better)),
                 inmb=words.span_msek(interval_frame(inmb).iloc[0]),
                 better=words.probability(better),
                 wtp=words.number(wtp),
@@ -125,6 +128,40 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
         told = {"lost": words.number(lost), "spared": words.msek(spared), "reasons": _reasons(scenario, words)}
         said.append(words("value_lost", **told))
     return said
+
+
+def _signs(worth: xr.Dataset) -> tuple[bool, bool]:
+    """Whether health is lost and whether money is saved on average, as they are printed."""
+    return round(float(worth["qaly"].mean())) < 0, round(float(worth["cost"].mean()) / 1e6, 1) < 0
+
+
+def _gained(worth: xr.Dataset, words: Words) -> str:
+    """Health gained or lost and money spent or saved, each with the word for its sign."""
+    qaly, cost = (interval_frame(worth[name]).iloc[0] for name in ("qaly", "cost"))
+    loses, saves = _signs(worth)
+    return words(
+        f"value_gained.{'loses' if loses else 'gains'}_{'saves' if saves else 'costs'}",
+        qaly=words.span(turned(qaly) if loses else qaly, digits=0),
+        cost=words.span_msek(turned(cost) if saves else cost),
+    )
+
+
+def _verdict(worth: xr.Dataset, inmb: xr.DataArray, better: float) -> str:
+    """The key of the verdict: what loses health and saves money is not told to be worth its cost."""
+    key = verdict_of(inmb, better)
+    return key.replace("value_", "value_saves_", 1) if all(_signs(worth)) else key
+
+
+def turned(row: Any) -> dict[str, float]:
+    """An interval of the amount turned round, as of what is saved in place of what is spent."""
+    return {"mean": -row["mean"], "lower": -row["upper"], "upper": -row["lower"]}
+
+
+def signed(key: str, row: Any, words: Words, **filled: Any) -> str:
+    """A sentence on an amount in SEK: ``<key>_more`` where its mean is 0 or more, else ``<key>_less`` of the amount turned round."""
+    if row["mean"] >= 0:
+        return words(f"{key}_more", amount=words.span_msek(row), **filled)
+    return words(f"{key}_less", amount=words.span_msek(turned(row)), **filled)
 
 
 def reflex_sentence(scenario: Scenario, results: Results, words: Words) -> str:
