@@ -173,9 +173,9 @@ def choices(
         scenario, results, wtp, patients * (use["new"] - use["today"]), float(benefit.mean())
     )
     other, in_use = _in_use(scenario, results, each)
-    drawn = (benefit, in_use)
-    drawn = (*(expected_after(each, summary) for each in drawn), *drawn)
-    batches = zip(*(np.array_split(each, min(BATCHES, len(benefit))) for each in drawn), strict=True)
+    known_after = [expected_after(one, summary) for one in (benefit, in_use)]
+    columns = (*known_after, benefit, in_use)
+    batches = zip(*(np.array_split(one, min(BATCHES, len(benefit))) for one in columns), strict=True)
     frame, *parts = (
         adoption(
             told + one.mean() - told.mean(),
@@ -191,7 +191,7 @@ def choices(
             other_per_year=other,
             expected_other=told_other + one_other.mean() - told_other.mean(),
         )
-        for told, told_other, one, one_other in [drawn, *batches]
+        for told, told_other, one, one_other in [columns, *batches]
     )
     frame["value"] -= frame.loc["reject", "value"]
     apart = pd.concat([part["value"][frame["best"].idxmax()] - part["value"] for part in parts], axis=1)

@@ -126,6 +126,7 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
         .sel(mix="new", year=scenario.years[-1])
         .mean("draw")
     )
+    assert scenario.case.capacity is not None
     title = words(
         "posts_title" if float(short.max()) >= 0.05 else "posts_title_enough",
         limit=words.inside(scenario.case.capacity.limits[names[int(np.argmax(short.to_numpy()))]].label),
