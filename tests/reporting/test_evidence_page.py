@@ -17,6 +17,8 @@ from pmbudget.reporting.words import Words
     ],
 )
 def test_studies_that_differ_as_the_model_counts_with_are_said_to_differ(language, p, contradicting, sv, en):
-    apart = pd.DataFrame({"p_value": [p], "contradicting": [contradicting]}, index=pd.MultiIndex.from_tuples([("block", "part")]))
+    apart = pd.DataFrame(
+        {"p_value": [p], "contradicting": [contradicting]}, index=pd.MultiIndex.from_tuples([("block", "part")])
+    )
     told = evidence._contradiction(apart, ("block", "part"), Words(language))
     assert told.startswith({"sv": sv, "en": en}[language])
