@@ -386,6 +386,13 @@ def test_net_benefit_is_told_without_what_a_drug_withheld_adds(withheld, scenari
 
 
 @LANGUAGES
+def test_a_class_that_is_not_treated_does_not_turn_the_sign_by_not_being_treated(withheld, parts, language):
+    words, turned = Words(language), planted(parts, withheld, kras_g12c=0.09, ret=-0.045)
+    told = worth_headline.turning_sentence(withheld, turned, words, wtp=WTP)
+    assert "KRAS G12C" not in told
+
+
+@LANGUAGES
 def test_patients_left_over_are_called_by_what_they_lack(scenario, parts, language):
     words = Words(language)
     told = worth_headline.classes_sentence(scenario, planted(parts, scenario, negative=-0.05), words, wtp=WTP)

@@ -219,12 +219,17 @@ def withheld_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp
 
 def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
     """The classes without whose treatment the expected net benefit has the other sign, with both figures, and whether that sign is sure;
-    nothing where no paired difference surely turns it, nor where only one class is treated.
+    nothing where no paired difference surely turns it, nor of a class that the new strategy does not treat, nor where one alone is treated.
     """
     case = scenario.case
     whole = (parts.benefit(case, wtp) * parts.share).sum("subgroup")
     without = parts.benefit_untreated(scenario.case, wtp)
-    treated = {name: str(one.matched or one.later) for name, one in case.classes.items() if one.is_sought}
+    untreated = case.strategies[case.new].not_acted_on
+    treated = {
+        name: str(one.matched or one.later)
+        for name, one in case.classes.items()
+        if one.is_sought and name not in untreated
+    }
     told = []
     for name, management in treated.items() if len(treated) > 1 else ():
         other = without.sel(subgroup=name)

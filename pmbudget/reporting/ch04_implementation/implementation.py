@@ -12,7 +12,7 @@ from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, s
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.questions.limits import Limited
-from pmbudget.reporting.ch04_implementation.supply import count
+from pmbudget.reporting.ch04_implementation.supply import count, limit_name
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, broad_means, broadly_tested, lead, named_by_use, rolls_out
@@ -66,7 +66,7 @@ def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
         *said,
         words(
             "headline_limit",
-            limit=words.inside(scenario.case.capacity.limits[first].label),  # type: ignore[union-attr]
+            limit=limit_name(scenario, first, words, inside=True),
             share=words.percent(float(held.sel(limit=first).mean())),
             period=period,
             needed=words.span(interval_frame(load["needed"]).iloc[0], digits=2),

@@ -45,10 +45,11 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
     return table(f"{caption}. {words('interval_note')}", header, rows)
 
 
-def limit_name(scenario: Scenario, name: str, words: Words) -> str:
-    """What a limit is called."""
+def limit_name(scenario: Scenario, name: str, words: Words, *, inside: bool = False) -> str:
+    """What a limit is called, by itself or inside a sentence."""
     assert scenario.case.capacity is not None
-    return words.label(scenario.case.capacity.limits[name].label)
+    label = scenario.case.capacity.limits[name].label
+    return words.inside(label) if inside else words.label(label)
 
 
 def count(values: xr.DataArray, words: Words) -> str:
@@ -129,7 +130,7 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
     assert scenario.case.capacity is not None
     title = words(
         "posts_title" if float(short.max()) >= 0.05 else "posts_title_enough",
-        limit=words.inside(scenario.case.capacity.limits[names[int(np.argmax(short.to_numpy()))]].label),
+        limit=limit_name(scenario, names[int(np.argmax(short.to_numpy()))], words, inside=True),
         year=scenario.years[-1],
         risk=words.probability(float(short.max())),
     )
