@@ -198,6 +198,7 @@ def run_with(scenario, results, tmp_path, monkeypatch):
                 "label": {"sv": "c", "en": "c"},
                 "new": "n",
                 "in_use": "n",
+                "comparator": "n",
                 "strategies": {"n": {"label": {"sv": "n", "en": "n"}}},
             },
             "price_year": 2024,
