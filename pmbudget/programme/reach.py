@@ -32,8 +32,8 @@ class Reach:
     (draw, mix, fate, region, year): fates are the comparator and the broad strategies, and where limits of supply hold the case's reasons
     of loss, and ``waiting`` for those who still wait when the last year ends. ``outside`` (draw, mix, region, year): tested outside the
     eligible, and ``reflexed`` (draw, region, year): tested at diagnosis and not fit for treatment, for each of the eligible. ``supply``:
-    what limits of supply held back, see :func:`pmbudget.programme.supply.supplied`; None where the case states none. ``known`` (draw, year):
-    P(worth it | known by then) where evidence decides the pace, else None. ``volume_error`` (draw,): realised over projected volume in
+    what limits of supply held back, see :func:`pmbudget.programme.supply.supplied`; None where the case states none. ``known`` (draw,
+    year): P(worth it | known by then) where evidence decides the pace, else None. ``volume_error`` (draw,): realised over projected volume in
     the reference class, 1 without one.
     """
 
