@@ -128,6 +128,7 @@ def test_cleaner_register_data_are_worth_more(scenario, results, table):
     assert max(row["as_is"], row["complete"]) < row["known"] < row["clean"] < evpi(cost, 0 * cost, WTP)
     reached = studies[studies["study"] == frame.index[0]]["reached"].iloc[0]
     assert row["worth"] == pytest.approx((row["clean"] - row["as_is"]) * reached)
+    assert 0 < row["worth_error"] <= 2**0.5 * row["error"] * reached
 
 
 def test_staying_is_the_measure_of_the_choices(scenario, results, table, studies):
@@ -323,6 +324,6 @@ def test_what_a_roll_out_would_observe_is_with_the_scenario_s_levers_on(scenario
     treated = simulate(moved, case, horizon=1)["treated"]
     matched = treated.sel(management=sorted(case.matched)).sum("management")
     expected = matched.sel(strategy=case.new) - matched.sel(strategy=case.comparator)
-    effect, _ = _matched_treatment(shared, moved)
+    effect = increment(_matched_treatment(shared, moved), shared.case)
     np.testing.assert_allclose(effect, expected, rtol=1e-12)
-    assert abs(effect - _matched_treatment(scenario, few)[0]).max() > 1e-6
+    assert abs(effect - increment(_matched_treatment(scenario, few), scenario.case)).max() > 1e-6

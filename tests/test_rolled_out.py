@@ -9,6 +9,8 @@ import pytest
 import xarray as xr
 
 from pmbudget import questions
+from pmbudget.appraisal import net_monetary_benefit
+from pmbudget.appraisal.rollout import Rollout
 from pmbudget.appraisal.worth import added_worth, by_entry
 from pmbudget.batch.plan import chosen_scenarios, plan_batch
 from pmbudget.errors import InputError
@@ -16,11 +18,16 @@ from pmbudget.financing.measures import measures_of
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.cases import Case
 from pmbudget.inputs.parameters import Text
+from pmbudget.patient.per_patient import increment
 from pmbudget.programme import reach
 from pmbudget.programme.reach import persons_served, shares_of
 from pmbudget.programme.supply import extra_use, persons_with
+from pmbudget.questions import rollouts
+from pmbudget.questions.national import increment_of_moved, present_weights
 from pmbudget.questions.prices import neutral_price
-from pmbudget.reporting.ch05_budget import programme, risk
+from pmbudget.reporting import value
+from pmbudget.reporting.ch04_implementation import access, implementation
+from pmbudget.reporting.ch05_budget import budget, programme, risk
 from pmbudget.reporting.ch08_comparison.comparison import strategies_sentences
 from pmbudget.reporting.markup import broadly_tested, rolls_out
 from pmbudget.reporting.words import Words
@@ -253,6 +260,48 @@ def test_introducing_now_is_the_programme_also_where_another_strategy_is_in_use(
     assert options.loc["approve", "value"] == pytest.approx(float(gained.mean()), rel=1e-6)
 
 
+@pytest.fixture(scope="module")
+def twin_and_base(scenario, crude_draws):
+    """The same strategy in use under another name, and the scenario itself."""
+    draws, found = crude_draws(scenario, 200), {}
+    for name, one in {"base": scenario, "twin": rolling(scenario, scenario.case.strategies[scenario.case.new])}.items():
+        found[name] = (one, draws, evaluate_draws(one, draws))
+    return found
+
+
+def test_ending_today_s_use_is_a_choice_also_where_another_strategy_is_rolled_out(twin_and_base):
+    options = {}
+    for name, asked in twin_and_base.items():
+        studies = questions.studies_by_size(*asked, wtp=1e6, seed=1)
+        options[name] = questions.choices(*asked, studies, wtp=1e6, seed=1)["value"]
+    now = ["approve", "reject", "withdraw"]
+    np.testing.assert_allclose(options["twin"][now], options["base"][now], rtol=1e-6, atol=1.0)
+    assert abs(options["base"]["withdraw"]) > 1e6
+
+
+def test_one_moved_gains_the_difference_for_the_share_who_had_what_is_in_use(twin_and_base):
+    other, _, results = twin_and_base["twin"]
+    each = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, 1e6)
+    patients, use = questions.national_use(*twin_and_base["base"][::2])
+    present = [(patients * use[mix] * present_weights(other)).sum() for mix in ("today", "new")]
+    moved = increment_of_moved(other, results, each)
+    np.testing.assert_allclose(moved, increment(each, other.case) * (1 - present[0] / present[1]), rtol=1e-9)
+
+
+def test_an_experiment_on_what_is_rolled_out_exposes_nobody_to_it_before_a_region_begins(twin_and_base, monkeypatch):
+    seen = {}
+    for name, asked in twin_and_base.items():
+        exposed = seen.setdefault(name, [])
+        monkeypatch.setattr(rollouts, "Rollout", lambda e, people, kept=exposed: kept.append(e) or Rollout(e, people))
+        found = questions.rollout_designs(*asked, wtp=1e6, seed=1)
+        assert np.isfinite(found["value"]).all()
+    starts = [np.array(one) for one in zip(*seen.values(), strict=True)]
+    for base, twin in starts:
+        # Nobody or as many as are broadly tested once a region has begun, today's users too.
+        assert ((np.abs(twin) < 1e-9) | (np.abs(twin - base) < 1e-9)).all()
+    assert any((twin == 0).any() for _, twin in starts)
+
+
 # What the files say.
 
 
@@ -359,9 +408,40 @@ def test_pages_say_what_is_rolled_out_and_what_is_in_use(other, after, base, bef
     assert said == f"Rolls out: {labels['third']}; in use today: {labels[base.case.new]}."
     assert broadly_tested(base, WORDS) == labels[base.case.new]
     assert "Of whom" not in programme.mix_table(base, before, WORDS)
-    assert f"Of whom {labels['third']}" in programme.mix_table(other, after, WORDS)
-    assert f"more tests with {labels['third']} are made" in risk.neutral_note(other, after, WORDS)
+    assert "Of whom" not in programme.mix_table(other, after, WORDS), "all tested get it in every year"
+    assert risk.neutral_note(other, after, WORDS) == ""
     assert "more tests are made" in risk.neutral_note(base, before, WORDS)
+
+
+def test_who_gets_what_is_rolled_out_is_told_where_some_still_get_what_is_in_use(scenario, draws):
+    waves = load_scenario("agreement_waves", scenario.folder)
+    other = rolling(waves, narrower(waves.case))
+    assert "Of whom one test" in programme.mix_table(other, evaluate_draws(other, draws), WORDS)
+
+
+def test_pages_say_who_goes_over_and_that_a_share_counts_both(other, after, base, before):
+    new, in_use = (WORDS.inside(other.case.strategies[one].label) for one in ("third", base.case.new))
+    first = {"year": other.years[0], "mix": "today", "fate": base.case.new}
+    persons = WORDS.number(float(after.reach.patients.sel(first).sum("region").mean()))
+    said = budget.pace_line(other, after, WORDS)
+    assert f"All who get {in_use} today go over to {new}" in said
+    assert f"begins: {persons} (" in said
+    assert "go over" not in budget.pace_line(base, before, WORDS)
+    both = f"broad testing of any kind ({new} or {in_use})"
+    for shown, once in (
+        (said, budget.pace_line(base, before, WORDS)),
+        (
+            implementation.implementation_headline(other, after, None, WORDS),
+            implementation.implementation_headline(base, before, None, WORDS),
+        ),
+    ):
+        assert both in shown
+        assert "of any kind" not in once
+    assert "who do not get broad testing of any kind" in access.misuse_table(other, after, WORDS)
+    assert "who do not get the new diagnostic" in access.misuse_table(base, before, WORDS)
+    worths = {at: added_worth(one, found.worth) for at, one, found in ((0, base, before), (1, other, after))}
+    assert "patients get broad testing of any kind" in value.value_sentences(other, worths[1], WORDS)[0]
+    assert "patients get the test" in value.value_sentences(base, worths[0], WORDS)[0]
 
 
 def test_the_index_names_each_strategy_rolled_out_once_with_its_scenarios(other, base):

@@ -54,10 +54,28 @@ def test_a_distribution_of_an_alternative_is_drawn_as_in_a_scenarios_file(shippe
 
 def test_another_strategy_is_that_of_the_main_analysis_and_walks_nobody(scenario, results, monkeypatch):
     monkeypatch.setattr(structures, "simulate", None)
-    one = {"other": Structure(label=Text(sv="a", en="a"), group="strategy", strategy="rapid_first")}
+    case, cost = scenario.case, results.per_patient.cost
+    found = tried_structures(replace(scenario, case=case.model_copy(update={"structures": {}})), results)
+    assert list(found.strategies) == [name for name in case.strategies if name not in (case.new, case.comparator)]
+    added = cost.sel(strategy="rapid_first") - cost.sel(strategy=case.comparator)
+    np.testing.assert_array_equal(found.strategies["rapid_first"].cost, added)
+
+
+def test_the_strategy_in_use_has_a_row_where_another_is_rolled_out_and_that_one_has_none(scenario, results):
+    case = scenario.case.model_copy(update={"new": "panel_without_kras", "structures": {}})
+    found = tried_structures(replace(scenario, case=case), results)
+    assert {*found.strategies} == {*case.strategies} - {"panel_without_kras", "sequential"}
+    qaly = results.per_patient.qaly
+    added = qaly.sel(strategy="panel_safety_net") - qaly.sel(strategy="sequential")
+    np.testing.assert_array_equal(found.strategies["panel_safety_net"].qaly, added)
+
+
+def test_another_comparator_is_an_alternative_and_walks_nobody(scenario, results, monkeypatch):
+    monkeypatch.setattr(structures, "simulate", None)
+    one = {"other": Structure(label=Text(sv="a", en="a"), group="comparator", comparator="panel")}
     found = tried_structures(replace(scenario, case=scenario.case.model_copy(update={"structures": one})), results)
     cost = results.per_patient.cost
-    added = cost.sel(strategy="rapid_first") - cost.sel(strategy=scenario.case.comparator)
+    added = cost.sel(strategy=scenario.case.new) - cost.sel(strategy="panel")
     np.testing.assert_array_equal(found.alternatives["other"].cost, added)
 
 
@@ -76,11 +94,20 @@ def test_only_the_two_strategies_compared_are_followed(scenario, results, withou
         return simulate(draws, case, **asked)
 
     monkeypatch.setattr(structures, "simulate", watched)
-    third = {**scenario.case.strategies, "third": scenario.case.strategies["panel"]}
-    one = {"horizon_5": scenario.case.structures["horizon_5"].model_copy(update={"strategy": "third"})}
-    case = scenario.case.model_copy(update={"strategies": third, "structures": one})
-    tried_structures(replace(scenario, case=case), results)
-    assert seen == [["sequential", "third"]]
+    one = {
+        "panel_5": scenario.case.structures["horizon_5"].model_copy(update={"group": "strategy", "strategy": "panel"})
+    }
+    found = tried_structures(replace(scenario, case=scenario.case.model_copy(update={"structures": one})), results)
+    assert seen == [["sequential", "panel"]]
+    assert found.alternatives == {}
+    assert list(found.strategies)[-1] == "panel_5"
+
+
+def two_alone(scenario):
+    """The scenario with the two strategies compared and nothing else to try."""
+    case = scenario.case
+    strategies = {name: case.strategies[name] for name in (case.comparator, case.new)}
+    return replace(scenario, case=case.model_copy(update={"strategies": strategies, "structures": {}}))
 
 
 def small(rng, few, shift=0.0, noise=0.0):
@@ -119,10 +146,19 @@ def test_a_decision_is_told_only_beyond_two_errors(shift, decision, same):
     assert list(frame.index) == [BASE, "other"]
 
 
+def test_other_strategies_are_held_beside_and_not_among_what_the_decision_must_survive():
+    found = small(np.random.default_rng(5), 1000, shift=-200.0)
+    beside = Increment.of(found.base.cost + 9000, 0 * found.base.cost)
+    whole = replace(found, strategies={"third": beside})
+    assert whole.frame(0.0).equals(found.frame(0.0))
+    assert list(whole.whole_frame(0.0).index) == [BASE, "third", "other"]
+    assert whole.difference("third", 0.0) == pytest.approx(-9000)
+    assert whole.whole_frame(0.0).loc["third", "mean"] == pytest.approx(found.frame(0.0).loc[BASE, "mean"] - 9000)
+
+
 def test_a_case_without_alternatives_tries_none(scenario, results):
-    bare = replace(scenario, case=scenario.case.model_copy(update={"structures": {}}))
-    found = tried_structures(bare, results)
-    assert found.alternatives == {}
+    found = tried_structures(two_alone(scenario), results)
+    assert found.rows == {}
     assert list(found.frame(WTP).index) == [BASE]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from ruamel.yaml import YAML
 
 from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs import load_scenario
@@ -140,6 +141,19 @@ def test_an_order_is_told_only_where_the_draws_bear_it(scenario, walked):
     assert "skiljer sig inte säkert" not in today.today_table(scenario, results, known, WORDS)
 
 
+def test_a_saving_is_told_as_a_saving_and_draws_only_where_they_differ(scenario, walked):
+    results, known = walked
+    saves = known.assign(net=known["net"] - 1e9 * (known["value"] == known["value"][-1]))
+    said = today.today_table(scenario, results, saves, WORDS)
+    least = WORDS.msek(float(known["net"].isel(value=0, period=0).mean()))
+    assert f"kosta {least} mnkr mer än dagens användning" in said
+    assert re.search(r"och spara [\d,\u00a0]+ mnkr mot den om", said)
+    assert "i genomsnitt" in said
+    assert "de första" not in said
+    few = known.isel(draw=slice(0, DRAWS // 2))
+    assert "de första" in today.today_table(scenario, results, few, WORDS)
+
+
 def test_the_index_has_the_figures_of_05(scenario, walked, tmp_path):
     results, known = walked
     worths = added_worth(scenario, results.worth)
@@ -153,6 +167,32 @@ def test_the_index_has_the_figures_of_05(scenario, walked, tmp_path):
     assert compared[4][1:] == in_05[5][1:]
     text = page.overview_html(runs, ["05_budget_impact"], "08_compare_scenarios", WORDS, made="now", quick=False)
     assert text.index(WORDS("index_today")) < text.index(WORDS("index_value"))
+
+
+def test_runs_that_show_other_values_of_today_s_use_are_compared_with_dashes(scenario, walked, tmp_path):
+    results, known = walked
+    worths = added_worth(scenario, results.worth)
+    later = known.isel(value=slice(1, None)).assign_coords(value=[0.99, *known["value"].to_numpy()[2:]])
+    for name, each in (("a-1", later), ("b-2", known), ("c-3", None)):
+        (tmp_path / name).mkdir()
+        store.store_budget(str(tmp_path / name), scenario, results, worths, SHARES, each)
+    head, *compared = rows(comparison.known_use_comparison(store.load_runs(tmp_path), WORDS))
+    values = sorted({*later["value"].to_numpy(), *known["value"].to_numpy()})
+    assert head[1:-1] == [WORDS.percent(value) for value in values]
+    shown = [[cell != WORDS("not_applicable") for cell in row[1:-1]] for row in compared[:3]]
+    assert shown == [[value in each for value in values] for each in (later["value"], known["value"], [])]
+
+
+def test_a_batch_that_an_earlier_version_made_is_read(scenario, walked, tmp_path):
+    results, known = walked
+    (tmp_path / "a-1").mkdir()
+    store.store_budget(str(tmp_path / "a-1"), scenario, results, added_worth(scenario, results.worth), SHARES, known)
+    yaml, file = YAML(typ="safe"), tmp_path / "a-1" / "scenario.resolved.yaml"
+    resolved = yaml.load(file.read_text("utf-8"))
+    del resolved["case"]["in_use"]
+    yaml.dump(resolved, file)
+    [run] = store.load_runs(tmp_path)
+    assert run.in_use == run.new == scenario.case.strategies[scenario.case.new].label
 
 
 def test_the_index_has_no_such_table_where_no_run_shows_it(scenario, walked, tmp_path):

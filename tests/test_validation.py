@@ -122,6 +122,24 @@ def test_the_last_months_of_a_short_life_cost_the_months_lived_at_the_price_of_o
     )
 
 
+@pytest.mark.parametrize("until", [6, 12])
+def test_what_ends_before_the_last_months_costs_what_is_left_of_those_looked_at(few, scenario, until):
+    """E[min(T, 12)] - E[min(T, until)] months for an exponential: nothing where it ends as those looked at begin."""
+    draws = with_values(few, os_untreated=24.0, cost_end_of_life_month=50_000.0, rate_population_mortality=1e-6)
+    case, mean = scenario.case, 24.0 / np.log(2)
+    [item] = [one for one in case.items_for_all if one.last_months and one.when == "progressed"]
+    ends = item.model_copy(update={"last_months": None, "until_last_months": until})
+    items = tuple(ends.model_copy(update={"when": state}) for state in list(case.states)[:-1])
+    plan = case.managements["palliative"].model_copy(update={"items": ()})
+    changed = {"items_for_all": items, "managements": {**case.managements, "palliative": plan}}
+    what = TypeAdapter(Quantity).validate_python(
+        {"quantity": "cost_before_death", "management": "palliative", "months": 12}
+    )
+    alone = replace(scenario, case=case.model_copy(update=changed))
+    expected = 50_000 * mean * (np.exp(-until / mean) - np.exp(-12 / mean))
+    np.testing.assert_allclose(FIGURES[type(what)](what, alone, draws, None), expected, rtol=0.03)
+
+
 def test_what_is_looked_at_for_longer_before_death_costs_more(computed):
     six, twelve = (computed("cost_before_death", management="standard", months=months) for months in (6, 12))
     assert (twelve > six).all()
@@ -145,6 +163,8 @@ def test_everybody_begins_under_some_management(computed, scenario):
 def test_users_and_tests_follow_todays_mix(computed, few, scenario):
     case = scenario.case
     persons = computed("persons", shares=case.eligible.shares, year=2020)
+    unfit = (1 - few[case.eligible.reflex.fit]) / few[case.eligible.reflex.fit] * few[case.eligible.reflex.tested]
+    tested = persons * (1 + unfit)
     for use, strategy in ((0.0, case.comparator), (1.0, case.in_use)):
         draws = with_values(few, **{case.uptake.today: use})
         own = simulate(draws, case, horizon=1)
@@ -157,8 +177,8 @@ def test_users_and_tests_follow_todays_mix(computed, few, scenario):
         assert ("dna_panel" in made) == bool((panels > 0).all())
         if use == 1.0:
             # Each panel that fails may be made once more.
-            assert (panels >= persons * draws["offered_panel"] - 1e-9).all()
-            assert (panels <= persons * draws["offered_panel"] * (1 + draws["fail_dna_panel"])).all()
+            assert (panels >= tested * draws["offered_panel"] - 1e-9).all()
+            assert (panels <= tested * draws["offered_panel"] * (1 + draws["fail_dna_panel"])).all()
 
 
 def test_what_is_rolled_out_does_not_change_who_begins_what_today(shipped, crude_draws):

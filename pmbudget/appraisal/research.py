@@ -164,6 +164,8 @@ def adoption(
     treated_in_research: float = 0.0,
     today_per_year: Any = 0.0,
     added_per_patient: float = 0.0,
+    other_per_year: Any = 0.0,
+    expected_other: Any = 0.0,
 ) -> pd.DataFrame:
     """What to do now: approve, approve with research, use only in research, or reject.
 
@@ -194,6 +196,11 @@ def adoption(
     added_per_patient : float
         What a patient moved beyond today's use is worth more than ``expected``, for what one patient does not show: prices that move,
         queues. SEK; nothing of it falls on today's use, so that what ending that is worth does not depend on the programme.
+    other_per_year : float or array_like
+        Share that by year as things are get yet another strategy, which approval replaces and a result can also end.
+    expected_other : float or ndarray
+        As ``expected``, of one of these patients as things are. ``expected`` is then against what those who get the new strategy would
+        have had.
 
     Returns
     -------
@@ -206,42 +213,46 @@ def adoption(
     if eligible.shape != programme.shape or eligible.ndim != 1:
         raise ValueError(f"starts_per_year is {eligible.shape} and use_per_year {programme.shape}; give both by year")
     years = len(eligible)
-    today = np.broadcast_to(np.asarray(today_per_year, float), (years,))
+    today, other = (np.broadcast_to(np.asarray(share, float), (years,)) for share in (today_per_year, other_per_year))
     late = min(int(np.ceil(delay)), years)
     delayed = np.maximum(np.concatenate([today[:late], programme[: years - late]]), today)
 
     def used(shares: np.ndarray, wait: float) -> float:
         return float((eligible * shares * _present(years, discount_rate, wait)).sum())
 
-    def worth(of: Any, shares: np.ndarray, wait: float) -> Any:
-        return of * used(shares, wait) + added_per_patient * used(shares - today, wait)
+    def worth(of: Any, of_other: Any, shares: np.ndarray, wait: float) -> Any:
+        moved = of * used(shares, wait) + added_per_patient * used(shares - today, wait)
+        return moved + of_other * used(other, wait)
 
-    mean, at_result = float(expected.mean()), (1 + discount_rate) ** -delay
-    gone = -reversal_cost * at_result
-    kept = worth(expected, today, delay)
+    results, at_result = (expected, expected_other), (1 + discount_rate) ** -delay
+    means = (float(expected.mean()), float(np.mean(expected_other)))
+    gone, some_today = -reversal_cost * at_result, bool(today.any() or other.any())
+    kept = worth(*results, today, delay)
     # Going back, to today's use or to none, costs a reversal; beginning late costs the investment late.
-    approved = np.stack([worth(expected, programme, delay), kept + gone, np.full_like(expected, gone)])
+    approved = np.stack([worth(*results, programme, delay), kept + gone, np.full_like(expected, gone)])
     waited = np.stack(
         [
-            worth(expected, delayed, delay) - investment * at_result,
+            worth(*results, delayed, delay) - investment * at_result,
             kept,
-            np.full_like(expected, gone if today.any() else 0.0),
+            np.full_like(expected, gone if some_today else 0.0),
         ]
     )
-    before = {name: worth(mean, use, 0) - worth(mean, use, delay) for name, use in (("new", programme), ("old", today))}
+    before = {
+        name: worth(*means, use, 0) - worth(*means, use, delay) for name, use in (("new", programme), ("old", today))
+    }
     rows = {
-        "approve": (worth(mean, programme, 0) - investment, *_certain(0)),
+        "approve": (worth(*means, programme, 0) - investment, *_certain(0)),
         "approve_with_research": (
             before["new"] + float(approved.max(axis=0).mean()) - investment - research_cost,
             *_chosen(approved),
         ),
         "only_in_research": (
-            before["old"] + treated_in_research * mean + float(waited.max(axis=0).mean()) - research_cost,
+            before["old"] + treated_in_research * means[0] + float(waited.max(axis=0).mean()) - research_cost,
             *_chosen(waited),
         ),
-        "reject": (worth(mean, today, 0), *_certain(1)),
+        "reject": (worth(*means, today, 0), *_certain(1)),
     }
-    if today.any():
+    if some_today:
         rows["withdraw"] = (-reversal_cost, *_certain(2))
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "extend", "keep", "withdraw"])
     return frame.rename_axis("option").assign(best=frame["value"] == frame["value"].max())

@@ -136,7 +136,7 @@ def plan_batch(
     Parameters
     ----------
     names : sequence of str
-        Scenarios; none means all files in ``parameters/scenarios`` that are not ``on_request`` and, of the cases asked for, those in the
+        Scenarios; none means all files in ``parameters/scenarios`` that are not ``on_request`` and, of the cases that run, those in the
         folder of the case's name there, no agreement first and then the slowest pace.
     cases : sequence of str
         Cases; none means each scenario's own, "all" every case there is.
@@ -182,10 +182,13 @@ def chosen_scenarios(
     if not names:
         # What rolls out a strategy of one case says nothing of another.
         wanted = [(each, case) for each, case in wanted if case is None or case_alone(each, root) in (None, case)]
-    if not names:
-        wanted += [(f"{case}/{each}", case) for case in asked for each in _files(root / "scenarios" / case)]
     scenarios = [one for each, case in wanted for one in expand(load_scenario(each, overrides=overrides, case=case))]
     if not names:
+        run = dict.fromkeys(one.definition.case for one in scenarios)
+        further = [(f"{case}/{each}", case) for case in run for each in _files(root / "scenarios" / case)]
+        scenarios += [
+            one for each, case in further for one in expand(load_scenario(each, overrides=overrides, case=case))
+        ]
         # Stated limits of a case that states none are the scenario without them once more.
         scenarios = [
             one

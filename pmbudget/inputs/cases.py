@@ -39,7 +39,8 @@ class Case(Strict):
     ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
     assessment of it was read. ``new`` is the strategy that is rolled out; ``in_use`` is the one which those whom today's use counts as
     broadly tested get today (the new one if left out), and the others get the ``comparator``. ``structures`` are alternatives to what the
-    case says, each tried by itself; ``validation`` is what of it can be held against what was read elsewhere; no result depends on either.
+    case says, each tried by itself beside the strategies; ``validation`` is what of it can be held against what was read elsewhere; no
+    result depends on either.
     """
 
     label: Text
@@ -94,6 +95,25 @@ class Case(Strict):
     def broad(self) -> tuple[str, ...]:
         """The strategies of those who are broadly tested, each once: what laboratories use today, and what is rolled out."""
         return tuple(dict.fromkeys((self.in_use, self.new)))
+
+    @property
+    def tried(self) -> dict[str, Structure]:
+        """Every row beside the main analysis: each strategy that it does not compare against its comparator, then ``structures``.
+
+        One of those that is the main analysis itself, or follows nobody anew and has a strategy's row already, is left out: that depends
+        on which strategy a scenario rolls out.
+        """
+        others = {
+            name: Structure(label=one.label, group="strategy", strategy=name)
+            for name, one in self.strategies.items()
+            if name not in (self.new, self.comparator)
+        }
+        return others | {name: one for name, one in self.structures.items() if self._adds_a_row(one)}
+
+    def _adds_a_row(self, structure: Structure) -> bool:
+        """Whether two strategies are compared otherwise than in the main analysis and in the rows of strategies."""
+        comparator = structure.comparator or self.comparator
+        return (structure.strategy or self.new) != comparator and (structure.is_walked or comparator != self.comparator)
 
     @property
     def has_curves(self) -> bool:
@@ -152,6 +172,8 @@ class Case(Strict):
             raise ValueError("classes with later go with pathway.late; add or remove one of them")
         if self.pathway.late and not self.pathway.timing:
             raise ValueError("pathway.late is of answers that come late; add pathway.timing")
+        if self.pathway.late and self.pathway.late.retest and not self.has_curves:
+            raise ValueError("a retest falls on progression, between survival curves; remove pathway.late.retest")
         return self
 
     @model_validator(mode="after")
@@ -161,6 +183,8 @@ class Case(Strict):
                 raise ValueError(
                     f"structure {name} compares a strategy with itself; give another strategy or comparator"
                 )
+            if name in self.strategies:
+                raise ValueError(f"structure {name} is called as a strategy, which has a row of its own; rename it")
         return self
 
     @model_validator(mode="after")
@@ -222,8 +246,6 @@ class Case(Strict):
             yield from test.incidental.items if test.incidental else ()
         yield from self.pathway.repeat.items if self.pathway.repeat else ()
         yield from self.pathway.positive_items
-        if self.pathway.late:
-            yield from self.pathway.late.retest.items if self.pathway.late.retest else ()
         yield from self.relatives.test_items if self.relatives else ()
 
     def _named(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -260,8 +282,11 @@ class Case(Strict):
             if self.relatives.found and self.relatives.unfound:
                 yield "relatives.found", self.relatives.found, self.managements
                 yield "relatives.unfound", self.relatives.unfound, self.managements
-        switched = self.pathway.late.switched_items if self.pathway.late else ()
-        for item in (*self.diagnostic_items(), *switched, *self.care_items()):
+        late = self.pathway.late
+        beside = (*late.switched_items, *(late.retest.items if late.retest else ())) if late else ()
+        if late and late.unreached:
+            yield "pathway.late.unreached", late.unreached, self.managements
+        for item in (*self.diagnostic_items(), *beside, *self.care_items()):
             yield "items", item.resource, self.resources
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]

@@ -28,12 +28,16 @@ class Incidental(Strict):
 
 
 class Test(Strict):
-    """One test: what it looks for, how well, how often it fails, what else it may show, and what it uses each time."""
+    """One test: what it looks for, how well, how often it fails, what else it may show, and what it uses each time.
+
+    One that is not ``repeated`` is not made again on a new sample when it fails.
+    """
 
     label: Text
     targets: dict[str, Ref]
     specificity: Ref
     failure: Ref
+    repeated: bool = True
     uncertain: Uncertain | None = None
     incidental: Incidental | None = None
     items: tuple[Item, ...]
@@ -154,12 +158,14 @@ class Late(Strict):
 
     The share ``switched`` of those with a late answer change to the matched management when it comes, having used ``switched_items``. Of
     the others, and of all whose class has a later management alone, the share ``reach`` come to a later line of treatment, and so to the
-    class's ``later`` management. Who was not found and reaches a later line may have a ``retest``.
+    class's ``later`` management; those who do not are ``unreached`` (the reference if left out, which as a mean over all has its own later
+    lines). Who was not found and reaches a later line may have a ``retest``, when the disease progresses.
     """
 
     switched: Ref
     switched_items: tuple[Item, ...] = ()
     reach: Ref
+    unreached: str | None = None
     retest: Retest | None = None
 
 

@@ -186,6 +186,12 @@ class Scenario:
         """The years in which the agreement's programme runs; none without an agreement."""
         return self.definition.pace.years if self.definition.pace else range(0)
 
+    @property
+    def idle_allocation(self) -> str | None:
+        """The case's first allocation key, where the scenario lays nothing that exists already on the test; None else."""
+        keys = [item.allocation for item in self.case.transition if item.allocation]
+        return keys[0] if keys and not self.definition.allocated else None
+
     def with_allocation(self) -> "Scenario":
         """The same with what exists already laid on the test by the case's allocation keys."""
         return replace(self, definition=self.definition.model_copy(update={"allocated": True}))
@@ -484,9 +490,9 @@ def expand(scenario: Scenario) -> list[Scenario]:
 
 
 def alternatives(scenario: Scenario) -> dict[str, Scenario]:
-    """The scenario under each structural alternative of its case, with the two strategies that are compared and no others.
+    """The scenario under each structural alternative for which a patient is followed anew, with the two strategies that are compared.
 
-    Overrides take the place of the scenario's own, as in a scenario that builds on it.
+    Overrides take the place of the scenario's own, as in a scenario that builds on it; all other parameters are the scenario's.
 
     Raises
     ------
@@ -494,7 +500,7 @@ def alternatives(scenario: Scenario) -> dict[str, Scenario]:
         A figure that a parameter cannot have.
     """
     faults: list[Fault] = []
-    found = {name: _alternative(scenario, name, faults) for name in scenario.case.structures}
+    found = {name: _alternative(scenario, name, faults) for name, one in scenario.case.tried.items() if one.is_walked}
     if faults:
         raise InputError(faults)
     return found
@@ -502,7 +508,7 @@ def alternatives(scenario: Scenario) -> dict[str, Scenario]:
 
 def _alternative(scenario: Scenario, name: str, faults: list[Fault]) -> Scenario:
     case, definition = scenario.case, scenario.definition
-    asked = case.structures[name]
+    asked = case.tried[name]
     new, comparator = asked.strategy or case.new, asked.comparator or case.comparator
     update = {
         "new": new,
@@ -521,9 +527,12 @@ def _alternative(scenario: Scenario, name: str, faults: list[Fault]) -> Scenario
     for one, to in asked.overrides.items():
         file, line = (document.file, document.line([*place, one])) if document else ("", None)
         own[one] = Override(to, case.evidence, source, file, ".".join(place), line)
-    parameters = read_parameters(root, definition.case, definition.price_year, own, faults, first_year=first_year)
-    faults += unmet_needs(root, parameters, own, faults)
-    return replace(changed, parameters=parameters)
+    read = read_parameters(root, definition.case, definition.price_year, own, faults, first_year=first_year)
+    faults += unmet_needs(root, read, own, faults)
+    # What an override brings with it, a rate of exchange, stands in no other place.
+    brought = {one: to for one, to in read.items() if one in asked.overrides or one not in scenario.parameters}
+    kept = scenario.parameters
+    return replace(changed, parameters=replace(kept, parameters={**kept.parameters, **brought}, raw=read.raw))
 
 
 def _swept_label(label: Text, parameters: ParameterSet, swept: Mapping[str, Any]) -> Text:

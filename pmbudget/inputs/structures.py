@@ -17,8 +17,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Structure(Strict):
     """One thing built otherwise than in the main analysis: parameters, the strategies compared or the years followed.
 
-    ``overrides`` are as a scenario's; figures in them have the case's own grade and source unless they state theirs. ``strategy`` is
-    compared with ``comparator``; what is left out is as in the case.
+    ``overrides`` are as a scenario's; figures in them have the case's own grade and source unless they state theirs. ``strategy``, in rows
+    of that group and no others, is compared with ``comparator``; what is left out is as in the case.
     """
 
     label: Text
@@ -33,6 +33,8 @@ class Structure(Strict):
     def _changes_something(self) -> Self:
         if not (self.overrides or self.strategy or self.comparator or self.horizon_years):
             raise ValueError("changes nothing; give overrides, strategy, comparator or horizon_years")
+        if (self.group == "strategy") != (self.strategy is not None):
+            raise ValueError("group strategy is of rows that give a strategy, and of no others; correct group")
         return self
 
     @property

@@ -104,7 +104,10 @@ class Users(Strict):
 
 
 class Performed(Strict):
-    """How often some ``tests`` are made a year: the newly eligible times the number per patient, with today's use."""
+    """How often some ``tests`` are made a year: the newly eligible times the number per patient, with today's use.
+
+    Those who are tested with the diagnosis and prove not fit for treatment (``eligible.reflex``) are counted too.
+    """
 
     quantity: Literal["tests"]
     tests: tuple[str, ...] = Field(min_length=1)

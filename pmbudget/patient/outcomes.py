@@ -12,10 +12,11 @@ from pmbudget.inputs.courses import Management
 from pmbudget.inputs.items import CareItem, Item, Span
 from pmbudget.patient.costing import Draws, Read, by_draw, full, item_use
 from pmbudget.patient.course import Course, alike, course, occupancy
-from pmbudget.patient.curves import baseline
+from pmbudget.patient.curves import Baseline, baseline
 from pmbudget.patient.exposure import position
 from pmbudget.patient.last_months import years_beyond
-from pmbudget.patient.tree import NOBODY, PATHS, Pathway, class_shares, untested, walk_pathway
+from pmbudget.patient.search import NOBODY
+from pmbudget.patient.tree import PATHS, Pathway, class_shares, untested, walk_pathway
 
 DAYS_IN_YEAR = 365.25
 
@@ -181,7 +182,7 @@ class _Care:
     (strategy[, true_class], draw). ``qaly`` and ``life_years`` (strategy[, true_class], year, draw).
     """
 
-    flows: dict[CareItem, np.ndarray]
+    flows: dict[Item, np.ndarray]
     once: dict[CareItem, np.ndarray]
     qaly: np.ndarray
     qaly_once: np.ndarray
@@ -191,11 +192,12 @@ class _Care:
 
 def _care(draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, horizon: int) -> _Care:
     """Items used and years lived under all managements, the same item of several of them together."""
-    flows: dict[CareItem, np.ndarray] = {}
+    flows: dict[Item, np.ndarray] = {}
     once: dict[CareItem, np.ndarray] = {}
     worth, crossings = _worth(draws, case), []
+    shared = baseline(draws, case, mixture, horizon + years_beyond(case))
     qaly, life_years, qaly_once = np.zeros(1), np.zeros(1), np.zeros(1)
-    for plan, started, met, lowered in _managements(draws, case, patients, mixture, horizon):
+    for plan, started, met, lowered in _managements(draws, case, patients, shared, horizon):
         for item in (*plan.items, *case.items_for_all):
             if item.when == "start":
                 once[item] = once.get(item, 0.0) + started[np.newaxis]
@@ -207,7 +209,30 @@ def _care(draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, h
         life_years = life_years + sum(met[Span(state)][0] for state in list(case.states)[:-1])
         qaly_once = qaly_once + started * (_sum_of(draws, plan.qaly_gain) - _sum_of(draws, plan.qaly_loss))
         crossings.append(lowered)
+    if case.pathway.late and case.pathway.late.retest:
+        for each, number in _retests(draws, case, patients, shared, horizon):
+            flows[each] = flows.get(each, 0.0) + number
     return _Care(flows, once, qaly, qaly_once, life_years, float(np.mean(crossings)))
+
+
+def _retests(
+    draws: Draws, case: Case, patients: _Patients, shared: Baseline | None, horizon: int
+) -> Iterator[tuple[Item, np.ndarray]]:
+    """Every item of tests at progression and of what their answers lead to, with how much of it falls in each year
+    (measure, strategy[, true_class], year, draw): when the disease progresses under the reference management.
+    """
+    late, paths = case.pathway.late, patients.paths.values()
+    assert late is not None
+    assert late.retest is not None
+    standard = course(draws, case, case.reference, shared, horizon)
+    place = standard.events.index("on_progression")
+    for items, numbers in (
+        (late.retest.items, [path.retests for path in paths]),
+        (case.pathway.positive_items, [path.found_again for path in paths]),
+    ):
+        progress = [values[place] for values in standard.values]
+        number = _over_classes(progress, patients.by_class(numbers), apart=patients.apart)
+        yield from ((item, number) for item in items)
 
 
 def _sum_of(draws: Draws, products: Iterable[tuple[str, ...]]) -> np.ndarray:
@@ -216,12 +241,11 @@ def _sum_of(draws: Draws, products: Iterable[tuple[str, ...]]) -> np.ndarray:
 
 
 def _managements(
-    draws: Draws, case: Case, patients: _Patients, mixture: xr.Variable, horizon: int
+    draws: Draws, case: Case, patients: _Patients, shared: Baseline | None, horizon: int
 ) -> Iterator[tuple[Management, np.ndarray, dict[Any, np.ndarray], float]]:
     """Each management with how many start under it (strategy[, true_class], draw), what they meet by event
     (measure, strategy[, true_class], year, draw), and the share of curve points lowered.
     """
-    shared = baseline(draws, case, mixture, horizon + years_beyond(case))
     courses: dict[str, Course] = {}
     followed = _followed(case, patients)
     for place, (name, plan) in enumerate(case.managements.items()):
@@ -275,10 +299,7 @@ def _diagnostics(case: Case, patients: _Patients) -> Iterator[tuple[Item, np.nda
         groups.append((case.pathway.repeat.items, [path.repeats for path in paths]))
     if late := case.pathway.late:
         groups.append((late.switched_items, [path.paths["switched"] for path in paths]))
-        if late.retest:
-            groups.append((late.retest.items, [path.retests for path in paths]))
-    conferences = [path.positives + path.paths["retested"] for path in paths]
-    groups.append((case.pathway.positive_items, conferences))
+    groups.append((case.pathway.positive_items, [path.positives for path in paths]))
     if case.relatives:
         groups.append((case.relatives.test_items, [path.relatives_tested for path in paths]))
     for items, numbers in groups:

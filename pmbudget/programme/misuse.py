@@ -9,11 +9,13 @@ from pmbudget.patient.costing import Draws
 from pmbudget.programme.population import expected_eligible
 
 
-def reflexed(draws: Draws, funnel: Eligible, regions: pd.DataFrame, years: list[int], first: int) -> xr.DataArray:
+def reflexed(
+    draws: Draws, funnel: Eligible, regions: pd.DataFrame, years: list[int], first: int | None = None
+) -> xr.DataArray:
     """Persons tested at diagnosis who prove not fit for treatment, for each of the eligible (…, region, year).
 
-    (1 - fit) / fit x tested for each of the newly eligible. Those of the prevalent pool, which opens in the year ``first``, bring none:
-    they have proved fit already. 0 where nobody is eligible, and for a funnel without ``reflex``.
+    (1 - fit) / fit x tested for each of the newly eligible. Those of the prevalent pool, which opens in the year ``first`` if one is given,
+    bring none: they have proved fit already. 0 where nobody is eligible, and for a funnel without ``reflex``.
     """
     everyone = expected_eligible(draws, funnel, regions, years, first)
     if funnel.reflex is None:

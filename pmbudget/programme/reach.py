@@ -28,13 +28,12 @@ class Reach:
 
     ``funnel`` (draw, step, region): expected persons of the first year. ``eligible`` (draw, region, year): newly eligible. ``aimed`` and
     ``reached`` (draw, mix, region, year): the share of them who would be broadly tested by the pace, and who are, whichever broad strategy
-    they get (:attr:`pmbudget.inputs.cases.Case.broad`). ``patients``
-    (draw, mix, fate, region, year): fates are the comparator and the broad strategies, and where limits of supply hold the case's reasons
-    of loss, and ``waiting`` for those who still wait when the last year ends. ``outside`` (draw, mix, region, year): tested outside the
-    eligible, and ``reflexed`` (draw, region, year): tested at diagnosis and not fit for treatment, for each of the eligible. ``supply``:
-    what limits of supply held back, see :func:`pmbudget.programme.supply.supplied`; None where the case states none. ``known`` (draw,
-    year): P(worth it | known by then) where evidence decides the pace, else None. ``volume_error`` (draw,): realised over projected volume in
-    the reference class, 1 without one.
+    they get (:attr:`pmbudget.inputs.cases.Case.broad`). ``patients`` (draw, mix, fate, region, year): fates are the comparator and the
+    broad strategies, and where limits of supply hold the case's reasons of loss, and ``waiting`` for those who still wait when the last
+    year ends. ``outside`` (draw, mix, region, year): tested outside the eligible, and ``reflexed`` (draw, region, year): tested at
+    diagnosis and not fit for treatment, for each of the eligible. ``supply``: what limits of supply held back, see
+    :func:`pmbudget.programme.supply.supplied`; None where the case states none. ``known`` (draw, year): P(worth it | known by then) where
+    evidence decides the pace, else None. ``volume_error`` (draw,): realised over projected volume in the reference class, 1 without one.
     """
 
     funnel: xr.DataArray
@@ -139,13 +138,13 @@ def reach(
     gain = gain_at_gate(scenario, per_patient)
     noise = _noise(scenario.years, size, rngs)
     aimed, broad, known = _aimed(scenario, draws, years, people, gain=gain, belief=belief, noise=noise)
-    begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed, broad)
+    unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
+    begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed, unfit, broad)
     tested = together(begun, case.broad)
     # Where nobody is eligible nobody is missed either.
     reached = (tested / eligible).where(eligible > 0, aimed).transpose(*aimed.dims)
     outside = starts_outside(draws, case.uptake, regions, begun.sel(fate=list(case.broad)))
     outside = per_draw(outside, size).transpose(*begun.dims)
-    unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
     volume = draws[case.eligible.volume_error] if case.eligible.volume_error else xr.DataArray(1.0)
     shown = {"year": scenario.years}
     record = Reach(
@@ -194,7 +193,13 @@ def _rolled_out(case: Case, begun: Mapping[str, xr.DataArray]) -> Broad:
 
 
 def _served(
-    scenario: Scenario, draws: Draws, courses: xr.Dataset, eligible: xr.DataArray, aimed: xr.DataArray, broad: Broad
+    scenario: Scenario,
+    draws: Draws,
+    courses: xr.Dataset,
+    eligible: xr.DataArray,
+    aimed: xr.DataArray,
+    unfit: xr.DataArray,
+    broad: Broad,
 ) -> tuple[xr.DataArray, xr.Dataset | None, xr.DataArray | None]:
     """What becomes of everybody (draw, mix, fate, region, year), what limits hold back, and what another organisation costs."""
     case = scenario.case
@@ -208,6 +213,7 @@ def _served(
         scenario.years,
         outcomes=courses,
         starts=wanted,
+        unfit=unfit,
         broad=broad,
         organisation=scenario.definition.laboratories,
         agreement_years=scenario.agreement_years,

@@ -27,6 +27,12 @@ def extra_use(draws: Draws, case: Case, outcomes: xr.Dataset, limit: Limit, stra
     return more - draws[limit.released] * use.sel(strategy=case.comparator, drop=True) if limit.released else more
 
 
+def extra_use_of_unfit(draws: Draws, case: Case, outcomes: xr.Dataset, limit: Limit, strategy: str) -> xr.DataArray:
+    """As :func:`extra_use`, for one tested with the diagnosis who proves not fit: the laboratory's work, and no conference (draw,)."""
+    own = tuple(name for name in limit.resources if case.resources[name].unit == "diagnostic_unit")
+    return extra_use(draws, case, outcomes, limit.model_copy(update={"resources": own}), strategy)
+
+
 def output(draws: Draws, case: Case, limit: Limit) -> xr.DataArray:
     """What one post or instrument yields a year, in the measure of the limit's resources."""
     in_minutes = case.resources[limit.resources[0]].measure == "minutes"
@@ -67,16 +73,22 @@ def persons_with(
     units: xr.DataArray | float,
     broad: Broad,
     held: xr.DataArray | float = 0.0,
+    unfit: xr.DataArray | float = 0.0,
 ) -> xr.DataArray:
     """As :func:`persons_a_month` with the work that today's use is staffed for besides, for the strategy that the broadly tested get.
 
     That work, of ``held`` persons a month, is enough for as many of them with the strategy in use, and for held x extra in use / extra with
-    another.
+    another. Each brings the tests of the ``unfit``, persons tested with the diagnosis for each of the eligible.
     """
-    found = None
-    today = extra_use(draws, case, outcomes, limit, case.in_use)
+
+    def used(strategy: str) -> xr.DataArray:
+        return extra_use(draws, case, outcomes, limit, strategy) + unfit * extra_use_of_unfit(
+            draws, case, outcomes, limit, strategy
+        )
+
+    found, today = None, used(case.in_use)
     for name, share in broad.items():
-        extra = extra_use(draws, case, outcomes, limit, name)
+        extra = used(name)
         own = held if name == case.in_use else held * (today / extra.where(extra > 0, 1.0))
         room = (own + persons_a_month(draws, case, regions, limit, units, extra)).clip(min=0.0)
         # Room may be without end, so that shares of 0 and 1 choose and do not weigh.
@@ -127,6 +139,7 @@ def queue_terms(
     regions: pd.DataFrame,
     outcomes: xr.Dataset,
     wanted: xr.DataArray,
+    unfit: xr.DataArray,
     broad: Broad,
     mix: str,
     course: Mapping[str, xr.DataArray],
@@ -142,6 +155,8 @@ def queue_terms(
     ----------
     wanted : DataArray
         (draw, mix, region, year): persons who would be broadly tested.
+    unfit : DataArray
+        (draw, region, year): persons tested with the diagnosis who prove not fit, for each of the eligible.
     broad : mapping of str to DataArray or float
         What they get, over any of (draw, mix, region, year).
     course : mapping of str to DataArray
@@ -156,11 +171,11 @@ def queue_terms(
     rates = loss_rates(draws, capacity)
     hazard = DAYS_IN_YEAR / MONTHS / draws[capacity.patience] + sum(rates.values())
     spare = {name: draws[limit.supply] * draws[limit.spare] for name, limit in chosen.items()}
+    given, beside = in_mix(broad, mix), each_month(unfit)
     return {
         "demand": monthly(wanted.sel(mix=mix, drop=True)),
         "limits": {
-            name: persons_with(draws, case, regions, outcomes, limit, spare[name], in_mix(broad, mix), held)
-            * course[name]
+            name: persons_with(draws, case, regions, outcomes, limit, spare[name], given, held, beside) * course[name]
             for name, limit in chosen.items()
         },
         "hazard": hazard,
@@ -183,6 +198,7 @@ def supplied(
     *,
     outcomes: xr.Dataset,
     starts: xr.DataArray,
+    unfit: xr.DataArray,
     broad: Broad,
     organisation: Organisation | None,
     agreement_years: range,
@@ -200,6 +216,8 @@ def supplied(
         ``activity_once`` (draw, strategy, resource): what a patient uses.
     starts : DataArray
         (draw, mix, strategy, region, year), persons who would start were there no limit; only ``years`` are limited.
+    unfit : DataArray
+        (draw, region, year): persons tested with the diagnosis who prove not fit, for each of the eligible: work for the laboratory.
     broad : mapping of str to DataArray or float
         What the broadly tested get, over any of (draw, mix, region, year): also who began to wait before that changed.
     organisation : str, optional
@@ -225,16 +243,16 @@ def supplied(
     """
     assert case.capacity is not None
     broad = {n: share.sel(year=years) if isinstance(share, xr.DataArray) else share for n, share in broad.items()}
-    tested = starts.sel(strategy=list(broad), year=years)
+    tested, unfit = starts.sel(strategy=list(broad), year=years), unfit.sel(year=years)
     wanted = tested.sum("strategy", skipna=False)
-    late, cost = _reorganised(draws, case, regions, outcomes, tested, organisation)
+    late, cost = _reorganised(draws, case, regions, outcomes, tested, unfit, organisation)
     through, load = {}, {}
     for mix in map(str, wanted["mix"].to_numpy()):
         course = courses(draws, case.capacity, years, agreement_years if mix == "new" else range(0))
-        load[mix] = _load(draws, case, outcomes, tested, mix, course)
+        load[mix] = _load(draws, case, outcomes, tested, unfit, mix, course)
         if mix != HELD and limits:
             place = organisation if mix == "new" else None
-            terms = queue_terms(draws, case, regions, outcomes, wanted - late, broad, mix, course, place, limits)
+            terms = queue_terms(draws, case, regions, outcomes, wanted - late, unfit, broad, mix, course, place, limits)
             through[mix] = by_year(queue(**terms), years, list(terms["limits"]))
     yearly = _by_mix(through, wanted, list(case.capacity.limits))
     yearly["moved"] = yearly["moved"] + late
@@ -277,21 +295,24 @@ def _load(
     case: Case,
     outcomes: xr.Dataset,
     tested: xr.DataArray,
+    unfit: xr.DataArray,
     mix: str,
     course: Mapping[str, xr.DataArray],
 ) -> xr.Dataset:
     """Posts or instruments by limit and year in one mix: needed beyond today's use, open to it, and all there are.
 
-    ``tested`` (draw, mix, strategy, region, year) are the persons who would be broadly tested.
+    ``tested`` (draw, mix, strategy, region, year) are the persons who would be broadly tested; with each come the ``unfit``.
     """
     assert case.capacity is not None
-    more = (tested.sel(mix=mix, drop=True) - tested.sel(mix=HELD, drop=True)).sum("region")
+    by_region = tested.sel(mix=mix, drop=True) - tested.sel(mix=HELD, drop=True)
+    more, beside = by_region.sum("region"), (by_region * unfit).sum("region")
     parts = []
     for name, limit in case.capacity.limits.items():
         yearly = course[name].coarsen(month=MONTHS).mean().rename(month="year").assign_coords(year=more["year"])
         supply = draws[limit.supply] * yearly
         needed = [
             more.sel(strategy=name, drop=True) * extra_use(draws, case, outcomes, limit, str(name))
+            + beside.sel(strategy=name, drop=True) * extra_use_of_unfit(draws, case, outcomes, limit, str(name))
             for name in more["strategy"].to_numpy()
         ]
         used = sum(needed[1:], start=needed[0]) / output(draws, case, limit)
@@ -306,6 +327,7 @@ def _reorganised(
     regions: pd.DataFrame,
     outcomes: xr.Dataset,
     tested: xr.DataArray,
+    unfit: xr.DataArray,
     organisation: Organisation | None,
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
     """Persons whom another organisation's extra days lose to the comparator (draw, mix, region, year), and its cost against today's.
@@ -320,7 +342,7 @@ def _reorganised(
     if organisation is None or organisation == capacity.laboratories.today:
         return xr.zeros_like(wanted), None
     other, today = (
-        service(draws, case, regions, outcomes, tested.sel(mix="new", drop=True), which)
+        service(draws, case, regions, outcomes, tested.sel(mix="new", drop=True) * (1 + unfit), which)
         for which in (organisation, capacity.laboratories.today)
     )
     days = (other["days"] - today["days"]).clip(min=0.0)
@@ -339,7 +361,10 @@ def service(
     patients: xr.DataArray,
     organisation: Organisation,
 ) -> xr.Dataset:
-    """Cost and days (draw, region, year) of an organisation of the laboratories, for patients (draw, strategy, region, year)."""
+    """Cost and days (draw, region, year) of an organisation of the laboratories.
+
+    ``patients`` (draw, strategy, region, year) are all whose samples are tested, also those who prove not fit for treatment.
+    """
     assert case.capacity is not None
     plan = case.capacity.laboratories
     per_patient = outcomes["activity_once"].sel(strategy=patients["strategy"], resource=plan.samples, drop=True)

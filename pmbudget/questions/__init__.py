@@ -31,11 +31,12 @@ from pmbudget.questions.parameters import (
 )
 from pmbudget.questions.rollouts import rollout_designs
 from pmbudget.questions.structures import Structures, tried_structures
-from pmbudget.questions.studies import choices, data_quality, studies_by_size
+from pmbudget.questions.studies import QUALITIES, choices, data_quality, studies_by_size
 from pmbudget.questions.today import at_known_use
 from pmbudget.questions.validation import Compared, compared
 
 __all__ = [
+    "QUALITIES",
     "Breakdown",
     "Compared",
     "Further",

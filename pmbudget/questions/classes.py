@@ -201,8 +201,6 @@ def _cost_of_tests(case: Case, draws: xr.Dataset, resources: list[str]) -> xr.Da
         cost = dict.fromkeys(resources, xr.Variable((), 0.0))
         path = walk_pathway(draws, case, strategy)
         uses = [(case.tests[name].items, number) for name, number in path.performed.items()]
-        if case.pathway.late and case.pathway.late.retest:
-            uses.append((case.pathway.late.retest.items, path.retests))
         if case.relatives:
             uses.append((case.relatives.test_items, path.relatives_tested))
         for items, number in uses:

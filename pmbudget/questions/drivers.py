@@ -60,12 +60,12 @@ def _budget_tornado(scenario: Scenario, reference: str, years: list[int], seed: 
         return net.sel(year=years).sum(["region", "year", "payer"]).to_numpy()
 
     bars = _bars(scenario, names, totals(scenario, rows))
-    keys = [item.allocation for item in scenario.case.transition if item.allocation]
-    if scenario.definition.allocated or not keys:
+    key = scenario.idle_allocation
+    if key is None:
         return bars
     allocated = totals(scenario.with_allocation(), rows.isel(draw=[-1, -1]))[0]
-    base, assumed = bars["base"].iloc[0], scenario.parameters[keys[0]].spread_is_assumed
-    bars.loc[keys[0]] = {"low": base, "high": allocated, "base": base, "is_assumed": assumed}
+    base, assumed = bars["base"].iloc[0], scenario.parameters[key].spread_is_assumed
+    bars.loc[key] = {"low": base, "high": allocated, "base": base, "is_assumed": assumed}
     return bars.loc[(bars["high"] - bars["low"]).abs().sort_values(ascending=False).index]
 
 

@@ -11,7 +11,7 @@ from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment
 from pmbudget.programme.capacity import shadow_prices
 from pmbudget.programme.reach import shares_of
-from pmbudget.programme.supply import courses, in_mix, persons_with, queue_terms
+from pmbudget.programme.supply import courses, each_month, in_mix, persons_with, queue_terms
 from pmbudget.road import Results, evaluated
 from pmbudget.vocabulary import BLOCK
 
@@ -63,10 +63,14 @@ def limit_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp
     place = scenario.definition.laboratories
     shares = shares_of(results.reach, case.broad).isel(first)
     broad = {name: shares.sel(fate=name, drop=True) for name in case.broad} if len(case.broad) > 1 else {case.new: 1.0}
-    terms = queue_terms(draws, case, regions, outcomes, wanted, broad, "new", course, place, scenario.limits)
+    unfit = results.reach.reflexed.isel(first)
+    terms = queue_terms(draws, case, regions, outcomes, wanted, unfit, broad, "new", course, place, scenario.limits)
     limits = {name: limit for name, limit in case.capacity.limits.items() if name in scenario.limits}
-    given = in_mix(broad, "new")
-    tenth = {n: course[n] * persons_with(draws, case, regions, outcomes, one, 0.1, given) for n, one in limits.items()}
+    given, beside = in_mix(broad, "new"), each_month(unfit)
+    tenth = {
+        name: course[name] * persons_with(draws, case, regions, outcomes, limit, 0.1, given, unfit=beside)
+        for name, limit in limits.items()
+    }
     everything = dict.fromkeys(limits, xr.DataArray(np.inf))
     benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     gain = increment(benefit, case).isel(first)

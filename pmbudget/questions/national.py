@@ -8,6 +8,7 @@ from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.research import Research
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increment
 from pmbudget.programme.reach import persons_served
 from pmbudget.road import Results
 
@@ -47,6 +48,24 @@ def use_by_strategy(scenario: Scenario, results: Results) -> xr.DataArray:
     shares = shares.reindex(strategy=list(scenario.case.strategies), fill_value=0.0)
     without = (1 - shares.sum("strategy")) * (shares["strategy"] == scenario.case.comparator)
     return (shares + without).transpose("strategy", "mix", "year")
+
+
+def increment_of_moved(scenario: Scenario, results: Results, each: xr.DataArray) -> xr.DataArray:
+    """What the new strategy adds for one patient whom the scenario gives it (draw,), of ``each`` (draw, strategy).
+
+    Against the comparator, or against what is in use today for the share of them, at the scenario's pace and in present value, who would
+    have had that.
+    """
+    case, found = scenario.case, increment(each, scenario.case)
+    if case.in_use == case.new:
+        return found
+    patients, _ = national_use(scenario, results)
+    use = use_by_strategy(scenario, results)
+    weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use["year"]})
+    moved = ((use.sel(mix="new") - use.sel(mix="today")) * weights).sum("year")
+    on_new = float(moved.sel(strategy=case.new))
+    over = -float(moved.sel(strategy=case.in_use)) / on_new if on_new > 1.0 else 0.0
+    return found - over * (each.sel(strategy=case.in_use, drop=True) - each.sel(strategy=case.comparator, drop=True))
 
 
 def best_strategies(scenario: Scenario, results: Results, wtp: float) -> list[str]:

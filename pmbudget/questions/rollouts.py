@@ -11,9 +11,8 @@ from pmbudget.appraisal.rollout import Rollout, Variation, exposure_of, rollout_
 from pmbudget.evidence.draws import generator
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
-from pmbudget.patient.per_patient import increment
 from pmbudget.programme.reach import persons_served
-from pmbudget.questions.national import discount_rate, everybody, expected_value, proposals
+from pmbudget.questions.national import discount_rate, everybody, expected_value, increment_of_moved, proposals
 from pmbudget.road import Results
 
 WAVES = (1, 3, 5)
@@ -33,26 +32,28 @@ def rollout_designs(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     -------
     DataFrame
         Columns of :func:`pmbudget.appraisal.rollout_value` with ``order`` ("own" for the scenario's pace) and ``waves``; best first.
-        SEK present value against no use of the new strategy.
+        SEK present value against no use of the new strategy: where another is in use today, against that for those who would have had it.
     """
     case, research = scenario.case, proposals(scenario).rollout
     codes = list(scenario.regions.index)
-    people, on_new = (
+    people, served, on_new = (
         counted.sel(region=codes).mean("draw").transpose("mix", "region", "year")
-        for counted in (everybody(results), persons_served(results.reach, case.broad))
+        for counted in (everybody(results), *(persons_served(results.reach, of) for of in (case.broad, [case.new])))
     )
-    new, share = people.sel(mix="new").to_numpy(), on_new / people
-    effect, level = _matched_treatment(scenario, draws)
+    new, ahead = people.sel(mix="new").to_numpy(), (served / people).sel(mix="today").isel(year=0).to_numpy()
+    treated = _matched_treatment(scenario, draws)
+    effect, level = increment_of_moved(scenario, results, treated), float(treated.sel(strategy=case.comparator).mean())
     spread = {name: expected_value(draws, getattr(research, f"{name}_sd")) for name in SPREADS}
     variation = Variation(patient=float(np.sqrt(level * (1 - level))), **spread)
     ceiling = expected_value(draws, case.uptake.ceiling)
     benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
     parts = []
-    for (order, waves), exposure in _designs(new, share, ceiling).items():
+    gain = increment_of_moved(scenario, results, benefit).to_numpy()
+    for (order, waves), exposure in _designs(new, on_new / people, ahead, ceiling).items():
         frame = rollout_value(
             Rollout(exposure, new),
-            increment(benefit, case).to_numpy(),
-            effect,
+            gain,
+            effect.to_numpy(),
             variation,
             analyses=list(range(1, len(scenario.years))),
             discount_rate=discount_rate(scenario),
@@ -64,13 +65,16 @@ def rollout_designs(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     return pd.concat(parts, ignore_index=True).sort_values("value", ascending=False, ignore_index=True)
 
 
-def _designs(people: np.ndarray, share: xr.DataArray, ceiling: float) -> dict[tuple[str, int], np.ndarray]:
+def _designs(
+    people: np.ndarray, share: xr.DataArray, ahead: np.ndarray, ceiling: float
+) -> dict[tuple[str, int], np.ndarray]:
     """Exposure (region, year) of each order and number of waves, the scenario's own pace first.
 
-    ``people`` (region, year) are persons of the mix ``new``, ``share`` (mix, region, year) of them on the new strategy.
+    ``people`` (region, year) are persons of the mix ``new``, ``share`` (mix, region, year) of them on the new strategy, and ``ahead``
+    (region,) the share broadly tested today.
     """
     today, first = share.sel(mix="today").isel(year=0).to_numpy(), people[:, 0]
-    orders = dict(zip(ORDERS, (np.argsort(key) for key in (-first, first, -today, today)), strict=True))
+    orders = dict(zip(ORDERS, (np.argsort(key) for key in (-first, first, -ahead, ahead)), strict=True))
     found = {("own", 0): share.sel(mix="new").to_numpy()}
     for order, waves in product(ORDERS, WAVES):
         if waves > 1 or order == ORDERS[0]:
@@ -79,8 +83,6 @@ def _designs(people: np.ndarray, share: xr.DataArray, ceiling: float) -> dict[tu
     return found
 
 
-def _matched_treatment(scenario: Scenario, draws: xr.Dataset) -> tuple[np.ndarray, float]:
-    """What the new strategy adds to the share of patients on matched treatment (draw), and that share with the comparator."""
-    case = scenario.case
-    treated = simulate(draws, case, horizon=1)["on_path"].drop_sel(path="never").sum("path")
-    return increment(treated, case).to_numpy(), float(treated.sel(strategy=case.comparator).mean())
+def _matched_treatment(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
+    """The share of patients on matched treatment (draw, strategy)."""
+    return simulate(draws, scenario.case, horizon=1)["on_path"].drop_sel(path="never").sum("path")

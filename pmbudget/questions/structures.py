@@ -1,7 +1,7 @@
 """What the structural alternatives of a case do to a patient's worth: one at a time, on the same draws as the main analysis."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -25,27 +25,34 @@ WORDS = {"label", "note"}
 
 @dataclass(frozen=True)
 class Structures:
-    """What the new strategy adds to its comparator in the main analysis, and under each alternative.
+    """What the new strategy adds to its comparator in the main analysis, and under each alternative; and what each other strategy adds.
 
     ``base`` has all draws, an alternative the first of them, so that the two pair. ``moved`` is the same with its level moved by what the
-    main analysis differs between these draws and all of them: its mean is then the main analysis plus the paired difference.
+    main analysis differs between these draws and all of them: its mean is then the main analysis plus the paired difference. Another
+    strategy is another decision: whether the one at hand survives is asked of the ``alternatives`` alone.
     """
 
     base: Increment
     alternatives: Mapping[str, Increment]
+    strategies: Mapping[str, Increment] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[str, Increment]:
+        """The other strategies, then the alternatives."""
+        return {**self.strategies, **self.alternatives}
 
     def moved(self, name: str) -> Increment:
-        """An alternative's cost and QALYs (draw,), on the level of all draws."""
-        own, first = self.alternatives[name], self._first(name)
+        """A row's cost and QALYs (draw,), on the level of all draws."""
+        own, first = self.rows[name], self._first(name)
         cost, qaly = self.base.cost.mean() - first.cost.mean(), self.base.qaly.mean() - first.qaly.mean()
         return Increment(own.cost + cost, own.qaly + qaly)
 
     def difference(self, name: str, wtp: float) -> np.ndarray:
-        """How much more net benefit an alternative gives than the main analysis, draw by draw (draw,), SEK."""
-        return self.alternatives[name].benefit(wtp) - self._first(name).benefit(wtp)
+        """How much more net benefit a row gives than the main analysis, draw by draw (draw,), SEK."""
+        return self.rows[name].benefit(wtp) - self._first(name).benefit(wtp)
 
     def is_same(self, name: str, wtp: float) -> bool:
-        """Whether the paired draws do not tell an alternative's mean net benefit from the main analysis."""
+        """Whether the paired draws do not tell a row's mean net benefit from the main analysis."""
         difference = self.difference(name, wtp)
         return bool(abs(difference.mean()) <= ERRORS * simulation_error(difference))
 
@@ -60,13 +67,17 @@ class Structures:
         return float(np.sqrt(max(0.0, difference.var(ddof=1) / difference.size + together / whole.size)))
 
     def frame(self, wtp: float) -> pd.DataFrame:
-        """Net benefit per patient (SEK) of the main analysis, under :data:`BASE`, and of each alternative.
+        """Net benefit per patient (SEK) of the main analysis, under :data:`BASE`, and of each alternative; as :meth:`whole_frame`."""
+        return self.whole_frame(wtp).drop(list(self.strategies))
+
+    def whole_frame(self, wtp: float) -> pd.DataFrame:
+        """Net benefit per patient (SEK) of the main analysis, of each other strategy and of each alternative.
 
         Index structure; columns mean, lower, upper (95 %), error (Monte Carlo standard error of the mean), p (probability of being above
-        0) and decision: 1 where the new strategy is best on average, -1 where its comparator is, 0 where the draws do not tell.
+        0) and decision: 1 where the strategy compared is best on average, -1 where its comparator is, 0 where the draws do not tell.
         """
         rows = {}
-        for name in (BASE, *self.alternatives):
+        for name in (BASE, *self.rows):
             benefit = (self.moved(name) if name else self.base).benefit(wtp)
             lower, upper = np.quantile(benefit, TAILS)
             error = self.error(name, wtp) if name else simulation_error(benefit)
@@ -76,15 +87,16 @@ class Structures:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("structure")
 
     def _first(self, name: str) -> Increment:
-        few = self.alternatives[name].cost.size
+        few = self.rows[name].cost.size
         return Increment(self.base.cost[:few], self.base.qaly[:few])
 
 
 def tried_structures(scenario: Scenario, results: Results, *, seed: int = 1) -> Structures:
-    """The case's structural alternatives, each walked for one patient on the first 1,000 draws or all of fewer.
+    """The case's other strategies and its structural alternatives, these walked for one patient on the first 1,000 draws or all of fewer.
 
-    Where only other strategies are compared, all draws are there already. Parameters that an alternative does not name are drawn as in
-    the main analysis, and one that it gives a distribution with the same generator, as in a scenario that builds on this one.
+    Where only other strategies are compared, all draws are there already and nobody is walked. Parameters that an alternative does not
+    name are drawn as in the main analysis, and one that it gives a distribution with the same generator, as in a scenario that builds on
+    this one.
 
     Parameters
     ----------
@@ -93,7 +105,7 @@ def tried_structures(scenario: Scenario, results: Results, *, seed: int = 1) -> 
         Of the same ``seed``.
     """
     base = Increment.of(*increments(results.per_patient, scenario.case))
-    structures, few = scenario.case.structures, min(FEW, base.cost.size)
+    structures, few = scenario.case.tried, min(FEW, base.cost.size)
     asked = {name: one.model_dump(mode="json", exclude=WORDS) for name, one in structures.items() if one.is_walked}
 
     def make() -> xr.Dataset:
@@ -107,7 +119,8 @@ def tried_structures(scenario: Scenario, results: Results, *, seed: int = 1) -> 
         else _compared(scenario, results, one)
         for name, one in structures.items()
     }
-    return Structures(base, found)
+    others = {name: found.pop(name) for name, one in structures.items() if one.group == "strategy"}
+    return Structures(base, found, others)
 
 
 def _compared(scenario: Scenario, results: Results, structure: Structure) -> Increment:

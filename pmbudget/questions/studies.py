@@ -16,10 +16,10 @@ from pmbudget.evidence.draws import generator
 from pmbudget.evidence.proposed import designed
 from pmbudget.evidence.studies import JointStudy, RegisterStudy, Study
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increment
 from pmbudget.questions.national import (
     discount_rate,
     expected_value,
+    increment_of_moved,
     national_use,
     present_weights,
     proposals,
@@ -95,8 +95,9 @@ def data_quality(
     -------
     DataFrame
         Index study, empty where none uses a register; ``n``, and EVSI in SEK per patient with data ``as_is``, with rates of error that are
-        ``known`` (at their expected values), with rows that are ``complete``, and ``clean`` (complete and right); ``worth`` is what
-        clean data add to the data as they are for Sweden, SEK. The same random numbers serve all.
+        ``known`` (at their expected values), with rows that are ``complete``, and ``clean`` (complete and right); ``error`` is the
+        largest of their standard errors. ``worth`` is what clean data add to the data as they are for Sweden, SEK, and ``worth_error`` its
+        standard error, at most: as if the two were drawn apart. The same random numbers serve all.
     """
     rows = {}
     for name, study in proposals(scenario).studies.items():
@@ -105,16 +106,23 @@ def data_quality(
             continue
         chosen = studies[studies["study"] == name]
         best = chosen.loc[chosen["enbs"].idxmax()]
-        found = {}
+        found, errors = {}, {}
         for quality in QUALITIES:
             design = _with_quality(as_is, draws, quality)
             values, rng = _values_studied(draws, design), generator(seed, name, 2)
             worth = evsi(
                 results.per_patient.cost, results.per_patient.qaly, values, design, wtp=wtp, n=int(best["n"]), rng=rng
             )
-            found[quality] = float(worth[0])
-        rows[name] = {"n": int(best["n"]), **found, "worth": (found["clean"] - found["as_is"]) * best["reached"]}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["n", *QUALITIES, "worth"]).rename_axis("study")
+            found[quality], errors[quality] = float(worth[0]), float(worth["se"][0])
+        rows[name] = {
+            "n": int(best["n"]),
+            **found,
+            "error": max(errors.values()),
+            "worth": (found["clean"] - found["as_is"]) * best["reached"],
+            "worth_error": np.hypot(errors["clean"], errors["as_is"]) * best["reached"],
+        }
+    columns = ["n", *QUALITIES, "error", "worth", "worth_error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("study")
 
 
 def _with_quality(study: Study, draws: xr.Dataset, quality: str) -> Study:
@@ -140,8 +148,8 @@ def choices(
 
     Introducing now is the programme of :func:`pmbudget.appraisal.worth.programme_worth` against today's use over all years shown, to the
     krona: a patient's net benefit is that of each draw, and what the programme's mean differs by, for prices that move and queues, falls
-    on the patients whom it moves. Ending today's use is worth what one patient is worth, whatever the programme. All options are of the
-    scenario's new strategy against the comparator, also where another strategy is better on average.
+    on the patients whom it moves. Ending today's use is worth what one patient is worth with the strategy in use, whatever the programme.
+    All options are of the scenario's new strategy, the one in use today and the comparator, also where another is better on average.
 
     Returns
     -------
@@ -159,15 +167,18 @@ def choices(
     summary = design.summary(design.simulate(values, size, generator(seed, str(chosen["study"]), 1)), size)
     patients, use = national_use(scenario, results)
     delay = expected_value(draws, study.years)
-    benefit = _moved_to_new(scenario, results, patients, wtp)
+    each = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    benefit = increment_of_moved(scenario, results, each).to_numpy()
     added, investment = _programme(
         scenario, results, wtp, patients * (use["new"] - use["today"]), float(benefit.mean())
     )
-    after = expected_after(benefit, summary)
-    batches = zip(*(np.array_split(values, min(BATCHES, len(after))) for values in (after, benefit)), strict=True)
+    other, in_use = _in_use(scenario, results, each)
+    drawn = (benefit, in_use)
+    drawn = (*(expected_after(each, summary) for each in drawn), *drawn)
+    batches = zip(*(np.array_split(each, min(BATCHES, len(benefit))) for each in drawn), strict=True)
     frame, *parts = (
         adoption(
-            told + drawn.mean() - told.mean(),
+            told + one.mean() - told.mean(),
             starts_per_year=patients,
             use_per_year=use["new"],
             today_per_year=use["today"],
@@ -177,8 +188,10 @@ def choices(
             investment=investment,
             added_per_patient=added,
             reversal_cost=expected_value(draws, proposals(scenario).rollout.reversal_cost),
+            other_per_year=other,
+            expected_other=told_other + one_other.mean() - told_other.mean(),
         )
-        for told, drawn in [(after, benefit), *batches]
+        for told, told_other, one, one_other in [drawn, *batches]
     )
     frame["value"] -= frame.loc["reject", "value"]
     apart = pd.concat([part["value"][frame["best"].idxmax()] - part["value"] for part in parts], axis=1)
@@ -194,20 +207,16 @@ def _values_studied(draws: xr.Dataset, study: Study) -> xr.DataArray:
     return xr.DataArray(np.column_stack(drawn), dims=("draw", "parameter"), coords={"parameter": names})
 
 
-def _moved_to_new(scenario: Scenario, results: Results, patients: pd.Series, wtp: float) -> np.ndarray:
-    """Net benefit of one patient whom the scenario gives the new strategy (draw,), SEK: against the comparator, or against what is in use
-    today for the share of them who would have had that.
+def _in_use(scenario: Scenario, results: Results, each: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """The share of patients who today get another broad strategy than the new one (year,), and what that is worth for one of them
+    against the comparator (draw,), SEK, by net benefit ``each`` (draw, strategy); nobody and nothing where the new one is in use.
     """
-    case, each = scenario.case, net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
-    found = increment(each, case)
-    if case.in_use != case.new:
-        use = use_by_strategy(scenario, results)
-        weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": use["year"]})
-        moved = ((use.sel(mix="new") - use.sel(mix="today")) * weights).sum("year")
-        on_new = float(moved.sel(strategy=case.new))
-        over = -float(moved.sel(strategy=case.in_use)) / on_new if on_new > 1.0 else 0.0
-        found = found - over * (each.sel(strategy=case.in_use) - each.sel(strategy=case.comparator))
-    return found.to_numpy()
+    case = scenario.case
+    if case.in_use == case.new:
+        return np.zeros(len(scenario.years)), np.zeros(each.sizes["draw"])
+    share = use_by_strategy(scenario, results).sel(mix="today", strategy=case.in_use)
+    worth = each.sel(strategy=case.in_use) - each.sel(strategy=case.comparator)
+    return share.to_numpy(), worth.to_numpy()
 
 
 def _programme(scenario: Scenario, results: Results, wtp: float, moved: pd.Series, each: float) -> tuple[float, float]:

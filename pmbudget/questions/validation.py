@@ -18,6 +18,7 @@ from pmbudget.patient.exposure import MONTHS
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import present_values
 from pmbudget.patient.tree import class_shares, walk_pathway
+from pmbudget.programme.misuse import reflexed
 from pmbudget.programme.population import expected_eligible
 
 BESIDE = "beside the strategies"
@@ -114,22 +115,35 @@ def cost_before_death(
 ) -> xr.DataArray:
     """SEK in the last months of life per death within the horizon (draw,): the cost of the items as far as they fall there, over deaths."""
     case = scenario.case
-    plan = case.managements[what.management]
-    near = plan.model_copy(update={"items": _near_death(case, plan.items, what.months)})
-    managements = {**case.managements, what.management: near}
-    shared = _near_death(case, case.items_for_all, what.months)
-    only = case.model_copy(update={"managements": managements, "items_for_all": shared})
-    found = simulate(draws, only, horizon=case.horizon_years, beside={BESIDE: what.management})
-    deaths = 1 - _alive(case, what.management, draws)[-1]
-    return undiscounted_cost(found.sel(strategy=BESIDE, drop=True)) / xr.DataArray(deaths, dims="draw")
+
+    def spent(only: Callable[[tuple[CareItem, ...]], tuple[CareItem, ...]]) -> xr.DataArray:
+        plan = case.managements[what.management]
+        managements = {**case.managements, what.management: plan.model_copy(update={"items": only(plan.items)})}
+        changed = case.model_copy(update={"managements": managements, "items_for_all": only(case.items_for_all)})
+        found = simulate(draws, changed, horizon=case.horizon_years, beside={BESIDE: what.management})
+        return undiscounted_cost(found.sel(strategy=BESIDE, drop=True))
+
+    cost = spent(lambda items: _near_death(case, items, what.months))
+    if any(_ended(items, what.months) for items in (case.managements[what.management].items, case.items_for_all)):
+        cost = cost - spent(lambda items: _ended(items, what.months))
+    return cost / xr.DataArray(1 - _alive(case, what.management, draws)[-1], dims="draw")
 
 
 def _near_death(case: Case, items: tuple[CareItem, ...], months: int) -> tuple[CareItem, ...]:
-    """The items that death costs, and of those that run what falls in the last months of life."""
+    """The items that death costs, and those that run in the last months of life, to the end also where they end before it."""
     death = "on_death" if case.has_curves else f"on_{list(case.states)[-1]}"
     running = [one for one in items if one.runs and (one.until_last_months or 0) < months]
-    within = [one.model_copy(update={"last_months": min(one.last_months or months, months)}) for one in running]
+    within = [_in_last(one, min(one.last_months or months, months)) for one in running]
     return (*within, *(one for one in items if one.when == death))
+
+
+def _ended(items: tuple[CareItem, ...], months: int) -> tuple[CareItem, ...]:
+    """What those of the items that end during the last months of life would have been from then on."""
+    return tuple(_in_last(one, one.until_last_months) for one in items if 0 < (one.until_last_months or 0) < months)
+
+
+def _in_last(item: CareItem, months: int | None) -> CareItem:
+    return item.model_copy(update={"last_months": months, "until_last_months": None})
 
 
 def persons(what: asked.Persons, scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset) -> xr.DataArray:
@@ -159,7 +173,7 @@ def users(what: asked.Users, scenario: Scenario, draws: xr.Dataset, outcomes: xr
 
 
 def tests(what: asked.Performed, scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset) -> xr.DataArray:
-    """Tests of these kinds made on the newly eligible of the year (draw,)."""
+    """Tests of these kinds made on the newly eligible of the year, and with the diagnosis on those who prove not fit (draw,)."""
     case = scenario.case
     shares = _among(case, class_shares(draws, case), draws)
     sizes = {"true_class": len(case.classes), "draw": draws.sizes["draw"]}
@@ -170,7 +184,9 @@ def tests(what: asked.Performed, scenario: Scenario, draws: xr.Dataset, outcomes
             ((full(made[test], **sizes) * shares).sum(axis=0) for test in what.tests if test in made), start=0.0
         )
         each = each + number * mix.sel(strategy=name).to_numpy()
-    return _newly(scenario, draws, what.year) * each
+    newly = expected_eligible(draws, case.eligible, scenario.regions, [what.year])
+    tested = newly * (1 + reflexed(draws, case.eligible, scenario.regions, [what.year]))
+    return tested.sum("region").isel(year=0, drop=True) * each
 
 
 def acted_on(what: asked.ActedOn, scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset) -> xr.DataArray:

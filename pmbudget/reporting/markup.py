@@ -13,8 +13,8 @@ PAYER_ROWS = (
     "all",
 )
 
-PAYER_COLUMNS = ("state", *REGION_PAYERS, "regions_together", "others", "all")
-"""Payers across a page: those of the regions one by one, others together."""
+PAYER_COLUMNS = ("all", "state", *REGION_PAYERS, "regions_together", "others")
+"""Payers across a page, all together first, where a narrow one shows it: those of the regions one by one, others together."""
 
 TOTALS = ("regions_together", "all")
 
@@ -107,6 +107,17 @@ def broadly_tested(scenario: Scenario, words: Words) -> str:
     """What those who are broadly tested get, inside a sentence: the strategy rolled out, and the one in use where that is another."""
     strategies = scenario.case.strategies
     return words("or").join(words.inside(strategies[name].label) for name in reversed(scenario.case.broad))
+
+
+def named_by_use(key: str, scenario: Scenario, words: Words) -> str:
+    """What the eligible get: the new diagnostic, or broad testing of any kind where laboratories use another strategy today."""
+    return words(f"{key}.{'new' if scenario.case.in_use == scenario.case.new else 'any'}")
+
+
+def broad_means(scenario: Scenario, words: Words) -> str:
+    """What a share reached counts where two strategies are broad testing; nothing where there is one."""
+    several = len(scenario.case.broad) > 1
+    return words("broad_means", broad=broadly_tested(scenario, words)) if several else ""
 
 
 def rolls_out(scenario: Scenario, words: Words) -> str:

@@ -85,7 +85,7 @@ def _excel_csv(frame: pd.DataFrame, path: Path) -> None:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a comparison needs of one run, read from its folder; ``new`` and ``in_use`` are the labels of the strategies."""
+    """What a comparison needs of one run, read from its folder; ``new``, ``in_use`` and ``comparator`` are strategies' labels."""
 
     folder: str
     scenario: Text
@@ -95,6 +95,7 @@ class RunSummary:
     has_agreement: bool
     new: Text
     in_use: Text
+    comparator: Text
     figures: pd.DataFrame
     draws: pd.DataFrame
 
@@ -127,7 +128,9 @@ def _run(batch: Path, name: str) -> RunSummary:
     if (tried := batch / name / STRUCTURES).is_file() and len(rows := pd.read_parquet(tried)):
         figures = pd.concat([figures, rows], ignore_index=True)
     case = resolved["case"]
-    new, in_use = (Text(**case["strategies"][case[which]]["label"]) for which in ("new", "in_use"))
+    # A case that an earlier version wrote has in use what is new.
+    chosen = (case["new"], case.get("in_use", case["new"]), case["comparator"])
+    new, in_use, comparator = (Text(**case["strategies"][which]["label"]) for which in chosen)
     return RunSummary(
         name,
         Text(**resolved["scenario"]["label"]),
@@ -137,6 +140,7 @@ def _run(batch: Path, name: str) -> RunSummary:
         resolved["agreement"] is not None,
         new,
         in_use,
+        comparator,
         figures,
         pd.read_parquet(batch / name / "draws.parquet"),
     )

@@ -2,18 +2,20 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import ERRORS, P_ORDER, simulation_error
 from pmbudget.appraisal.worth import Added, cost_per
 from pmbudget.inputs.norms import discount_rates, thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increment
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.programme.reach import share_reached
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.verdict import leading_threshold
+from pmbudget.reporting.markup import Html, named_by_use, note, table
+from pmbudget.reporting.verdict import known_span, leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -53,6 +55,8 @@ def value_table(scenario: Scenario, results: Results, worths: Added, words: Word
     share = share_reached(results.reach, scenario.case.broad, ("region",))
     columns = [_column(scenario, worths[place], share, place, words) for place in order]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    saved = words("value_rows.saved_per_qaly")
+    rows = [row for row in rows if row[0] != saved or set(row[1:]) != {words("not_applicable")}]
     header = [words("value_columns.what")]
     header += [f"{words(f'value_columns.{reference}')}, {period}" for reference, period in order]
     rate = words.percent(discount_rates(scenario)["rate_cost"])
@@ -73,7 +77,7 @@ def _column(
         name: interval_frame(worth[name]).iloc[0] for name in ("tests", "lost", "waiting", "cost", "beside", "qaly")
     }
     column = {
-        words("value_rows.tests"): words.span(span["tests"], digits=0),
+        words("value_rows.tests", test=named_by_use("the_test", scenario, words)): words.span(span["tests"], digits=0),
         words("value_rows.coverage"): words.span(more, digits=0),
         words("value_rows.lost"): words.span(span["lost"], digits=1),
         words("value_rows.waiting"): words.span(span["waiting"], digits=1),
@@ -88,6 +92,7 @@ def _column(
         column[words("value_rows.better", wtp=words.number(wtp))] = better
     column[words("value_rows.per_test")] = words.number(_per_test(scenario, worth), -3)
     column[words("value_rows.per_qaly")] = words.number(cost_per(worth["cost"], worth["qaly"]), -5)
+    column[words("value_rows.saved_per_qaly")] = words.number(cost_per(-worth["cost"], -worth["qaly"]), -5)
     return column
 
 
@@ -110,9 +115,9 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
                 period=period,
                 tests=words.number(abs(float(worth["tests"].mean()))),
                 tests_word=words(more_or_less("value_tests", float(worth["tests"].mean()))),
-                qaly=words.span(interval_frame(worth["qaly"]).iloc[0], digits=0),
-                cost=words.span_msek(interval_frame(worth["cost"]).iloc[0]),
-                verdict=words(verdict_of(inmb, better)),
+                test=named_by_use("the_test", scenario, words),
+                gained=_gained(worth, words),
+                verdict=words(_verdict(worth, inmb, better)),
                 inmb=words.span_msek(interval_frame(inmb).iloc[0]),
                 better=words.probability(better),
                 wtp=words.number(wtp),
@@ -125,18 +130,71 @@ def value_sentences(scenario: Scenario, worths: Added, words: Words) -> list[str
     return said
 
 
+def _signs(worth: xr.Dataset) -> tuple[bool, bool]:
+    """Whether health is lost and whether money is saved on average, as they are printed."""
+    return round(float(worth["qaly"].mean())) < 0, round(float(worth["cost"].mean()) / 1e6, 1) < 0
+
+
+def _gained(worth: xr.Dataset, words: Words) -> str:
+    """Health gained or lost and money spent or saved, each with the word for its sign."""
+    qaly, cost = (interval_frame(worth[name]).iloc[0] for name in ("qaly", "cost"))
+    loses, saves = _signs(worth)
+    return words(
+        f"value_gained.{'loses' if loses else 'gains'}_{'saves' if saves else 'costs'}",
+        qaly=words.span(turned(qaly) if loses else qaly, digits=0),
+        cost=words.span_msek(turned(cost) if saves else cost),
+    )
+
+
+def _verdict(worth: xr.Dataset, inmb: xr.DataArray, better: float) -> str:
+    """The key of the verdict: what loses health and saves money is not told to be worth its cost."""
+    key = verdict_of(inmb, better)
+    return key.replace("value_", "value_saves_", 1) if all(_signs(worth)) else key
+
+
+def turned(row: Any) -> dict[str, float]:
+    """An interval of the amount turned round, as of what is saved in place of what is spent."""
+    return {"mean": -row["mean"], "lower": -row["upper"], "upper": -row["lower"]}
+
+
+def signed(key: str, row: Any, words: Words, **filled: Any) -> str:
+    """A sentence on an amount in SEK: ``<key>_more`` where its mean is 0 or more, else ``<key>_less`` of the amount turned round."""
+    if row["mean"] >= 0:
+        return words(f"{key}_more", amount=words.span_msek(row), **filled)
+    return words(f"{key}_less", amount=words.span_msek(turned(row)), **filled)
+
+
 def reflex_sentence(scenario: Scenario, results: Results, words: Words) -> str:
-    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit."""
+    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit.
+
+    Net benefit with them is that of the main analysis less the persons tested x the difference in laboratory cost; that it speaks for the
+    other strategy is said where the draws tell it and the main analysis does not say the same.
+    """
+    case, wtp = scenario.case, leading_threshold(scenario)
     persons = results.reach.eligible
     each = (results.reach.reflexed * persons).sum(["region", "year"]) / persons.sum(["region", "year"])
-    more = each * increment(results.per_patient.test_cost, scenario.case)
-    whole = more + increment(results.per_patient.cost, scenario.case)
-    return words(
+    more = each * increment(results.per_patient.test_cost, case)
+    cost, qaly = increments(results.per_patient, case)
+    without, with_them = (net_monetary_benefit(spent, qaly, wtp) for spent in (cost, cost + more))
+    told = words(
         "reflex_each",
         each=words.span(interval_frame(each).iloc[0], digits=2),
         more=words.span(interval_frame(more).iloc[0], digits=-1),
-        whole=words.span(interval_frame(whole).iloc[0], digits=-2),
+        whole=words.span(interval_frame(cost + more).iloc[0], digits=-2),
+        benefit=known_span(with_them, words, -2),
+        wtp=words.number(wtp),
     )
+    side = _side(with_them)
+    if side in (0, _side(without)):
+        return told
+    best = words.inside(case.strategies[case.new if side > 0 else case.comparator].label)
+    return f"{told} {words('reflex_turned', best=best)}"
+
+
+def _side(benefit: xr.DataArray) -> int:
+    """The sign of a mean net benefit; 0 where it lies within two simulation errors."""
+    mean = float(benefit.mean())
+    return int(np.sign(mean)) if abs(mean) > ERRORS * simulation_error(benefit) else 0
 
 
 def more_or_less(stem: str, value: float) -> str:
@@ -146,10 +204,10 @@ def more_or_less(stem: str, value: float) -> str:
 
 def verdict_of(inmb: xr.DataArray, better: float) -> str:
     """Whether a programme is worth it, as far as its draws allow: the sign must exceed two simulation errors and hold in 70 of 100."""
-    mean, error = float(inmb.mean()), simulation_error(inmb)
-    if abs(mean) <= ERRORS * error:
+    side = _side(inmb)
+    if side == 0:
         return "value_verdict_even"
-    if mean > 0:
+    if side > 0:
         return "value_verdict_worth" if better >= P_ORDER else "value_verdict_perhaps"
     return "value_verdict_not" if better <= 1 - P_ORDER else "value_verdict_perhaps_not"
 

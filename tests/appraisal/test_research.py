@@ -178,6 +178,19 @@ def test_a_result_can_also_end_the_use_of_today():
     assert found.loc["only_in_research", ["extend", "keep", "withdraw"]].tolist() == [0.5, 0, 0.5]
 
 
+def test_another_strategy_in_use_is_worth_its_own_and_can_be_ended():
+    found = choices(other_per_year=0.4, expected_other=np.array([5.0, -15.0]), reversal_cost=20)
+    # 40 of 100 have another strategy, worth -5 on average; the new one is worth 10 more than what its patients would have had.
+    assert found["value"].to_dict() == {
+        "approve": 350 * 10 - 160 * 5,
+        "approve_with_research": 50 * 10 - 40 * 5 + (30 * 300 + 5 * 120 - 20) / 2,
+        "only_in_research": -40 * 5 + (30 * 250 + 5 * 120 - 20) / 2,
+        "reject": -160 * 5,
+        "withdraw": -20,
+    }
+    assert found.loc["only_in_research", ["extend", "keep", "withdraw"]].tolist() == [0.5, 0, 0.5]
+
+
 def test_an_answer_after_the_horizon_is_worth_nothing():
     found = choices(delay=9.0, research_cost=1.0)
     assert found.loc["approve_with_research", "value"] == found.loc["approve", "value"] - 1

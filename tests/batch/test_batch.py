@@ -195,7 +195,7 @@ def test_an_override_of_the_evidence_runs_everything_anew():
 def test_without_names_the_world_without_agreement_comes_first_and_then_the_slowest():
     runs = plan_batch([]).runs
     ramps = [run.scenario.definition.pace.ramp if run.scenario.definition.pace else None for run in runs]
-    assert ramps == [None, 8, 5, 5, 2]
+    assert ramps == [None, 8, 5, 5, 5, 2]
     assert [run.scenario.name for run in runs if run.scenario.limits] == ["agreement_even_limited"]
 
 
@@ -206,11 +206,15 @@ def test_stated_limits_are_not_run_for_a_case_that_states_none():
 
 
 @pytest.mark.parametrize("case", ["nsclc_panel", "rare_disease_wgs"])
-def test_a_cases_own_scenarios_run_where_the_case_is_asked_for(case):
-    general = {run.scenario.name for run in plan_batch([]).runs}
-    own = {path.stem for path in (find_folder() / "scenarios" / case).glob("*.yaml")}
+def test_a_cases_own_scenarios_run_where_the_case_does(case):
+    scenarios = find_folder() / "scenarios"
+    own = {path.stem for path in (scenarios / case).glob("*.yaml")}
     assert own
-    assert not own & general
+    by_itself = plan_batch([]).runs
+    general = {run.scenario.name for run in by_itself} & {path.stem for path in scenarios.glob("*.yaml")}
+    assert {run.scenario.name for run in by_itself} - general == {
+        path.stem for path in (scenarios / by_itself[0].case).glob("*.yaml")
+    }
     asked = plan_batch([], cases=[case]).runs
     assert {run.case for run in asked} == {case}
     assert {run.scenario.name for run in asked} == general | own

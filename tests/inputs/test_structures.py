@@ -6,15 +6,16 @@ from pmbudget.batch.check import check
 from pmbudget.errors import InputError
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.scenarios import alternatives
+from pmbudget.inputs.structures import Structure
 
 CASE = "cases/nsclc_panel/case.yaml"
-ROW = "\n  added:\n    label: {{sv: a, en: a}}\n    group: course\n    {keys}\n"
+ROW = "\n  added:\n    label: {{sv: a, en: a}}\n    {keys}\n"
 
 
 def with_row(folder, keys):
     """The shipped case with one more alternative."""
     path = folder / CASE
-    text = path.read_text("utf-8")
+    text, keys = path.read_text("utf-8"), keys if "group:" in keys else f"group: course\n    {keys}"
     path.write_text(text.replace("\nstructures:", "\nstructures:" + ROW.format(keys=keys), 1), "utf-8")
     return folder
 
@@ -26,9 +27,11 @@ def with_row(folder, keys):
             "overrides: {rebate_benefitt: 0}",
             "structures.added.overrides.rebate_benefitt.*names no parameter.*rebate_benefit",
         ),
-        ("strategy: panell", "structures.added.strategy: 'panell'.*did you mean panel"),
+        ("group: strategy\n    strategy: panell", "structures.added.strategy: 'panell'.*did you mean panel"),
         ("comparator: sequentiall", "structures.added.comparator: 'sequentiall'.*did you mean sequential"),
-        ("strategy: sequential", "structure added compares a strategy with itself"),
+        ("group: strategy\n    strategy: sequential", "structure added compares a strategy with itself"),
+        ("strategy: panel", "group strategy is of rows that give a strategy"),
+        ("group: strategy\n    horizon_years: 5", "group strategy is of rows that give a strategy"),
         ("note: nothing", "changes nothing"),
         ("horizon_years: 0", "structures.added.horizon_years"),
         ("horizont: 5", "unknown key"),
@@ -70,6 +73,54 @@ def test_an_alternative_holds_what_it_changes_and_nothing_else(scenario):
     assert made["horizon_5"].case.horizon_years == 5
     assert made["horizon_5"].parameters is scenario.parameters
     assert list(listed.case.strategies) == [scenario.case.comparator, scenario.case.new]
+
+
+def test_what_the_scenario_was_set_to_in_a_program_stays_set(scenario):
+    made = alternatives(scenario.with_value("cost_panel", 7000.0).with_value("rebate_benefit", 0.5))["rebate_0"]
+    assert made.parameters.fixed("cost_panel") == 7000
+    assert made.parameters.fixed("rebate_benefit") == 0
+
+
+def test_a_rate_of_exchange_that_an_override_needs_comes_with_it(folder, scenario):
+    currency = next(
+        one for one in ("USD", "GBP", "NOK", "DKK", "EUR") if f"rate_{one.lower()}_2024" not in scenario.parameters
+    )
+    known = "distribution: {family: fixed, value: 900}"
+    with_row(folder, f"overrides: {{cost_panel: {{unit: {currency}, price_year: 2024, {known}}}}}")
+    made = alternatives(load_scenario("agreement_even", folder))["added"].parameters
+    assert set(made) - set(scenario.parameters) == {f"rate_{currency.lower()}_2024"}
+
+
+def test_every_other_strategy_has_a_row_whichever_is_rolled_out(scenario, shipped):
+    other = load_scenario("nsclc_panel/without_kras", shipped)
+    for chosen in (scenario, other):
+        case = chosen.case
+        rows = {name: one.strategy for name, one in case.tried.items() if one.group == "strategy"}
+        assert rows == {name: name for name in case.strategies if name not in (case.new, case.comparator)}
+        assert list(case.tried) == [*rows, *case.structures]
+        assert all(case.tried[name].label == case.strategies[name].label for name in rows)
+    assert "panel_safety_net" in other.case.tried
+
+
+def test_a_row_that_says_what_another_says_is_left_out(scenario):
+    rows = {
+        "own": {"group": "strategy", "strategy": scenario.case.new},
+        "twice": {"group": "strategy", "strategy": "panel"},
+        "also_own": {"group": "comparator", "comparator": scenario.case.comparator},
+        "itself": {"group": "comparator", "comparator": scenario.case.new},
+        "kept": {"group": "comparator", "comparator": "panel"},
+        "followed": {"group": "strategy", "strategy": "panel", "horizon_years": 5},
+    }
+    made = {name: Structure(label={"sv": "a", "en": "a"}, **row) for name, row in rows.items()}
+    case = scenario.case.model_copy(update={"structures": made})
+    assert [name for name in case.tried if name in rows] == ["kept", "followed"]
+
+
+def test_a_structure_called_as_a_strategy_is_refused(folder):
+    path = with_row(folder, "horizon_years: 5") / CASE
+    path.write_text(path.read_text("utf-8").replace("\n  added:", "\n  panel:", 1), "utf-8")
+    with pytest.raises(InputError, match="structure panel is called as a strategy"):
+        load_scenario("agreement_even", folder)
 
 
 def test_what_the_scenario_itself_sets_stays_set(shipped):

@@ -9,7 +9,7 @@ from pmbudget.patient import simulate
 from pmbudget.patient.course import alike, course, occupancy
 from pmbudget.patient.curves import baseline
 from pmbudget.patient.outcomes import occupancy_by_strategy
-from pmbudget.patient.tree import class_shares
+from pmbudget.patient.tree import class_shares, walk_pathway
 
 MEDIAN = 12.0
 RATE = np.log(2) / MEDIAN
@@ -114,9 +114,10 @@ def test_what_runs_on_is_counted_by_its_interval(constant, case):
     assert times.to_numpy() == pytest.approx((outcomes["life_years"] * 365.25 / item.every_days).to_numpy(), rel=1e-9)
 
 
-def test_everyone_dies_once(constant, case):
+def test_everyone_dies_once(constant, case, setting):
     once = CareItem(resource="rebiopsy", when="on_death")
-    outcomes = simulate(constant, case.model_copy(update={"items_for_all": (once,)}), horizon=20)
+    nobody_again = setting(constant, [case.pathway.late.retest.offered], 0.0)
+    outcomes = simulate(nobody_again, case.model_copy(update={"items_for_all": (once,)}), horizon=20)
     deaths = outcomes["activity"].sel(resource="rebiopsy").sum("year_since_start")
     assert deaths.to_numpy() == pytest.approx(1 - np.exp(-RATE * 240), rel=1e-9)
 
@@ -342,3 +343,20 @@ def test_managements_without_curves_or_hazard_ratios_of_their_own_have_one_cours
     assert {alike(case, name) for name in inherited} == {case.reference}
     others = [name for name in case.managements if name not in inherited]
     assert [alike(case, name) for name in others] == others
+
+
+def test_a_retest_falls_on_progression_and_is_no_cost_of_the_first_search(few, case, setting):
+    retested = setting(few, [case.pathway.late.retest.offered], 1.0)
+    nobody = setting(few, [case.pathway.late.retest.offered], 0.0)
+    with_, without = (simulate(draws, case, horizon=case.horizon_years) for draws in (retested, nobody))
+    xr.testing.assert_allclose(with_["cost_once"], without["cost_once"])
+    name = "sequencing_consumables"
+    more = (with_["activity"] - without["activity"]).sel(resource=name)
+    shares = class_shares(few, case)
+    for strategy in (case.comparator, case.new):
+        expected = (walk_pathway(retested, case, strategy).retests * shares).sum("true_class")
+        per_test = sum(item.resource == name for item in case.pathway.late.retest.items)
+        made = more.sel(strategy=strategy).sum("year_since_start")
+        # All but those still free from progression after the horizon.
+        np.testing.assert_allclose(made, per_test * expected, rtol=2e-2)
+        assert float(more.sel(strategy=strategy, year_since_start=1).mean()) > 0

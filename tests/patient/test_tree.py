@@ -2,9 +2,10 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from pmbudget.inputs import pathways
-from pmbudget.patient import tree
+from pmbudget.patient import search
 from pmbudget.patient.costing import product
 from pmbudget.patient.tree import class_shares, walk_pathway
 
@@ -211,7 +212,7 @@ def test_what_is_tested_one_gene_at_a_time_gives_back_the_overall_rate(table, ca
     rests = {step.offered.overall: step for step in sequential.tests if isinstance(step.offered, pathways.AmongRest)}
     assert set(rests) == {"tested_egfr_alk_ros1", "tested_braf_ret_met_kras", "tested_ntrk"}
     for name, step in rests.items():
-        single = tree._offered(table, "sequential", step)
+        single = search._offered(table, "sequential", step)
         assert 0 <= float(single.min()) <= float(single.max()) <= 1
         group = product(table, step.offered.group)
         inside = ((single > 0) & (single < 1)).to_numpy()
@@ -219,7 +220,7 @@ def test_what_is_tested_one_gene_at_a_time_gives_back_the_overall_rate(table, ca
         mix = (group * table[panel.offered].variable + (1 - group) * single).to_numpy()
         np.testing.assert_allclose(mix[inside], table[name].to_numpy()[inside], rtol=1e-12)
         moved = table.assign(coverage_today=0.9 + 0 * table["coverage_today"])
-        np.testing.assert_array_equal(single, tree._offered(moved, "sequential", step))
+        np.testing.assert_array_equal(single, search._offered(moved, "sequential", step))
 
 
 @pytest.fixture
@@ -268,6 +269,61 @@ def test_a_safety_net_catches_those_who_fail_and_those_who_are_late(net):
     assert found == pytest.approx(0.8 * 0.9 + 0.2 * 0.5)
     # Half of the panel's answers are in time; of the late ones the net is made on half, in time in half: 7 of 14 days are left.
     assert in_time == pytest.approx(0.8 * 0.9 * (0.5 + 0.5 * 0.5 * 0.5) + 0.2 * 0.5 * 0.5)
+
+
+def test_a_quick_test_beside_an_overdue_panel_takes_no_new_sample(net, setting):
+    draws, case = net
+    again = setting(setting(draws, [case.tests["egfr_rapid"].failure], 0.3), [case.pathway.repeat.offered], 1.0)
+    again = setting(again, [case.pathway.repeat.failure], 1.0)
+    path = walk_pathway(again, case, "one")
+    # A fifth of the panels fail and are made again; of the net's tests only those in place of them are.
+    assert labelled(path.repeats, case)["egfr"] == pytest.approx(0.2 + 0.2 * 0.5 * 0.3)
+
+
+def test_a_wrong_answer_of_the_net_is_acted_on_where_the_panel_comes_too_late(net, setting):
+    draws, case = net
+    alarm = setting(draws, [case.tests["egfr_rapid"].specificity], 0.9)
+    path = walk_pathway(alarm, case, "one")
+    followed = float(np.prod([alarm[name].to_numpy()[0] for name in case.pathway.after_result.values()]))
+    late_switched = float(alarm[case.pathway.late.switched][0])
+    # In time on half of those whose panel is late, half of all; and on half of those whose panel fails, later on some of the rest.
+    early = 0.8 * 0.5 * (0.5 * 0.1 * 0.5)
+    failed = 0.2 * 0.5 * 0.1 * (0.5 + 0.5 * late_switched)
+    assert labelled(path.mismatched, case)["negative"] == pytest.approx((early + failed) * followed)
+    assert float(path.managements.min()) >= 0
+
+
+def test_a_confirmation_of_the_net_waits_as_the_net_does(net):
+    draws, case = net
+    confirm = pathways.TestOffered(
+        test="egfr_pcr", confirms="egfr_rapid", offered="offered_quick", turnaround=("quick",)
+    )
+    plan = case.strategies["one"]
+    both = case.model_copy(update={"strategies": {"one": plan.model_copy(update={"tests": (*plan.tests, confirm)})}})
+    for name, value in {
+        "offered_quick": 1.0,
+        **dict.fromkeys(("se_egfr_pcr", "sp_single"), 1.0),
+        "fail_single": 0.0,
+    }.items():
+        draws = draws.assign({name: xr.full_like(draws["quick"] + 0 * draws["draw"], value, dtype=float)})
+    path = walk_pathway(draws, both, "one")
+    # 7 of the 14 days are left for an answer after 7: in half of those whose panel has failed, confirmed or not.
+    assert labelled(path.in_time, both)["egfr"] == pytest.approx(0.8 * 0.9 * 0.75 + 0.2 * 0.5)
+
+
+def test_a_blood_sample_that_fails_takes_no_new_tissue(table, case):
+    assert float(walk_pathway(table, one_test(case, "plasma_panel"), "one").repeats.max()) == 0
+
+
+def test_those_who_reach_no_later_line_have_no_later_drugs(table, case):
+    """For each on a later line (1 - r) / r have the course without one, and nobody else has."""
+    late, names = case.pathway.late, list(case.managements)
+    path = walk_pathway(table, case, case.new)
+    reach = product(table, [late.reach])
+    beside = path.managements.isel(management=names.index(late.unreached))
+    on_later = path.paths["later_line"] + path.paths["retested"]
+    np.testing.assert_allclose(beside, (on_later * (1 - reach) / reach).transpose(*beside.dims), atol=1e-12)
+    assert not [item for item in case.managements[late.unreached].items if item.when == "on_progression"]
 
 
 def test_a_safety_net_offered_to_nobody_changes_nothing(net):

@@ -6,7 +6,17 @@ import xarray as xr
 
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
-from pmbudget.programme.supply import extra_use, monthly, persons_a_month, share_of_region, staffing
+from pmbudget.programme.hubs import laboratories
+from pmbudget.programme.supply import (
+    extra_use,
+    extra_use_of_unfit,
+    monthly,
+    output,
+    persons_a_month,
+    persons_with,
+    share_of_region,
+    staffing,
+)
 from pmbudget.road import evaluate_draws
 
 MORE = 50
@@ -154,3 +164,85 @@ def test_another_organisation_is_posted_as_its_own_resource_in_the_new_mix(limit
 
 def test_a_scenario_can_say_where_the_test_is_made(shipped):
     assert load_scenario("agreement_one_laboratory", shipped).definition.laboratories == "national"
+
+
+# Tests ordered with the diagnosis: the laboratory's work for those who prove not fit
+
+
+def units_of(case, limit):
+    return {case.resources[name].unit for name in limit.resources}
+
+
+def test_the_unfit_use_the_laboratory_as_the_eligible_do_and_no_conference(limited, few, limits):
+    outcomes = simulate(few, limited.case, horizon=1)
+    for limit in limits.values():
+        one, unfit = (
+            use(few, limited.case, outcomes, limit, limited.case.new) for use in (extra_use, extra_use_of_unfit)
+        )
+        xr.testing.assert_identical(unfit, one if units_of(limited.case, limit) == {"diagnostic_unit"} else 0 * one)
+    # Both occur, or nothing is tested.
+    assert {"diagnostic_unit"} in [units_of(limited.case, limit) for limit in limits.values()]
+    assert {"clinic"} in [units_of(limited.case, limit) for limit in limits.values()]
+
+
+def test_a_laboratory_serves_fewer_by_those_tested_beside_them(limited, few, limits):
+    case, regions = limited.case, limited.regions
+    outcomes, unfit = simulate(few, case, horizon=1), xr.DataArray([0.0, 0.25], dims="month")
+    for limit in limits.values():
+        extra = extra_use(few, case, outcomes, limit, case.new)
+        own = units_of(case, limit) == {"diagnostic_unit"}
+        rooms = persons_with(few, case, regions, outcomes, limit, 3.0, {case.new: 1.0}, unfit=unfit)
+        alone = persons_a_month(few, case, regions, limit, 3.0, extra)
+        xr.testing.assert_allclose(rooms, (alone / (1 + own * unfit)).transpose(*rooms.dims), rtol=1e-12)
+
+
+def without_reflex(scenario):
+    funnel = scenario.case.eligible.model_copy(update={"reflex": None})
+    return replace(scenario, case=scenario.case.model_copy(update={"eligible": funnel}))
+
+
+def test_what_is_needed_is_each_test_more_times_its_use(limited, few, as_shipped, limits):
+    outcomes, case = simulate(few, limited.case, horizon=1), limited.case
+    wanted = (as_shipped.reach.aimed * as_shipped.reach.eligible).sel(mix=["today", "new"])
+    more = wanted.sel(mix="new") - wanted.sel(mix="today")
+    for name, limit in limits.items():
+        own = units_of(case, limit) == {"diagnostic_unit"}
+        tests = (more * (1 + own * as_shipped.reach.reflexed)).sum("region")
+        expected = tests * extra_use(few, case, outcomes, limit, case.new) / output(few, case, limit)
+        found = as_shipped.reach.supply["needed"].sel(mix="new", limit=name, drop=True)
+        xr.testing.assert_allclose(found, expected.transpose(*found.dims), rtol=1e-9)
+
+
+def test_nobody_unfit_tested_is_the_case_without_reflex_and_some_hold_back_more(limited, few, as_shipped):
+    never = limited.case.eligible.reflex.tested
+    none = evaluate_draws(limited, few.assign({never: 0 * few[never]}))
+    silent = evaluate_draws(without_reflex(limited), few)
+    xr.testing.assert_equal(none.reach.patients, silent.reach.patients)
+    xr.testing.assert_equal(none.reach.supply, silent.reach.supply)
+    assert float((held_back(as_shipped) - held_back(silent)).mean()) > 0
+
+
+def test_samples_of_another_organisation_are_all_that_are_tested(limited, few):
+    """With one laboratory that has no other work, and runs that are always full, cost is per sample: samples x difference."""
+    plan = limited.case.capacity.laboratories
+    still = {plan.fixed_cost: 0.0, plan.longest_wait: 0.0, plan.cost_run: 0.0, plan.transport_days: 0.0}
+    draws = few.assign({name: 0 * few[name] + value for name, value in still.items()})
+    one = replace(limited, definition=limited.definition.model_copy(update={"laboratories": "national"}))
+    cost = {}
+    for which, scenario in (("all", one), ("eligible", without_reflex(one))):
+        found = evaluate_draws(scenario, draws)
+        by_region = found.spending.resource_cost.sel(mix="new", resource=plan.resource)
+        cost[which] = by_region.sel(region=list(limited.regions.index))
+        wanted = (found.reach.aimed * found.reach.eligible).sel(mix="new")
+        tests = wanted * (1 + found.reach.reflexed) if which == "all" else wanted
+        samples = simulate(draws, scenario.case, horizon=1)["activity_once"].sel(
+            strategy=scenario.case.new, resource=plan.samples, drop=True
+        )
+        paid = samples * tests * draws[plan.transport_cost]
+        guests = [laboratories(place, limited.regions) for place in ("national", plan.today)]
+        sent = [(host != host["region"]).astype(float) for host in guests]
+        expected = (paid * (sent[0] - sent[1])).mean("draw")
+        xr.testing.assert_allclose(
+            cost[which].reset_coords(drop=True), expected.transpose("region", "year").reset_coords(drop=True)
+        )
+    assert float(cost["all"].sum()) > float(cost["eligible"].sum())

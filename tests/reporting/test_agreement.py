@@ -45,7 +45,7 @@ def parts(scenario, results, found, paces, words):
         settlement.incentive_table(found, results, scenario, words),
         settlement.state_by_year(found, words),
         settlement.by_year(scenario, results, found, words),
-        bargain.solutions(found, paces, words, target=0.75, kappa=1.0),
+        bargain.solutions(scenario, found, paces, words, target=0.75, kappa=1.0),
         bargain.map_table(found, paces, words),
         phases.phases_table(scenario, results, found, words),
         phases.infrastructure_table(scenario, found, words),
@@ -260,14 +260,30 @@ def test_other_paces_are_evaluated_with_all_that_was_set_and_on_as_many_draws(mo
     assert paces.programmes["agreement_slow"].coverage < paces.programmes[scenario.name].coverage
 
 
-def test_a_target_that_comes_by_itself_costs_nothing_and_is_said_to(found, paces):
+def test_a_target_that_comes_by_itself_costs_nothing_and_is_said_to(scenario, found, paces):
     unplanned = found.programme.coverage_unplanned
-    text = str(bargain.solutions(found, paces, EN, target=unplanned - 0.01, kappa=1.0))
+    text = str(bargain.solutions(scenario, found, paces, EN, target=unplanned - 0.01, kappa=1.0))
     assert "needs no agreement" in text
     assert EN.percent(unplanned) in text
-    beyond = str(bargain.solutions(found, paces, EN, target=unplanned + 0.05, kappa=1.0))
+    beyond = str(bargain.solutions(scenario, found, paces, EN, target=unplanned + 0.05, kappa=1.0))
     assert "needs no agreement" not in beyond
     assert EN.percent(unplanned) in beyond, "what comes without an agreement stands beside"
+
+
+def test_no_least_outlay_is_told_where_the_target_is_reached_with_another_strategy(scenario, found, paces):
+    told = EN("least_refused", new="", in_use="")[:40]
+    assert told not in bargain.solutions(scenario, found, paces, EN, target=0.9, kappa=1.0)
+    over = replace(scenario, case=scenario.case.model_copy(update={"in_use": scenario.case.comparator}))
+    said = bargain.solutions(over, found, paces, EN, target=0.9, kappa=1.0)
+    assert told in said
+    assert "target of" not in said.replace("a target of coverage", "")
+
+
+def test_what_a_party_pays_less_is_not_told_as_more_with_a_minus(scenario, found):
+    scores = found.scores.copy()
+    scores.loc[found.own, ["regions", "regions_lower", "regions_upper"]] = [-3e6, -5e6, 1e6]
+    said = agreement.agreement_headline(scenario, replace(found, scores=scores), EN)
+    assert "The regions pay 3.0 (\u22121.0 to 5.0) MSEK less" in said
 
 
 ANSWERS = [

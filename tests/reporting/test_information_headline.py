@@ -13,6 +13,7 @@ from pmbudget.reporting.words import Words
 
 LANGUAGES = pytest.mark.parametrize("language", ["sv", "en"])
 NAMES = {"old": "one by one", "panel": "panel", "third": "third", "new": "panel", "comparator": "one by one"}
+NAMES |= {"in_use": "panel", "used": "panel"}
 
 
 def options(**values):
@@ -30,7 +31,7 @@ def options(**values):
 @LANGUAGES
 def test_a11_a_study_that_never_leads_to_introduction_is_said_to_pay_by_withdrawing(language):
     words = Words(language)
-    told = answers.decision_sentence(options(only_in_research=10.5e6), "panel", "review", words)
+    told = answers.decision_sentence(options(only_in_research=10.5e6), NAMES, "review", words)
     assert {"sv": "leder inte till införande", "en": "does not lead to introduction"}[language] in told
     assert {"sv": "kommer av att panel avvecklas i 60\u00a0% av utfallen", "en": "withdrawing panel in 60%"}[
         language
@@ -56,7 +57,7 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     assert frame.loc["only_in_research", "extend"] == 0
     told = answers.decision_sentence(
         frame.drop(index="withdraw").assign(best=lambda f: f["value"] == f["value"].max()),
-        "panel",
+        NAMES,
         "review",
         Words("en"),
     )
@@ -79,7 +80,7 @@ def test_a11_the_sentence_is_that_of_the_row_which_the_table_holds_best():
     ],
 )
 def test_each_decision_has_its_own_sentence(language, best, sv, en):
-    told = answers.decision_sentence(options(**{best: 9e6}), "panel", "review", Words(language))
+    told = answers.decision_sentence(options(**{best: 9e6}), NAMES, "review", Words(language))
     assert {"sv": sv, "en": en}[language] in told
     assert ("9,0" in told or "9.0" in told) == (best != "reject")
 
@@ -88,17 +89,17 @@ def test_each_decision_has_its_own_sentence(language, best, sv, en):
 def test_a_study_first_that_can_lead_to_introduction_says_how_often(language):
     frame = options(only_in_research=9e6)
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.3, 0.5, 0.2]
-    told = answers.decision_sentence(frame, "panel", "review", Words(language))
+    told = answers.decision_sentence(frame, NAMES, "review", Words(language))
     assert all(Words(language).percent(share) in told for share in (0.3, 0.5, 0.2))
     frame.loc["only_in_research", ["extend", "keep", "withdraw"]] = [0.0, 1.0, 0.0]
-    told = answers.decision_sentence(frame, "panel", "review", Words(language))
+    told = answers.decision_sentence(frame, NAMES, "review", Words(language))
     assert {"sv": "sällan ändrar något", "en": "seldom changes"}[language] in told
 
 
 @LANGUAGES
 def test_options_within_two_simulation_errors_are_not_ranked(language):
     words, frame = Words(language), options(only_in_research=0.15e6)
-    told = answers.decision_sentence(frame, "panel", "review", words)
+    told = answers.decision_sentence(frame, NAMES, "review", words)
     assert words("info_option_said.only_in_research") in told
     assert words("info_option_said.reject") in told
     assert words("info_option_said.approve") not in told
@@ -252,3 +253,45 @@ def test_the_thresholds_of_this_chapter_follow_the_severity(scenario, results, l
     assert words.number(500_000) not in pages.information_frame(scenario, results, words, wtp=1e6)
     unread = replace(scenario, case=scenario.case.model_copy(update={"severity": None}))
     assert words.number(500_000) in pages.information_frame(unread, results, words, wtp=1e6)
+
+
+@LANGUAGES
+def test_what_is_ended_is_named_by_what_is_in_use(language):
+    """Another strategy is rolled out than the one in use: today's use is of that one, and the scenario uses both."""
+    words = Words(language)
+    names = {**NAMES, "new": "third", "in_use": "panel", "used": "third or panel"}
+    for ends in (options(withdraw=9e6), options(only_in_research=9e6)):
+        told = answers.decision_sentence(ends, names, "review", words)
+        assert "panel" in told
+        assert "third" not in told
+    assert "third or panel" in answers.loss_sentence(losses(5e6, 1.9e6), names, ["old"], words, wtp=1e6)
+    assert "third or panel" in answers.better_use(names, ["old"], words)
+
+
+def test_orders_that_teach_nothing_are_not_ranked(language):
+    words, none = Words(language), rollouts().assign(evsi=[1e6, 0.0], se=[1e6, 0.0])
+    assert pages.rollouts_table(none, words) == pages.note(words("info_rollout_none"))
+    assert pages.rollouts_note(none, words) == ""
+    assert "<table" in pages.rollouts_table(rollouts(), words)
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("error", "shown"), [(400.0, None), (40.0, "120"), (4.0, "123")])
+def test_what_clean_data_are_worth_is_told_no_finer_than_its_error(scenario, language, error, shown):
+    words, name = Words(language), next(iter(scenario.case.research.studies))
+    worth = {"as_is": 23.0, "known": 60.0, "complete": 90.0, "clean": 123.0, "worth": 1.234e6}
+    frame = pd.DataFrame({"n": 50, **worth, "error": error, "worth_error": 1e4 * error}, index=[name])
+    told = pages.quality_table(scenario, frame, words)
+    assert (told == pages.note(words("info_quality_nothing"))) == (shown is None)
+    assert shown is None or f">{shown}<" in told
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("state", "regions"), [(30.0, 80.0), (10.0, 70.0)])
+def test_losses_that_come_to_more_when_shared_are_explained(language, state, regions):
+    words = Words(language)
+    burden = (
+        pd.DataFrame({"shared": [state, regions], "alone": [0.0, 100.0]}, index=["state", "regions_together"]) * 1e6
+    )
+    told = pages.burden_table(burden, words)
+    assert (pages.note(words("info_burden_apart")) in told) == (state + regions > 100)

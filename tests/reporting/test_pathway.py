@@ -131,7 +131,35 @@ def made(case, gain, first=None):
 def test_a_share_rises_falls_or_stays(scenario, language, gain, sv, en):
     told = pathway.gained_sentence(scenario.case, made(scenario.case, gain), Words(language))
     assert {"sv": sv, "en": en}[language] in told
-    assert "ändras med" not in told
+    assert "ändras" not in told
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_a_share_whose_change_may_have_either_sign_is_said_to_change(scenario, language):
+    words, outcomes = Words(language), made(scenario.case, 0.05)
+    outcomes["on_path"][:, 1, 0] += np.linspace(-0.2, 0.2, 40)
+    told = pathway.gained_sentence(scenario.case, outcomes, words)
+    assert {"sv": "ändras i genomsnitt med", "en": "changes by"}[language] in told
+    assert not any(way in told for way in ("ökar", "minskar", "rises", "falls"))
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_fewer_treated_later_are_told_as_such(scenario, language):
+    words = Words(language)
+    told = pathway.gained_sentence(scenario.case, made(scenario.case, 0.01, first=0.03), words)
+    assert f"{words.number(-2.0, 1)} " in told
+    assert {"sv": "alltså färre", "en": "so that fewer"}[language] in told
+    assert words("headline_gained.first_line", gained="|").split("|")[1] not in told
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_each_test_stands_with_its_time_and_failures_once_per_strategy(few, scenario, cascade, cascade_draws, language):
+    words, case = Words(language), scenario.case
+    shown = pathway.times_table(scenario, few, words)
+    plans = [case.strategies[name] for name in (case.comparator, case.new)]
+    assert shown.count("<tr>") == 1 + sum(len({step.test for step in plan.tests}) for plan in plans)
+    assert words("times_note", window="|").split("|")[0] in shown
+    assert pathway.times_table(cascade, cascade_draws, words) == ""
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])

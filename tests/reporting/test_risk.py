@@ -1,5 +1,6 @@
 """Figures of chapter 05 that can be checked by hand."""
 
+import html
 import re
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from pmbudget.appraisal.scoring import cvar
 from pmbudget.inputs.norms import TAX_BASE
-from pmbudget.reporting.ch05_budget import programme, risk
+from pmbudget.reporting.ch05_budget import budget, programme, risk
 from pmbudget.reporting.words import Words
 
 EN = Words("en")
@@ -47,8 +48,43 @@ def test_at_the_neutral_price_the_net_budget_is_nothing(scenario, results):
     more = (tests.sel(mix="new") - tests.sel(mix="today")).sel(year=years).sum(["region", "year"]).mean()
     price = float(results.per_patient.test_cost.sel(strategy=scenario.case.new).mean())
     short = net / float(more) - price
-    assert EN.number(short) in risk.neutral_note(scenario, results, EN)
+    assert f"SEK {EN.number(short, -2)} per test" in risk.neutral_note(scenario, results, EN)
     assert EN.number(float(more)) in risk.neutral_note(scenario, results, EN)
+
+
+def test_the_posts_of_the_last_year_less_those_of_today_s_use_in_it_are_the_change(scenario, results):
+    last = results.spending.posts.sel(year=scenario.years[-1]).mean("draw")
+    table = programme.posts_table(scenario, results, EN)
+    assert f"With today&#x27;s use, {scenario.years[-1]}" in table
+    for row, name in zip(cells(table), last["resource"].to_numpy(), strict=True):
+        new, today, change = (float(cell.split(" ")[0].replace("\u2212", "-")) for cell in row[-3:])
+        assert new - today == pytest.approx(change, abs=0.11)
+        assert today == pytest.approx(float(last.sel(mix="today", resource=name)), abs=0.051)
+
+
+def test_the_bar_of_an_allocation_key_that_is_not_used_is_told_to_be_of_another_kind(scenario, results):
+    key = scenario.idle_allocation
+    frame = pd.DataFrame({"base": [1e6, 1e6]}, index=["other", key])
+    label = html.escape(EN.label(scenario.parameters[key].record.label))
+    assert label in risk.tornado_note(scenario, results, frame, EN)
+    assert label not in risk.tornado_note(scenario, results, frame.drop(key), EN)
+    assert label not in risk.tornado_note(scenario.with_allocation(), results, frame, EN)
+
+
+def test_that_drugs_keep_their_price_is_said_where_there_are_any(scenario):
+    assert "exclusivity" in programme.prices_moves(scenario, EN)
+    dry = {name: one for name, one in scenario.case.resources.items() if one.kind != "drug"}
+    assert "exclusivity" not in programme.prices_moves(
+        replace(scenario, case=scenario.case.model_copy(update={"resources": dry})), EN
+    )
+
+
+def test_an_agreement_that_moves_nobody_costs_its_coordination_alone(scenario, results):
+    running = results.spending.by_resource.sel(mix="new", resource="project_office", year=scenario.first_years)
+    row = pd.Series({"mean": float(running.sum("year").mean())})
+    label = EN.inside(scenario.case.resources["project_office"].label)
+    assert budget._unmoved_parts(scenario, results, row, EN) == f"{label} alone"
+    assert budget._unmoved_parts(scenario, results, row + 1e6, EN) == "coordination and transition"
 
 
 def test_a_cap_above_every_draw_is_hardly_broken_and_one_below_all_surely(scenario, results):

@@ -21,14 +21,17 @@ WTP = 1e6
 SPREAD = np.linspace(-1, 1, 400)
 
 
-def planted(scenario, base, **means):
-    """A scenario with alternatives of its two strategies, and results in which net benefit has these means and hardly any spread."""
-    names = [name for name, one in scenario.case.structures.items() if not (one.strategy or one.comparator)][
-        : len(means)
-    ]
-    case = scenario.case.model_copy(update={"structures": {one: scenario.case.structures[one] for one in names}})
+def planted(scenario, base, strategies=None, **means):
+    """A scenario with alternatives of its two strategies and with ``strategies`` beside, and results in which net benefit has these means
+    and hardly any spread.
+    """
+    case, beside = scenario.case, strategies or {}
+    names = list(case.structures)[: len(means)]
+    kept = {name: case.strategies[name] for name in (case.comparator, case.new, *beside)}
+    case = case.model_copy(update={"strategies": kept, "structures": {one: case.structures[one] for one in names}})
     added = [Increment.of(-mean + SPREAD, 0 * SPREAD) for mean in (base, *means.values())]
-    return replace(scenario, case=case), Structures(added[0], dict(zip(names, added[1:], strict=True)))
+    others = {name: Increment.of(-mean + SPREAD, 0 * SPREAD) for name, mean in beside.items()}
+    return replace(scenario, case=case), Structures(added[0], dict(zip(names, added[1:], strict=True)), others)
 
 
 @LANGUAGES
@@ -91,17 +94,45 @@ def test_the_table_says_the_same_as_the_sentence(scenario, language):
     assert cells[1][-1] == words.number(-900)
 
 
-def test_a_row_of_other_strategies_names_those(scenario):
-    chosen, tried = planted(scenario, 500, a=400)
-    strategies = {**chosen.case.strategies, "third": chosen.case.strategies["panel"].model_copy()}
-    label = chosen.case.label
-    strategies["third"] = strategies["third"].model_copy(update={"label": label})
-    (name, one), *_ = chosen.case.structures.items()
-    structures = {name: one.model_copy(update={"strategy": "third"})}
-    case = chosen.case.model_copy(update={"strategies": strategies, "structures": structures})
-    table = worth_structures.structure_table(replace(chosen, case=case), tried, Words("sv"))
-    assert label.sv in table
-    assert "ny strategi" in worth_structures.structure_notes(replace(chosen, case=case), tried, Words("sv"))
+@LANGUAGES
+def test_another_strategy_stands_in_the_table_and_is_no_test_of_the_decision(scenario, language):
+    words = Words(language)
+    bare, without = planted(scenario, -500, a=-400, b=-300)
+    chosen, tried = planted(scenario, -500, {"panel": 9000, "plasma_first": -8000}, a=-400, b=-300)
+    said, before = (
+        (
+            *worth_structures.structure_sentences(one, found, words),
+            worth_structures._title(one, found, words, wtp=WTP),
+            summary.structure_figures(one, found).to_json(),
+        )
+        for one, found in ((chosen, tried), (bare, without))
+    )
+    assert said == before
+    assert any(words("structure_decision.holds").split("{")[0] in one for one in said[:-1])
+    table = worth_structures.structure_table(chosen, tried, words)
+    rows = [re.sub("<[^>]+>", "|", row) for row in re.findall(r"<tr>(.*?)</tr>", table)][2:4]
+    panel, plasma, comparator = (
+        chosen.case.strategies[name].label for name in ("panel", "plasma_first", chosen.case.comparator)
+    )
+    assert words("structure_strategy", label=words.inside(panel)) in rows[0]
+    assert words("structure_strategy", label=words.inside(plasma)) in rows[1]
+    # Best is the row's own strategy, or the comparator; neither is a decision turned.
+    assert f"|{words.label(panel)}|" in rows[0]
+    assert f"|{words.label(comparator)}|" in rows[1]
+    notes = html.unescape(worth_structures.structure_notes(chosen, tried, words))
+    assert words("structure_strategies") in notes
+    assert words("structure_change.strategy", label=words.inside(panel)) in notes
+    assert words("structure_strategies") not in html.unescape(worth_structures.structure_notes(bare, without, words))
+
+
+@LANGUAGES
+def test_where_strategies_alone_are_tried_nothing_is_said_of_the_decision(scenario, language):
+    words = Words(language)
+    chosen, tried = planted(scenario, -500, {"panel": 9000})
+    assert worth_structures.structure_sentences(chosen, tried, words) == []
+    assert summary.structure_figures(chosen, tried).empty
+    assert words.label(chosen.case.strategies["panel"].label) in worth_structures.structure_table(chosen, tried, words)
+    assert worth_structures.structure_chart(chosen, tried, words).png.startswith(b"\x89PNG")
 
 
 def test_no_negative_ratio_and_none_to_noise_in_the_table(scenario):
@@ -137,7 +168,7 @@ def test_every_part_can_be_made_of_the_shipped_alternatives(scenario, results, p
 
 
 def test_a_case_without_alternatives_shows_nothing_of_them(scenario, results):
-    bare = replace(scenario, case=scenario.case.model_copy(update={"structures": {}, "breadth": None}))
+    bare, _ = planted(scenario, 0)
     tried, words = tried_structures(bare, results), Words("sv")
     made = [
         worth_structures.structure_table(bare, tried, words),
@@ -239,4 +270,5 @@ def test_breadth_that_is_not_needed_is_said_to_be_none(scenario, parts, language
     words = Words(language)
     cheaper = replace(parts, cost=parts.cost - 1e6 * (parts.cost["strategy"] == "panel_safety_net"))
     shown = worth_breadth.breadth_section(scenario, further_alterations(scenario, cheaper, wtp=WTP), words, wtp=WTP)
-    assert shown.count(words("breadth_none")) == 3
+    assert words("breadth_not_needed") in shown
+    assert "<table" not in shown

@@ -1,5 +1,6 @@
 """Chapter 03's sentences follow its numbers: quadrants, signs, certainty, thresholds, in both languages, on small made-up results."""
 
+import html
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,9 @@ import xarray as xr
 
 from pmbudget.appraisal.increment import Increment
 from pmbudget.inputs import load_scenario
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.structures import Structures
-from pmbudget.reporting import verdict
+from pmbudget.reporting import value, verdict
 from pmbudget.reporting.ch03_worth import worth, worth_certainty, worth_drivers, worth_headline
 from pmbudget.reporting.words import Words
 
@@ -258,7 +260,7 @@ def test_classes_gain_and_lose_by_sign_and_are_ranked_only_where_sure(scenario, 
     words = Words(language)
     told = worth_headline.classes_sentence(scenario, planted(parts, scenario, **gains), words, wtp=WTP)
     for end, key in (("most", most), ("least", least)):
-        gaps = {"wtp": words.number(WTP), "label": "|", "amount": "|"}
+        gaps = {"wtp": words.number(WTP), "label": "|", "amount": "|", "why": ""}
         pieces = [piece for piece in words(f"headline_{end}.{key}", **gaps).split("|") if piece]
         assert all(piece in told for piece in pieces)
 
@@ -297,3 +299,132 @@ def test_the_number_of_parameters_that_stand_out_agrees_with_its_word(scenario, 
     frame = pd.DataFrame({"share": share, "se": 0.01, "is_assumed": True}, index=names)
     worth_drivers.importance_chart(scenario, frame, Words(language), wtp=WTP)
     assert seen == [Words(language)(f"importance_title.{key}", share=Words(language).percent(sum(share)), count=count)]
+
+
+@LANGUAGES
+def test_tests_of_the_unfit_are_in_the_net_benefit_that_is_told_beside(scenario, results, language):
+    words, case = Words(language), scenario.case
+    reach = replace(results.reach, reflexed=0 * results.reach.reflexed + 0.5)
+    cost, qaly = increments(results.per_patient, case)
+    more = 0.5 * increment(results.per_patient.test_cost, case)
+    told = value.reflex_sentence(scenario, replace(results, reach=reach), words)
+    assert verdict.known_span(WTP * qaly - cost - more, words, -2) in told
+    assert words.number(WTP) in told
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("base", "dearer", "told"),
+    [
+        (300.0, 1000.0, "comparator"),
+        (-300.0, -1000.0, "new"),
+        (0.0, 1000.0, "comparator"),
+        (300.0, 100.0, None),
+        (300.0, 600.0, None),
+    ],
+)
+def test_that_the_tests_of_the_unfit_turn_the_decision_is_said_only_where_they_do(
+    scenario, results, language, base, dearer, told
+):
+    words, case, patient = Words(language), scenario.case, results.per_patient
+    nothing = 0 * patient.cost
+    spread = xr.DataArray(draws(0.0, 1.0, nothing.sizes["draw"]), dims="draw")
+    is_new = (nothing["strategy"] == case.new).astype(float)
+    per_patient = replace(
+        patient,
+        cost=nothing + is_new * (spread - base),
+        qaly=0 * patient.qaly,
+        test_cost=nothing + is_new * dearer,
+    )
+    reach = replace(results.reach, reflexed=0 * results.reach.reflexed + 0.5)
+    said = value.reflex_sentence(scenario, replace(results, per_patient=per_patient, reach=reach), words)
+    turned = {
+        side: words("reflex_turned", best=words.inside(case.strategies[name].label))
+        for side, name in (("new", case.new), ("comparator", case.comparator))
+    }
+    assert [side for side, one in turned.items() if one in said] == ([told] if told else [])
+
+
+@pytest.fixture(scope="module")
+def withheld(shipped):
+    """A scenario whose strategy gives one class no drug, and the comparator does."""
+    return load_scenario("nsclc_panel/without_kras", shipped)
+
+
+@LANGUAGES
+def test_what_a_class_adds_because_its_drug_is_not_given_is_said_to_be_that(withheld, scenario, parts, language):
+    words, saved = Words(language), planted(parts, withheld)
+    saved.cost.loc[{"strategy": withheld.case.comparator, "subgroup": "kras_g12c"}] = 30_000.0
+    for gained, key in ((0.0, "same"), (0.01, "changed")):
+        saved.qaly.loc[{"strategy": withheld.case.new, "subgroup": "kras_g12c"}] = gained
+        told = worth_headline.classes_sentence(withheld, saved, words, wtp=WTP)
+        assert words(f"headline_withheld.{key}", qaly=words.number(gained, 3)) in told
+    assert words("headline_withheld.same") not in worth_headline.classes_sentence(scenario, saved, words, wtp=WTP)
+
+
+@LANGUAGES
+def test_a_class_that_loses_because_its_drug_is_not_given_is_said_to_too(withheld, parts, language):
+    words = Words(language)
+    told = worth_headline.classes_sentence(
+        withheld, planted(parts, withheld, ret=0.01, kras_g12c=-0.05), words, wtp=WTP
+    )
+    assert words("headline_withheld.changed", qaly=words.number(-0.05, 3)) in told
+
+
+@LANGUAGES
+def test_net_benefit_is_told_without_what_a_drug_withheld_adds(withheld, scenario, results, parts, language):
+    words, wtp = Words(language), WTP
+    adds = parts.benefit(withheld.case, wtp) * parts.share
+    left = adds.sum("subgroup") - adds.sel(subgroup="kras_g12c")
+    told = worth_headline.withheld_sentence(withheld, parts, words, wtp=wtp)
+    assert "KRAS G12C" in told
+    assert verdict.known_span(left, words, -2) in told
+    assert words.probability(float((left > 0).mean())) in told
+    assert worth_headline.withheld_sentence(scenario, parts, words, wtp=wtp) == ""
+    frame = pd.DataFrame({"share": [0.0], "se": [1.0], "is_assumed": [True]}, index=[next(iter(scenario.parameters))])
+    assert told in worth_headline.worth_headline(withheld, results, parts, frame, UNTRIED, words)
+
+
+@LANGUAGES
+def test_patients_left_over_are_called_by_what_they_lack(scenario, parts, language):
+    words = Words(language)
+    told = worth_headline.classes_sentence(scenario, planted(parts, scenario, negative=-0.05), words, wtp=WTP)
+    assert words("class_without", finding=words.label(scenario.case.finding)) in told
+    assert words.inside(scenario.case.classes["negative"].label) not in told
+
+
+@LANGUAGES
+def test_a_label_keeps_its_capitals_inside_a_sentence(withheld, results, language):
+    words = Words(language)
+    shown = worth.thresholds_table(withheld, results, words)
+    assert "KRAS" in shown
+    assert "kras" not in shown
+
+
+@LANGUAGES
+def test_the_frame_says_that_todays_care_is_a_mixture(withheld, language):
+    words, case = Words(language), withheld.case
+    told = html.unescape(worth.worth_frame(withheld, words))
+    use = withheld.parameters[case.uptake.today].distribution.mean
+    label = {name: words.inside(case.strategies[getattr(case, name)].label) for name in ("comparator", "in_use")}
+    assert case.in_use != case.new
+    assert words("worth_today", share=words.percent(use), **label) in told
+
+
+@LANGUAGES
+def test_the_method_says_that_drug_prices_stand_still_where_there_are_drugs(scenario, results, language):
+    words = Words(language)
+    assert words("method_drug_prices") in worth_headline.method_note(scenario, results, words)
+    without = {name: one for name, one in scenario.case.resources.items() if one.kind != "drug"}
+    bare = replace(scenario, case=scenario.case.model_copy(update={"resources": without}))
+    assert words("method_drug_prices") not in worth_headline.method_note(bare, results, words)
+
+
+@LANGUAGES
+def test_what_the_state_gains_by_rebates_is_said_where_it_does(scenario, parts, language):
+    words, moved = Words(language), parts.moved * 0.0
+    said = words("perspective_state_gains", gain="|").split("|")
+    assert said[0] not in worth_drivers.perspectives_note(scenario, replace(parts, moved=moved), words)
+    moved.loc[{"payer": "state", "strategy": scenario.case.new}] = -4000.0
+    told = html.unescape(worth_drivers.perspectives_note(scenario, replace(parts, moved=moved), words))
+    assert f"{said[0]}{words.number(4000)}{said[1]}" in told

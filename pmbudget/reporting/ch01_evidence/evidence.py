@@ -31,6 +31,8 @@ LEAST_RATIO = 0.2
 """Units whose values have two decimals, and the least mean that does."""
 FOR_ALL = ("norms", "financing")
 """Shared files whose parameters every case is counted with."""
+APART = 0.05
+"""Below this p-value the studies of a part are said to differ."""
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Digits as an exponent has them."""
 GRADES: tuple[Evidence, ...] = ("published", "registry", "derived", "expert", "assumption")
@@ -336,11 +338,14 @@ def check_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
 
 
 def _contradiction(apart: pd.DataFrame, place: tuple[str, str], words: Words) -> str:
-    """Whether the studies of a part contradict each other, with the p-value that they show the same; a dash for one study alone."""
+    """Whether the studies of a part differ, by more than the model counts with or not, with the p-value that they show the same; a dash for
+    one study alone.
+    """
     if place not in apart.index:
         return words("not_applicable")
     row = apart.loc[place]
-    return words("contradicting" if row["contradicting"] else "not_contradicting", p=words.probability(row["p_value"]))
+    key = "more" if row["contradicting"] else "counted" if row["p_value"] < APART else "chance"
+    return words(f"check_apart.{key}", p=words.probability(row["p_value"]))
 
 
 def diagnostics_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:

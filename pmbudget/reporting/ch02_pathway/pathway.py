@@ -16,6 +16,7 @@ from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy, simulate
 from pmbudget.patient.per_patient import increment, present_values, staff_share
+from pmbudget.patient.search import answer_times
 from pmbudget.patient.tree import PATHS
 from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
@@ -87,17 +88,21 @@ def gained_sentence(case: Case, outcomes: xr.Dataset, words: Words) -> str:
     digits = known_digits(simulation_error(100 * gained["all"]), 1)
     mean = round(100 * row["mean"], digits)
     way = "more" if mean > 0 else "fewer" if mean < 0 else "same"
+    if row["lower"] < 0 < row["upper"] and mean != 0:
+        way = "unsure"
     told = words(
         f"headline_gained.{way}",
         action=words.label(case.action),
-        gained=words.number(abs(mean), digits),
+        gained=words.number(mean if way == "unsure" else abs(mean), digits),
         low=words.number(100 * row["lower"], digits),
         high=words.number(100 * row["upper"], digits),
     )
     if not has_later_lines(case):
         return told
-    first = interval_frame(gained["first"]).iloc[0]
-    return f"{told} {words('headline_gained.first_line', gained=words.span(first, per=0.01, digits=digits))}"
+    first, rest = (interval_frame(one).iloc[0] for one in (gained["first"], gained["all"] - gained["first"]))
+    spans = {name: words.span(one, per=0.01, digits=digits) for name, one in (("gained", first), ("rest", rest))}
+    key = "fewer_later" if round(100 * rest["mean"], digits) < 0 else "first_line"
+    return f"{told} {words(f'headline_gained.{key}', action=words.label(case.action), **spans)}"
 
 
 def _relatives_sentence(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> str:
@@ -337,6 +342,28 @@ def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Htm
     ]
     header = ["", *(words.label(case.strategies[name].label) for name in names)]
     return table(f"{words('answers_caption')}. {words('interval_note')}", header, rows)
+
+
+def times_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Html:
+    """How long each test's answer takes with the comparator and with the new strategy, how often it fails, how often it is in time; with
+    95 % intervals. Nothing in a case that states no timing.
+    """
+    case = scenario.case
+    if case.pathway.timing is None:
+        return Html("")
+    rows = []
+    for name in (case.comparator, case.new):
+        times = answer_times(draws, case, name)
+        for test in map(str, times["test"].to_numpy()):
+            one = {key: interval_frame(values).iloc[0] for key, values in times.sel(test=test, drop=True).items()}
+            label = words.label(case.tests[test].label), words.label(case.strategies[name].label)
+            spans = [words.span(one["ordered"], digits=0), words.span(one["days"], digits=0)]
+            rows.append([*label, *spans, *(_percent(one[key], words) for key in ("fails", "before_treatment"))])
+    header = [words(f"times_columns.{key}") for key in ("test", "strategy", "ordered", "days", "fails", "in_time")]
+    window = interval_frame(draws[case.pathway.timing.window]).iloc[0]
+    caption = f"{words('times_caption')}. {words('interval_note')}"
+    said = words("times_note", window=words.span(window, digits=0))
+    return Html(table(caption, header, rows, text_columns=2) + note(said))
 
 
 def paths_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:

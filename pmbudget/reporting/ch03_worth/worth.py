@@ -59,7 +59,17 @@ def worth_frame(scenario: Scenario, words: Words) -> Html:
         "comparator": words.inside(case.strategies[case.comparator].label),
     }
     compared = [words("worth_strategies", **of)] if len(labels) > 2 else []
-    return note(question, counted, *compared, *rest)
+    return note(question, counted, *compared, *_today(scenario, words), *rest)
+
+
+def _today(scenario: Scenario, words: Words) -> list[str]:
+    """That today's care is a mixture, with the expected share on what is in use; nothing where that share is learnt in the run."""
+    case = scenario.case
+    known_share = scenario.parameters[case.uptake.today].distribution
+    if known_share is None:
+        return []
+    label = {key: words.inside(case.strategies[getattr(case, key)].label) for key in ("comparator", "in_use")}
+    return [words("worth_today", share=words.percent(known_share.mean), **label)]
 
 
 def worth_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -177,7 +187,7 @@ def thresholds_table(scenario: Scenario, results: Results, words: Words) -> Html
             ]
         )
     header = [words(f"norm_columns.{key}") for key in ("norm", "grade", "best", "wtp")]
-    new, comparator = labels[case.new].lower(), labels[case.comparator].lower()
+    new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
     header += [words("norm_columns.probability", new=new), words("norm_columns.gain")]
     header += [words("norm_columns.loss", strategy=one) for one in (new, comparator)]
     header += [words("norm_columns.best_loss")] * others

@@ -8,25 +8,29 @@ from pmbudget.reporting.words import Words
 
 
 def breadth_section(scenario: Scenario, found: Further | None, words: Words, *, wtp: float) -> Html:
-    """What treating a carrier must gain by how common the alteration is, and what known ones give; nothing where the case does not ask."""
+    """What treating a carrier must gain by how common the alteration is, and what known ones give; that nothing is needed where net
+    benefit is above zero as it is; nothing where the case does not ask.
+    """
     if found is None or scenario.case.breadth is None:
         return Html("")
+    if (found.needed["mean"] <= 0).all():
+        return Html(heading(words("breadth_heading")) + prose(words("breadth_not_needed")))
     rows = [
         [
             words.percent(float(str(prevalence))),
-            words.span(row, digits=known_digits(row["error"], -3)) if row["mean"] > 0 else words("breadth_none"),
-            words.number(row["qaly"], 2) if row["mean"] > 0 else words("not_applicable"),
+            words.span(row, digits=known_digits(row["error"], -3)),
+            words.number(row["qaly"], 2),
         ]
         for prevalence, row in found.needed.iterrows()
     ]
-    new = words.inside(scenario.case.strategies[scenario.case.new].label)
+    comparator = words.inside(scenario.case.strategies[scenario.case.comparator].label)
     header = [words(f"breadth_columns.{key}") for key in ("prevalence", "needed", "qaly")]
     like = ", ".join(words.label(scenario.case.classes[name].label) for name in scenario.case.breadth.like)
     gaps = {"cost": words.number(found.cost, -3), "benefit": words.number(found.benefit, -3)}
     return Html(
         heading(words("breadth_heading"))
         + prose(words("breadth_question"))
-        + table(words("breadth_caption", new=new, wtp=words.number(wtp)), header, rows)
+        + table(words("breadth_caption", comparator=comparator, wtp=words.number(wtp)), header, rows)
         + note(
             words("breadth_method", reach=words.percent(found.reach), cost=gaps["cost"], like=like),
             words("breadth_compared", qaly=words.number(found.qaly, 2), benefit=gaps["benefit"])

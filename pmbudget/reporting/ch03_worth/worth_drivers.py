@@ -12,7 +12,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions.classes import ATTRIBUTIONS, Breakdown
 from pmbudget.reporting.ch03_worth.worth import WIDTH, strategy_labels
-from pmbudget.reporting.ch03_worth.worth_headline import classes_sentence, stands_out
+from pmbudget.reporting.ch03_worth.worth_headline import classes_sentence, sign, stands_out
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, note, table
@@ -113,12 +113,15 @@ def perspectives_table(scenario: Scenario, parts: Breakdown, words: Words) -> Ht
 
 
 def perspectives_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
-    """Which perspectives add nothing, and what a wider one would need."""
+    """Which perspectives add nothing, what the state gains by the standing rules, and what a wider perspective would need."""
     same = [words(f"perspectives.{name}").lower() for name in parts.without_cost()]
     units = sorted(set(parts.cost["unit"].to_numpy()))
     sentences = [words("perspective_units", units=", ".join(words(f"payers.{unit}").lower() for unit in units))]
     if same:
         sentences.append(words("perspective_same", names=", ".join(same)))
+    gain = -increment(parts.moved, scenario.case).sel(payer="state")
+    if sign(gain) > 0:
+        sentences.append(words("perspective_state_gains", gain=known(gain, words, -2)))
     if not {"employer", "social_insurance"} & set(units):
         sentences.append(words("perspective_no_production"))
     return note(*sentences)

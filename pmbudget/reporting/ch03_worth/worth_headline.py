@@ -7,8 +7,9 @@ import xarray as xr
 from pmbudget.appraisal import ceac
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increments
+from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions import best_strategies, contenders
 from pmbudget.questions.classes import Breakdown
 from pmbudget.questions.structures import Structures
@@ -20,6 +21,7 @@ from pmbudget.reporting.verdict import (
     error_words,
     known,
     known_digits,
+    known_span,
     leading_threshold,
     leading_thresholds,
     ratio_words,
@@ -50,7 +52,11 @@ def worth_headline(
         risk_sentence(found, new, words),
         threshold_sentence(scenario, results, words),
         words("headline_without_change"),
-        f"{classes_sentence(scenario, parts, words, wtp=wtp)} {turning_sentence(scenario, parts, words, wtp=wtp)}".strip(),
+        " ".join(
+            sentence
+            for told in (classes_sentence, withheld_sentence, turning_sentence)
+            if (sentence := told(scenario, parts, words, wtp=wtp))
+        ),
         influence_sentence(scenario, influence, words),
     )
 
@@ -155,7 +161,6 @@ def best_sentence(scenario: Scenario, results: Results, words: Words) -> str:
 def classes_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
     """From which true class most net benefit comes, and which loses most; only those that surely stand above the others are said to."""
     adds = (parts.benefit(scenario.case, wtp) * parts.share).transpose("subgroup", "draw")
-    label = {name: words.inside(one.label) for name, one in scenario.case.classes.items()}
     means = adds.mean("draw").to_numpy()
     told = []
     for end, largest in (("most", True), ("least", False)):
@@ -165,8 +170,51 @@ def classes_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp:
         sure = surely_best(adds.to_numpy(), largest=largest) is not None
         key = ("sure" if sure else "unsure") if some else "none"
         amount = words.number(means[place], known_digits(simulation_error(adds.isel(subgroup=place)), -2))
-        told.append(words(f"headline_{end}.{key}", wtp=words.number(wtp), label=label[name], amount=amount))
+        gaps = {"label": class_name(scenario.case, name, words), "amount": amount}
+        why = _drug_withheld(scenario.case, parts, name, words)
+        told.append(words(f"headline_{end}.{key}", wtp=words.number(wtp), why=why, **gaps))
     return " ".join(told)
+
+
+def class_name(case: Case, name: str, words: Words) -> str:
+    """Patients of a true class inside a sentence; those left over by what they lack, since their label says only that."""
+    one = case.classes[name]
+    if one.prevalence == "else" and not one.is_sought:
+        return words("class_without", finding=words.label(case.finding))
+    return words.inside(one.label)
+
+
+def withheld(case: Case) -> list[str]:
+    """True classes that the comparator's answers lead to treatment of, and the new strategy's do not."""
+    kept = case.strategies[case.comparator].not_acted_on
+    return [name for name in case.strategies[case.new].not_acted_on if name not in kept]
+
+
+def _drug_withheld(case: Case, parts: Breakdown, name: str, words: Words) -> str:
+    """That what a class adds comes of its drug not being given, and what that does to health; nothing of other classes."""
+    if name not in withheld(case):
+        return ""
+    gained = increment(parts.qaly, case).sel(subgroup=name)
+    digits = known_digits(simulation_error(gained), 3)
+    if not sign(gained) or round(float(gained.mean()), digits) == 0:
+        return words("headline_withheld.same")
+    return words("headline_withheld.changed", qaly=words.number(float(gained.mean()), digits))
+
+
+def withheld_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
+    """Net benefit without what the classes add whose drug is not given, draw by draw; nothing where there are none."""
+    case, names = scenario.case, withheld(scenario.case)
+    if not names:
+        return ""
+    adds = parts.benefit(case, wtp) * parts.share
+    left = adds.sum("subgroup") - adds.sel(subgroup=names).sum("subgroup")
+    return words(
+        "headline_without_withheld",
+        labels=listed([class_name(case, name, words) for name in names], words),
+        wtp=words.number(wtp),
+        benefit=known_span(left, words, -2),
+        p=words.probability(float((left > 0).mean())),
+    )
 
 
 def turning_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
@@ -246,7 +294,7 @@ def simulation_note(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Cycle length, half-cycle, discounting, horizon, how often curves had to be kept from crossing, and tests of the unfit."""
+    """Cycle length, half-cycle, discounting, horizon, drugs at still prices, curves kept from crossing, and tests of the unfit."""
     case = scenario.case
     sentences = [
         words(
@@ -259,6 +307,8 @@ def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
             first=scenario.years[0],
         )
     ]
+    if any(one.kind == "drug" for one in case.resources.values()):
+        sentences.append(words("method_drug_prices"))
     if case.has_curves:
         sentences.append(words("method_crossings", share=words.percent(results.per_patient.crossings, 1)))
     if case.eligible.reflex:

@@ -69,11 +69,13 @@ def decision_sentence(scenario: Scenario, tried: Structures, words: Words, *, wt
 
 
 def structure_table(scenario: Scenario, tried: Structures, words: Words) -> Html:
-    """The main analysis and each alternative: cost, QALYs, ratio, net benefit, probability, paired difference, what is best."""
-    if not tried.alternatives:
+    """The main analysis, each other strategy and each alternative: cost, QALYs, ratio, net benefit, probability, paired difference, what
+    is best.
+    """
+    if not tried.rows:
         return Html("")
     wtp = leading_threshold(scenario)
-    frame = tried.frame(wtp)
+    frame = tried.whole_frame(wtp)
     rows = [_row(scenario, tried, str(name), frame, words, wtp=wtp) for name in frame.index]
     keys = ("label", "decision", "cost", "qaly", "icer", "benefit", "p", "difference")
     caption = words("structure_caption", wtp=words.number(wtp))
@@ -105,21 +107,21 @@ def _against_base(tried: Structures, name: str, words: Words, *, wtp: float) -> 
 
 
 def _best(scenario: Scenario, name: str, frame: pd.DataFrame, words: Words) -> str:
-    """The strategy that is best on average, said to be turned where the main analysis has the other."""
+    """The strategy that is best on average, said to be turned where the main analysis has the other and decides between the same two."""
     side, base = int(frame.loc[name, "decision"]), int(frame.loc[BASE, "decision"])
     if side == 0:
         return words("structure_open")
     best = words.label(scenario.case.strategies[_compared(scenario, name)[SIDES[side]]].label)
-    return words("structure_turned", best=best) if side == -base else best
+    return words("structure_turned", best=best) if side == -base and not _is_strategy(scenario, name) else best
 
 
 def structure_chart(scenario: Scenario, tried: Structures, words: Words) -> Picture | Html:
-    """Net benefit of the main analysis and of each alternative, mean and interval, coloured by what is best on average."""
-    if not tried.alternatives:
+    """Net benefit of each row of the table, mean and interval, coloured by what is best on average."""
+    if not tried.rows:
         return Html("")
     plt, _ = plot()
     wtp = leading_threshold(scenario)
-    frame = tried.frame(wtp).iloc[::-1]
+    frame = tried.whole_frame(wtp).iloc[::-1]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.43 * len(frame) + 2.1), layout="constrained")
     colours = {1: COLOURS["new"], 0: COLOURS["today"], -1: COLOURS["unplanned"]}
     places = np.arange(len(frame))
@@ -128,7 +130,8 @@ def structure_chart(scenario: Scenario, tried: Structures, words: Words) -> Pict
         if chosen.any():
             own = frame[chosen] / 1e3
             axis.hlines(places[chosen], own["lower"], own["upper"], color=colour, linewidth=1.6)
-            label = words(f"structure_sides.{SIDES[side]}", **_pair(scenario, words, words.label))
+            key = "new_or_row" if side == 1 and tried.strategies else SIDES[side]
+            label = words(f"structure_sides.{key}", **_pair(scenario, words, words.label))
             axis.plot(own["mean"], places[chosen], "o", color=colour, markersize=6, label=label)
     axis.axvline(frame.loc[BASE, "mean"] / 1e3, color="black", linewidth=1.2, linestyle=":")
     axis.axvline(0, color="black", linewidth=0.9)
@@ -137,11 +140,14 @@ def structure_chart(scenario: Scenario, tried: Structures, words: Words) -> Pict
     axis.set_xlabel(wrapped(words("structure_x", wtp=words.number(wtp)), 46))
     numbered(axis.xaxis, words)
     figure.legend(loc="outside lower center", ncol=2, frameon=False)
-    headed(figure, _title(frame, words))
+    headed(figure, _title(scenario, tried, words, wtp=wtp))
     return picture(figure, words("structure_alt"))
 
 
-def _title(frame: pd.DataFrame, words: Words) -> str:
+def _title(scenario: Scenario, tried: Structures, words: Words, *, wtp: float) -> str:
+    if not tried.alternatives:
+        return words("structure_title_strategies", **_pair(scenario, words))
+    frame = tried.frame(wtp)
     base, others = frame.loc[BASE, "decision"], frame["decision"].drop(BASE)
     low, high = (words.number(end / 1e3) for end in (frame["mean"].min(), frame["mean"].max()))
     gaps = {"low": low, "high": high, "count": len(others), "kept": (others == base).sum()}
@@ -149,20 +155,21 @@ def _title(frame: pd.DataFrame, words: Words) -> str:
 
 
 def structure_notes(scenario: Scenario, tried: Structures, words: Words) -> Html:
-    """How the rows were computed, why today's use is none of them, and what exactly each of them changes."""
-    if not tried.alternatives:
+    """How the rows were computed, which are not counted, why today's use is none of them, and what exactly each of them changes."""
+    if not tried.rows:
         return Html("")
     draws = tried.base.cost.size
     few = words.number(min(FEW, draws))
-    told = note(words("structure_note", few=few, draws=words.number(draws)), words("structure_use"))
+    beside = [words("structure_strategies")] if tried.strategies else []
+    told = note(words("structure_note", few=few, draws=words.number(draws)), *beside, words("structure_use"))
     rows = [
         [
-            words.label(one.label),
+            _label(scenario, name, words),
             words(f"structure_groups.{one.group}"),
             "; ".join(_changes(scenario, one, words)),
             as_stored(one.note, words),
         ]
-        for one in scenario.case.structures.values()
+        for name, one in scenario.case.tried.items()
     ]
     header = [words(f"structure_change_columns.{key}") for key in ("label", "group", "changes", "note")]
     return Html(
@@ -196,13 +203,22 @@ def _pair(scenario: Scenario, words: Words, told: Callable[[Text], str] | None =
 
 
 def _label(scenario: Scenario, name: str, words: Words) -> str:
-    return words.label(scenario.case.structures[name].label) if name else words("structure_base")
+    if not name:
+        return words("structure_base")
+    label = scenario.case.tried[name].label
+    return (
+        words("structure_strategy", label=words.inside(label)) if _is_strategy(scenario, name) else words.label(label)
+    )
+
+
+def _is_strategy(scenario: Scenario, name: str) -> bool:
+    return bool(name) and scenario.case.tried[name].group == "strategy"
 
 
 def _compared(scenario: Scenario, name: str) -> dict[str, str]:
     """The strategies compared in the main analysis or an alternative, by ``new`` and ``comparator``."""
     case = scenario.case
-    asked = case.structures.get(name)
+    asked = case.tried.get(name)
     return {
         "new": (asked.strategy if asked else None) or case.new,
         "comparator": (asked.comparator if asked else None) or case.comparator,

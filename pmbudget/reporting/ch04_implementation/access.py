@@ -15,7 +15,7 @@ from pmbudget.programme.hubs import break_even_volume, laboratories
 from pmbudget.programme.reach import persons_never_served, share_reached, shares_of
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.markup import Html, named_by_use, note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import BLOCK
@@ -31,8 +31,8 @@ def laboratories_table(
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
     draws, outcomes = draws.isel(rows_of), outcomes.isel(rows_of)
-    served = results.reach.patients.sel(mix="new", fate=list(case.broad), year=[last]).isel(rows_of)
-    served = served.reset_coords(drop=True).rename(fate="strategy")
+    served = results.reach.patients.sel(mix="new", fate=list(case.broad), year=[last]) * (1 + results.reach.reflexed)
+    served = served.isel(rows_of).reset_coords(drop=True).rename(fate="strategy")
     found = {which: service(draws, case, scenario.regions, outcomes, served, which) for which in get_args(Organisation)}
     today = found[plan.today]["cost"].sum(["region", "year"])
     people = served.sum("strategy", skipna=False)
@@ -112,7 +112,8 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
         words("access_misuse_columns.without", mix=words(f"mixes.{mix}")) for mix in ("today", *scenario.moving_mixes)
     ]
     header.append(words("access_misuse_columns.qaly"))
-    caption = words("access_misuse_caption", period=f"{scenario.years[0]}–{scenario.years[-1]}")
+    told = {"period": f"{scenario.years[0]}–{scenario.years[-1]}", "test": named_by_use("diagnostic", scenario, words)}
+    caption = words("access_misuse_caption", **told)
     return table(f"{caption}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
 
 

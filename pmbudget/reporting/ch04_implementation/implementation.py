@@ -12,10 +12,10 @@ from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, s
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.questions.limits import Limited
-from pmbudget.reporting.ch04_implementation.supply import count, limit_name
+from pmbudget.reporting.ch04_implementation.supply import count
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, broadly_tested, lead, rolls_out
+from pmbudget.reporting.markup import Html, broad_means, broadly_tested, lead, named_by_use, rolls_out
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -35,7 +35,8 @@ def implementation_headline(scenario: Scenario, results: Results, limited: Limit
     error = 100 * ERRORS * simulation_error(national)
     draws = words.number(national.sizes["draw"])
     uncertain = words("simulation_error_share", draws=draws, error=words.number(error, 1), year=last)
-    return lead(*sentences, rolls_out(scenario, words), _between_regions(scenario, results, words), uncertain)
+    strategies = rolls_out(scenario, words), broad_means(scenario, words)
+    return lead(*sentences, *strategies, _between_regions(scenario, results, words), uncertain)
 
 
 def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
@@ -65,7 +66,7 @@ def _held_back(scenario: Scenario, results: Results, words: Words) -> list[str]:
         *said,
         words(
             "headline_limit",
-            limit=limit_name(scenario, first, words).lower(),
+            limit=words.inside(scenario.case.capacity.limits[first].label),  # type: ignore[union-attr]
             share=words.percent(float(held.sel(limit=first).mean())),
             period=period,
             needed=words.span(interval_frame(load["needed"]).iloc[0], digits=2),
@@ -130,15 +131,17 @@ def coverage_map(scenario: Scenario, results: Results, words: Words) -> Picture:
         axis.tick_params(axis="y", rotation=0, labelsize=9)
         axis.tick_params(axis="x", rotation=90, labelsize=9)
     last = share.sel(mix="new", year=scenario.years[-1])
+    test = named_by_use("diagnostic", scenario, words)
     title = words(
         "reach_map_title",
+        test=test,
         year=scenario.years[-1],
         low=words.number(float(last.min())),
         high=words.number(float(last.max())),
     )
     figure.suptitle(wrapped(title, 100), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
-    return picture(figure, words("reach_map_alt"))
+    return picture(figure, words("reach_map_alt", test=test))
 
 
 def pace_chart(scenario: Scenario, results: Results, words: Words) -> Picture:

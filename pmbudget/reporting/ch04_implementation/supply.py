@@ -128,7 +128,7 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
     )
     title = words(
         "posts_title" if float(short.max()) >= 0.05 else "posts_title_enough",
-        limit=limit_name(scenario, names[int(np.argmax(short.to_numpy()))], words).lower(),
+        limit=words.inside(scenario.case.capacity.limits[names[int(np.argmax(short.to_numpy()))]].label),
         year=scenario.years[-1],
         risk=words.probability(float(short.max())),
     )

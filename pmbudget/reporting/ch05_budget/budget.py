@@ -20,8 +20,20 @@ from pmbudget.programme.reach import share_reached
 from pmbudget.questions.effect import added
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, region_frame, with_groups
-from pmbudget.reporting.markup import PAYER_COLUMNS, PAYER_ROWS, TOTALS, Html, lead, note, prices_note, rolls_out, table
-from pmbudget.reporting.value import value_sentences
+from pmbudget.reporting.markup import (
+    PAYER_COLUMNS,
+    PAYER_ROWS,
+    TOTALS,
+    Html,
+    broad_means,
+    lead,
+    named_by_use,
+    note,
+    prices_note,
+    rolls_out,
+    table,
+)
+from pmbudget.reporting.value import signed, value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import TAILS
@@ -42,8 +54,8 @@ def budget_headline(
     sentences = [signed("headline_budget", today.loc["all"], words, period=period), rolls_out(scenario, words)]
     if scenario.agreement:
         more, unmoved = (_over(each, years).loc["all"] for each in (added(results), without))
-        of = words("headline_agreement_parts." + ("same" if scenario.case.in_use == scenario.case.new else "over"))
-        sentences.append(signed("headline_agreement", more, words, without=words.span_msek(unmoved), parts=of))
+        said = signed("headline_unmoved", unmoved, words, parts=_unmoved_parts(scenario, results, unmoved, words))
+        sentences.append(signed("headline_agreement", more, words, unmoved=said))
     else:
         sentences.append(words("headline_no_agreement"))
     sentences.append(_who_pays(scenario, today, words))
@@ -55,12 +67,16 @@ def budget_headline(
     return lead(*sentences)
 
 
-def signed(key: str, row: Any, words: Words, **filled: Any) -> str:
-    """A sentence on an amount in SEK: ``<key>_more`` where its mean is 0 or more, else ``<key>_less`` of the amount turned round."""
-    if row["mean"] >= 0:
-        return words(f"{key}_more", amount=words.span_msek(row), **filled)
-    turned = {"mean": -row["mean"], "lower": -row["upper"], "upper": -row["lower"]}
-    return words(f"{key}_less", amount=words.span_msek(turned), **filled)
+def _unmoved_parts(scenario: Scenario, results: Results, unmoved: pd.Series, words: Words) -> str:
+    """What an agreement that moves nobody costs money for: what it runs for its years alone, where that is all of it to the digit shown."""
+    case, allocated = scenario.case, scenario.definition.allocated
+    running = (item for item in case.transition if item.when == "agreement_years")
+    names = list(dict.fromkeys(item.resource for item in running if allocated or item.allocation is None))
+    spent = results.spending.by_resource.sel(mix="new", resource=names, year=scenario.first_years)
+    if names and words.msek(float(spent.sum(["resource", "year"]).mean())) == words.msek(unmoved["mean"]):
+        labels = words("and").join(words.inside(case.resources[name].label) for name in names)
+        return words("headline_agreement_parts.only", names=labels)
+    return words("headline_agreement_parts." + ("same" if case.in_use == case.new else "over"))
 
 
 def _who_pays(scenario: Scenario, today: pd.DataFrame, words: Words) -> str:
@@ -256,8 +272,8 @@ def no_effect_table(scenario: Scenario, results: Results, without: xr.DataArray,
     return table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows)
 
 
-def pace_line(scenario: Scenario, words: Words) -> Html:
-    """What the agreement sets, in a sentence."""
+def pace_line(scenario: Scenario, results: Results, words: Words) -> Html:
+    """What the agreement sets, in a sentence; and who goes over where it rolls out another strategy than the one in use."""
     pace = scenario.definition.pace
     if pace is None:
         return note(words("headline_no_agreement"))
@@ -268,7 +284,21 @@ def pace_line(scenario: Scenario, words: Words) -> Html:
         words("pace_line", start=pace.start, ramp=max(pace.ramp, 1), curve=curve, programme=len(pace.years)),
         *([waves] if waves else []),
         words("pace_effect", effect=words.percent(effect.mean) if effect else ""),
+        *_change_of_strategy(scenario, results, words),
     )
+
+
+def _change_of_strategy(scenario: Scenario, results: Results, words: Words) -> list[str]:
+    """How many of today's users go over in the year in which their region is planned to begin, and what a share reached counts."""
+    case, pace = scenario.case, scenario.definition.pace
+    if pace is None or case.in_use == case.new:
+        return []
+    today = results.reach.patients.sel(mix="today", fate=case.in_use)
+    starts = [pace.start_of(str(code)) for code in today["region"].to_numpy()]
+    over = today.where(today["year"] == xr.DataArray(starts, dims="region"), 0.0).sum(["region", "year"])
+    labels = {name: words.inside(case.strategies[getattr(case, name)].label) for name in ("new", "in_use")}
+    persons = words.span(interval_frame(over).iloc[0], digits=0)
+    return [words("pace_change", persons=persons, **labels), broad_means(scenario, words)]
 
 
 def _payers(values: xr.DataArray) -> list[str]:
@@ -354,7 +384,8 @@ def coverage_chart(scenario: Scenario, results: Results, words: Words) -> Pictur
     right.tick_params(axis="y", labelsize=9)
     right.set_title(words("coverage_right", year=year), fontsize=12)
     share = national[national["year"] == year].set_index("mix")["mean"]
-    title = words("coverage_title", year=year, **{mix: words.percent(share[mix]) for mix in COLOURS})
+    told = {"test": named_by_use("diagnostic", scenario, words), **{mix: words.percent(share[mix]) for mix in COLOURS}}
+    title = words("coverage_title", year=year, **told)
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()
     return picture(figure, words("coverage_alt", year=year))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -59,8 +60,11 @@ def prices_moves(scenario: Scenario, words: Words) -> Html:
     prices, elsewhere = scenario.case.prices, scenario.case.borne_elsewhere
     said = [words("prices_still")]
     if prices:
-        names = ", ".join(words.label(scenario.case.resources[name].label).lower() for name in prices.resources)
+        names = ", ".join(words.inside(scenario.case.resources[name].label) for name in prices.resources)
         said = [words("prices_move", resources=names)]
+    moved = prices.resources if prices else ()
+    if any(one.kind == "drug" and name not in moved for name, one in scenario.case.resources.items()):
+        said.append(words("prices_drugs"))
     if any(part.until is not None for part in elsewhere):
         said.append(words("prices_elsewhere"))
     return note(*said)
@@ -74,7 +78,7 @@ def _figure(scenario: Scenario, name: str, words: Words) -> str:
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """Patients and tests by year: who comes to the decision, who is broadly tested in each mix, tests of others and all tests.
 
-    Where the scenario rolls out another strategy than the one in use, also how many get it.
+    Where the scenario rolls out another strategy than the one in use, also how many get it, unless that is everybody tested.
     """
     eligible = interval_frame(results.reach.eligible.sum("region", skipna=False)).set_index("year")
     new = interval_frame(persons_served(results.reach, scenario.case.broad).sum("region", skipna=False)).set_index(
@@ -87,7 +91,9 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
         beside |= {"unfit": persons_reflexed(results.reach, case.broad), "all": everybody}
     tests = {name: interval_frame(one.sel(mix="new").sum("region")).set_index("year") for name, one in beside.items()}
     rolled_out = results.reach.patients.sel(mix="new", fate=case.new).sum("region", skipna=False)
-    over = [interval_frame(rolled_out).set_index("year")] if case.in_use != case.new else []
+    over = [interval_frame(rolled_out).set_index("year")]
+    if np.allclose(over[0], new.loc["new"]):
+        over = []
     rows = [
         [
             str(year),
@@ -209,13 +215,13 @@ def inputs_table(scenario: Scenario, words: Words) -> Html:
 
 
 def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Full-time posts by profession: today, and in the scenario in the first, fifth and last year, with the change."""
+    """Full-time posts by profession: in the scenario in the first, fifth and last year, with today's use in the last, and the change."""
     years = list(dict.fromkeys([scenario.years[0], *(chosen[-1] for chosen in scenario.periods.values())]))
     posts = results.spending.posts
     change = posts.sel(mix="new") - posts.sel(mix="today")
     frames = {
-        "today": interval_frame(posts.sel(mix="today", year=years[0])).set_index("resource"),
         **{str(year): interval_frame(posts.sel(mix="new", year=year)).set_index("resource") for year in years},
+        "today": interval_frame(posts.sel(mix="today", year=years[-1])).set_index("resource"),
         "change": interval_frame(change.sel(year=years[-1])).set_index("resource"),
     }
     rows = [
@@ -225,7 +231,8 @@ def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
         ]
         for name in map(str, posts["resource"].to_numpy())
     ]
-    header = [words("profession"), words("posts_today"), *map(str, years), words("posts_change", year=years[-1])]
+    ends = (words(key, year=years[-1]) for key in ("posts_today", "posts_change"))
+    header = [words("profession"), *map(str, years), *ends]
     return table(words("posts_caption"), header, rows)
 
 

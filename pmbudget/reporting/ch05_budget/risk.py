@@ -13,6 +13,9 @@ from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import REGION_PAYERS
 
+SHOWN = 15
+"""Bars of the tornado, widest first."""
+
 CURRENT = ("state", "regions_together", "all")
 """Whose amounts are told in current prices; what the state votes comes first."""
 
@@ -41,23 +44,25 @@ def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: 
 
 
 def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
-    """The price of a test at which introduction costs nothing net over the first five years, all payers together."""
+    """The price of a test at which introduction costs nothing net over the first five years, all payers together.
+
+    Nothing where another strategy is in use today: what those who go over cost and save is not by the tests that are more.
+    """
+    if scenario.case.in_use != scenario.case.new:
+        return Html("")
     found = neutral_price(scenario, results)
     if found.tests <= 0:
         return note(words("neutral_no_tests"))
-    case = scenario.case
-    over = words("neutral_of", new=words.inside(case.strategies[case.new].label)) if case.in_use != case.new else ""
     given = {
-        "of": over,
         "period": next(iter(scenario.periods)),
-        "price": words.number(found.price),
+        "price": words.number(found.price, -2),
         "tests": words.number(found.tests),
     }
     if found.net <= 0:
-        return note(words("neutral_saves", neutral=words.number(found.neutral), **given))
+        return note(words("neutral_saves", neutral=words.number(found.neutral, -2), **given))
     if found.neutral < 0:
-        return note(words("neutral_never", short=words.number(-found.neutral), **given))
-    return note(words("neutral_at", neutral=words.number(found.neutral), **given))
+        return note(words("neutral_never", short=words.number(-found.neutral, -2), **given))
+    return note(words("neutral_at", neutral=words.number(found.neutral, -2), **given))
 
 
 def forecast_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -139,10 +144,10 @@ def region_money_tables(scenario: Scenario, results: Results, words: Words) -> H
     return collapsed(words("money_summary"), *pieces)
 
 
-def budget_tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, *, most: int = 15) -> Picture:
+def budget_tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words) -> Picture:
     """One-way sensitivity of the net budget of all payers around the means, widest first; assumptions are marked."""
     plt, _ = plot()
-    shown = frame.head(most).iloc[::-1]
+    shown = frame.head(SHOWN).iloc[::-1]
     figure, axis = plt.subplots(figsize=(11, 0.42 * len(shown) + 1.8))
     labels = []
     for place, (name, row) in enumerate(shown.iterrows()):
@@ -165,8 +170,12 @@ def budget_tornado_chart(scenario: Scenario, frame: pd.DataFrame, words: Words, 
 
 
 def tornado_note(scenario: Scenario, results: Results, frame: pd.DataFrame, words: Words) -> Html:
-    """Why the bars stand around another figure than the headline: all parameters at their means is not the mean over the draws."""
+    """Why the bars stand around another figure than the headline, and which bar is of another kind.
+
+    All parameters at their means is not the mean over the draws; the bar of an allocation key that is not used goes from none to the key.
+    """
     net = results.settlement.net_budget("today").sel(year=scenario.first_years).sum(["region", "year", "payer"])
-    return note(
-        words("tornado_base", base=words.msek(float(frame["base"].iloc[0])), mean=words.msek(float(net.mean())))
-    )
+    said = [words("tornado_base", base=words.msek(float(frame["base"].iloc[0])), mean=words.msek(float(net.mean())))]
+    if (key := scenario.idle_allocation) in frame.index[:SHOWN]:
+        said.append(words("tornado_key", bar=words.label(scenario.parameters[str(key)].record.label)))
+    return note(*said)

@@ -27,7 +27,8 @@ def today_table(scenario: Scenario, results: Results, known: xr.Dataset | None, 
         for heading, figure in _rows(scenario, words)
     ]
     header = [words("today_rows.use"), *map(words.percent, known["value"].to_numpy()), _as_assumed(scenario, words)]
-    caption = words("today_caption", few=words.number(known.sizes["draw"]), draws=words.number(stated.sizes["draw"]))
+    few, draws = (words.number(one.sizes["draw"]) for one in (known, stated))
+    caption = words("today_caption", draws=words("today_few", few=few, draws=draws) if few != draws else "")
     made = table(f"{caption}. {words('interval_note')}", header, rows)
     return Html(note(_follows(scenario, known, words)) + made + note(_errors(scenario, known, words)))
 
@@ -76,17 +77,21 @@ def _follows(scenario: Scenario, known: xr.Dataset, words: Words) -> str:
         "figure": _as_assumed(scenario, words),
         "least": words.percent(float(known["value"][0])),
         "most": words.percent(float(known["value"][-1])),
-        "at_least": words.msek(ends[0].mean()),
-        "at_most": words.msek(ends[1].mean()),
     }
+    nets = [float(end.mean()) for end in ends]
     if not (surely_above(*ends) or surely_above(*ends[::-1])):
-        return words("today_unsure", **told)
-    reach = abs(ends[0].mean() - ends[1].mean())
+        return words("today_unsure", net_least=words.msek(nets[0]), net_most=words.msek(nets[1]), **told)
+    reach = abs(nets[0] - nets[1])
+    at_least, at_most = (
+        words(f"today_net.{'more' if net >= 0 else 'less'}", amount=words.msek(abs(net))) for net in nets
+    )
     widths = interval_frame(net).eval("upper - lower")
     key = "wider" if reach > widths.mean() else "narrower"
     return words(
         "today_follows",
         **told,
+        at_least=at_least,
+        at_most=at_most,
         reach=words.msek(reach),
         compared=words(f"today_span.{key}"),
         width=words.msek(widths.mean()),

@@ -18,7 +18,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import LITTLE, Negotiation, best_designs, comparable_designs
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, lead, note, table
-from pmbudget.reporting.value import value_sentences
+from pmbudget.reporting.value import signed, value_sentences
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -53,10 +53,7 @@ def agreement_headline(scenario: Scenario, found: Negotiation | None, words: Wor
             "agreement_headline",
             design=design_label(found, found.own, words),
             period=found.period,
-            state=words.span_msek({"mean": own["state"], "lower": own["state_lower"], "upper": own["state_upper"]}),
-            regions=words.span_msek(
-                {"mean": own["regions"], "lower": own["regions_lower"], "upper": own["regions_upper"]}
-            ),
+            **{who: _pays(own, who, words) for who in ("state", "regions")},
             head=words.number(own["per_inhabitant"], 1),
             oere=words.number(own["tax_oere"], 2),
             p_all=words.probability(own["p_all"]),
@@ -69,6 +66,13 @@ def agreement_headline(scenario: Scenario, found: Negotiation | None, words: Wor
             draws=words.number(len(settled.by_state)),
             **{who: words.number(error / 1e6, 1) for who, error in errors.items()},
         ),
+    )
+
+
+def _pays(own: pd.Series, who: str, words: Words) -> str:
+    """What a party pays more or less than with no agreement."""
+    return signed(
+        "headline_pays", {"mean": own[who], "lower": own[f"{who}_lower"], "upper": own[f"{who}_upper"]}, words
     )
 
 

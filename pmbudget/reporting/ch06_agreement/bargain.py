@@ -1,6 +1,7 @@
 """Chapter 06, what it would take: agreements solved for over paces, and where there is none."""
 
 from pmbudget.appraisal.negotiation import Solution, least_state_outlay, nash_agreement, participation_map
+from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import Negotiation, Paces, share_of_what_is_new
 from pmbudget.reporting.ch06_agreement.agreement import NOTHING, limit_words
 from pmbudget.reporting.markup import Html, note, table
@@ -9,16 +10,25 @@ from pmbudget.reporting.words import Words
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-def solutions(found: Negotiation | None, paces: Paces | None, words: Words, *, target: float, kappa: float) -> Html:
-    """The least that the state must pay, and the bargain that is best for all, in sentences; infeasible is an answer."""
+def solutions(
+    scenario: Scenario, found: Negotiation | None, paces: Paces | None, words: Words, *, target: float, kappa: float
+) -> Html:
+    """The least that the state must pay, and the bargain that is best for all, in sentences; infeasible is an answer.
+
+    The least outlay is refused where laboratories use another strategy today: no agreement reaches the target with that one, an
+    agreement with the one rolled out.
+    """
     if found is None or paces is None:
         return NOTHING
-    least = least_state_outlay(paces.programmes, share_of_what_is_new, target=target, epsilon=found.epsilon)
+    case = scenario.case
+    if case.in_use == case.new:
+        solution = least_state_outlay(paces.programmes, share_of_what_is_new, target=target, epsilon=found.epsilon)
+        least = _told("least", solution, found, paces, words, target=words.percent(target))
+    else:
+        labels = {name: words.inside(case.strategies[getattr(case, name)].label) for name in ("new", "in_use")}
+        least = words("least_refused", **labels)
     nash = nash_agreement(paces.programmes, share_of_what_is_new, kappa=kappa)
-    return note(
-        _told("least", least, found, paces, words, target=words.percent(target)),
-        _told("nash", nash, found, paces, words, kappa=words.number(kappa, 1)),
-    )
+    return note(least, _told("nash", nash, found, paces, words, kappa=words.number(kappa, 1)))
 
 
 def _told(key: str, solution: Solution, found: Negotiation, paces: Paces, words: Words, **given: str) -> str:

@@ -15,7 +15,7 @@ from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.appraisal.voi import evpi
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions import best_strategies, contenders, parameters_worth_knowing, proposals
+from pmbudget.questions import QUALITIES, best_strategies, contenders, parameters_worth_knowing, proposals
 from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
 from pmbudget.reporting.ch07_information.information_headline import (
     WIDTH,
@@ -32,7 +32,7 @@ from pmbudget.reporting.ch07_information.information_headline import (
 )
 from pmbudget.reporting.figures import COLOURS, LINES, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, note, prose, rate, table
-from pmbudget.reporting.verdict import error_words, leading_thresholds
+from pmbudget.reporting.verdict import error_words, known_digits, leading_thresholds
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -319,7 +319,11 @@ def rollouts_intro(scenario: Scenario, words: Words) -> Html:
 
 
 def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
-    """Orders and paces of regions: how well each would tell the effect, and the parts that its value is the sum of."""
+    """Orders and paces of regions: how well each would tell the effect, and the parts that its value is the sum of; a sentence where none
+    surely teaches anything.
+    """
+    if _teach_nothing(rollouts):
+        return note(words("info_rollout_none"))
     rows = [
         [
             _order(row, words),
@@ -336,7 +340,12 @@ def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
 
 
 def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
-    """Which orders and paces give most, those within the error together, against the scenario's own; and that all end in withdrawal."""
+    """Which orders and paces give most, those within the error together, against the scenario's own; and that all end in withdrawal.
+
+    Nothing where none surely teaches anything.
+    """
+    if _teach_nothing(rollouts):
+        return Html("")
     own = rollouts[rollouts["order"] == "own"].iloc[0]
     values = rollouts["value"].set_axis(rollouts.index.map(str))
     tied = contenders(values, rollouts["se"].set_axis(values.index))
@@ -349,6 +358,10 @@ def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
     return note(*(sentence for sentence in (told, ending) if sentence))
 
 
+def _teach_nothing(rollouts: pd.DataFrame) -> bool:
+    return bool((rollouts["evsi"] <= ERRORS * rollouts["se"]).all())
+
+
 def _order(row: pd.Series, words: Words) -> str:
     return words(f"info_rollout_order.{row['order'] if row['waves'] != 1 else 'together'}")
 
@@ -358,30 +371,39 @@ def _waves(row: pd.Series, words: Words) -> str:
 
 
 def quality_table(scenario: Scenario, quality: pd.DataFrame, words: Words) -> Html:
-    """What clean register data are worth, or that no proposed study uses a register."""
+    """What clean register data are worth, as finely as the errors allow; or that no proposed study uses a register, or none of them is
+    surely worth anything, however clean its data.
+    """
     if quality.empty:
         return note(words("info_quality_none"))
+    sure = quality[quality[list(QUALITIES)].max(axis=1) > ERRORS * quality["error"]]
+    if sure.empty:
+        return note(words("info_quality_nothing"))
     rows = [
         [
             words.label(proposals(scenario).studies[str(name)].label),
             words.number(row["n"]),
-            *(words.number(row[key]) for key in ("as_is", "known", "complete", "clean")),
-            words.msek(row["worth"]),
+            *(words.number(row[key], known_digits(row["error"], 0)) for key in QUALITIES),
+            words.number(row["worth"] / 1e6, known_digits(row["worth_error"] / 1e6, 1)),
         ]
-        for name, row in quality.iterrows()
+        for name, row in sure.iterrows()
     ]
-    keys = ("study", "n", "as_is", "known", "complete", "clean", "worth")
+    keys = ("study", "n", *QUALITIES, "worth")
     return table(words("info_quality_caption"), [words(f"info_quality_columns.{key}") for key in keys], rows)
 
 
 def burden_table(burden: pd.DataFrame, words: Words) -> Html:
-    """What each payer loses where today's use had been better, with the agreement and without sharing."""
+    """What each payer loses where today's use had been better, with the agreement and without sharing; and why the parties may lose more
+    together with it.
+    """
     rows = [
         [words(f"payers.{payer}"), *(words.msek(row[design]) for design in ("shared", "alone"))]
         for payer, row in burden.iterrows()
     ]
     header = [words("payer"), *(words(f"info_burden.{design}") for design in ("shared", "alone"))]
-    return table(words("info_burden_caption"), header, rows)
+    shown = table(words("info_burden_caption"), header, rows)
+    apart = burden["shared"].sum() > burden["alone"].sum()
+    return Html(shown + note(words("info_burden_apart"))) if apart else shown
 
 
 def _label(scenario: Scenario, name: str, words: Words) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions import best_strategies, contenders, parameters_worth_knowing, proposals
-from pmbudget.reporting.markup import Html, lead
+from pmbudget.reporting.markup import Html, broadly_tested, lead
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -37,16 +37,20 @@ def information_headline(
         loss_sentence(losses, names, best, words, wtp=wtp),
         knowledge_sentence(scenario, ranked, words),
         study_sentence(scenario, studies, words),
-        f"{decision_sentence(options, names['new'], study, words)} {patient_sentence(names, best, words)}",
+        f"{decision_sentence(options, names, study, words)} {patient_sentence(names, best, words)}",
         states_sentence(states.loc["new"], names, best, words),
     )
 
 
 def strategy_names(scenario: Scenario, words: Words) -> dict[str, str]:
-    """What each strategy is called inside a sentence, by its own name, and the new one and the comparator also by these."""
+    """What each strategy is called inside a sentence, by its own name, and the new one, the comparator and the one in use also by these.
+
+    ``used`` is all that is used beside the comparator: the new one, and the one in use where that is another.
+    """
     case = scenario.case
     labels = {name: words.inside(one.label) for name, one in case.strategies.items()}
-    return {**labels, "new": labels[case.new], "comparator": labels[case.comparator]}
+    roles = {role: labels[getattr(case, role)] for role in ("new", "comparator", "in_use")}
+    return {**labels, **roles, "used": broadly_tested(scenario, words)}
 
 
 def use_key(names: dict[str, str], best: str) -> str:
@@ -71,7 +75,7 @@ def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: list[str], 
         )
     if nothing(year["implementation"], words):
         return told
-    gaps = {"new": names["new"], "comparator": names["comparator"]}
+    gaps = {name: names[name] for name in ("new", "comparator", "used")}
     gaps |= {"best": names[best[0]], "near": listed([names[one] for one in best], words)}
     key = use_key(names, best[0]) if len(best) == 1 else "unsure"
     return f"{told} {words(f'info_use.{key}', loss=words.msek(year['implementation']), **gaps)}"
@@ -147,7 +151,7 @@ def verdict(study: pd.Series) -> str:
     return "pays" if study["enbs"] > 0 else "pays_not"
 
 
-def decision_sentence(options: pd.DataFrame, new: str, study: str, words: Words) -> str:
+def decision_sentence(options: pd.DataFrame, names: dict[str, str], study: str, words: Words) -> str:
     """What to do now with costs of change counted, and what the worth of the ``study`` looked at then comes of; options not told apart
     together.
     """
@@ -159,7 +163,8 @@ def decision_sentence(options: pd.DataFrame, new: str, study: str, words: Words)
     row = options.loc[best]
     gaps = {
         "value": words.msek(row["value"]),
-        "new": new,
+        "new": names["new"],
+        "in_use": names["in_use"],
         "study": study,
         **{name: words.percent(row[name]) for name in ("extend", "keep", "withdraw")},
     }
@@ -176,7 +181,7 @@ def _ending(option: str, row: pd.Series) -> str:
 def patient_sentence(names: dict[str, str], best: list[str], words: Words) -> str:
     """Which strategy is best for one patient, or which are not told apart; where it is a third one, that the choice above is not of it."""
     told = listed([names[one] for one in best], words)
-    if {names[one] for one in best} & {names["new"], names["comparator"]}:
+    if {names[one] for one in best} & {names["new"], names["comparator"], names["in_use"]}:
         return words("info_patient" if len(best) == 1 else "info_patient_tied", best=told)
     return words("info_patient_third", best=told, new=names["new"], comparator=names["comparator"])
 
@@ -194,7 +199,7 @@ def states_sentence(row: pd.Series, names: dict[str, str], best: list[str], word
 
 def better_use(names: dict[str, str], best: list[str], words: Words) -> str:
     """What is done where everybody gets what is best on average, and from which other strategies that is not told apart."""
-    use = words(f"info_better_use.{use_key(names, best[0])}", new=names["new"], best=names[best[0]])
+    use = words(f"info_better_use.{use_key(names, best[0])}", new=names["new"], used=names["used"], best=names[best[0]])
     if len(best) == 1:
         return use
     return words("info_better_use.unsure", use=use, near=listed([names[one] for one in best], words))

@@ -13,9 +13,10 @@ import pandas as pd
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_best
 from pmbudget.inputs.norms import THRESHOLDS
 from pmbudget.reporting.figures import PAYER_ORDER, Picture, numbered, picture, plot, wrapped
-from pmbudget.reporting.markup import PAYER_COLUMNS, TOTALS, Html, lead, table
+from pmbudget.reporting.markup import PAYER_COLUMNS, Html, lead, table
 from pmbudget.reporting.store import RunSummary
 from pmbudget.reporting.summary import KNOWN_USE
+from pmbudget.reporting.value import turned
 from pmbudget.reporting.verdict import ratio_words
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import REFERENCES
@@ -44,10 +45,6 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
     """What introduction costs at the least and the most, what it buys, whether it is worth it, and each run in a sentence."""
     period = _indexed(runs[0], "net_budget").index.get_level_values("period")[0]
     budgets = [_indexed(run, "net_budget").loc["today", period] for run in runs]
-    means = [budget.loc["all", "mean"] for budget in budgets]
-    first = words("index_answer", period=period, least=words.msek(min(means)), most=words.msek(max(means)))
-    if len(runs) == 1:
-        first = words("index_answer_one", period=period, amount=words.span_msek(budgets[0].loc["all"]))
     each = [
         words(
             "index_each",
@@ -61,8 +58,24 @@ def comparison_headline(runs: Sequence[RunSummary], words: Words) -> Html:
     ranks = [*_ranks(runs, "net_budget", period, words), *_ranks(runs, "programme_inmb", _longest(runs), words)]
     worth, rests = _worth_sentences(runs, words), _rests_sentence(runs, words)
     return lead(
-        first, *each, *strategies_sentences(runs, words), *ranks, *worth, rests, _simulation_error(runs, period, words)
+        _first_words(runs, period, words),
+        *each,
+        *strategies_sentences(runs, words),
+        *ranks,
+        *worth,
+        rests,
+        _simulation_error(runs, period, words),
     )
+
+
+def _first_words(runs: Sequence[RunSummary], period: str, words: Words) -> str:
+    """What introduction costs all payers at the least and the most; of one run alone with its interval."""
+    everyone = [_indexed(run, "net_budget").loc["today", period, "all"] for run in runs]
+    if len(runs) == 1:
+        return words("index_answer_one", period=period, amount=words.span_msek(everyone[0]))
+    least, most = (end(row["mean"] for row in everyone) for end in (min, max))
+    key = "index_answer" if least >= 0 else "index_answer_signs"
+    return words(key, period=period, least=words.msek(least), most=words.msek(most))
 
 
 def strategies_sentences(runs: Sequence[RunSummary], words: Words) -> list[str]:
@@ -112,18 +125,33 @@ def _ranks(runs: Sequence[RunSummary], measure: str, period: str, words: Words) 
         if place is not None
     }
     key = f"index_rank_{measure}_" + ("both" if len(said) == 2 else next(iter(said), "none"))
-    return [words(key, period=period, **said)]
+    loses = (
+        [] if high is None or measure != "programme_inmb" else _loses_health(runs[high], said["high"], period, words)
+    )
+    return [words(key, period=period, **said), *loses]
+
+
+def _loses_health(run: RunSummary, name: str, period: str, words: Words) -> list[str]:
+    """That the run that is best loses health and saves money, where it does."""
+    own = run.figures.query("reference == 'today' and period == @period").set_index("measure")
+    qaly, cost = own.loc["programme_qaly"], own.loc["programme_cost"]
+    if round(qaly["mean"]) >= 0 or cost["mean"] >= 0:
+        return []
+    told = {"qaly": words.span(turned(qaly), digits=0), "cost": words.span_msek(turned(cost))}
+    return [words("index_rank_loses", high=name, **told)]
 
 
 def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     """What introduction costs all payers in each run were today's use known, value by value, and as counted; a table for each period.
 
-    Nothing for a case that shows no values.
+    A dash where a run does not show a value that another shows; nothing for a case that shows none.
     """
     known = [run.figures[run.figures["measure"] == KNOWN_USE].set_index(["period", "reference"]) for run in runs]
-    values = list(known[0].index.get_level_values("reference").unique())
+    periods, values = (pd.concat(known).index.unique(level) for level in ("period", "reference"))
+    values = sorted(values, key=float)
     if not values:
         return Html("")
+    known = [one.reindex(pd.MultiIndex.from_product([periods, values])) for one in known]
     stated = [_indexed(run, "net_budget") for run in runs]
     header = [
         words("scenario"),
@@ -131,7 +159,7 @@ def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
         words("index_today_stated"),
     ]
     tables = []
-    for period in known[0].index.get_level_values("period").unique():
+    for period in periods:
         rows = [
             [
                 words.label(run.scenario),
@@ -146,7 +174,7 @@ def known_use_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
 
 
 def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
-    """What each run's programme buys and is worth against today's use, the longest period first: tests, QALYs, cost, net benefit."""
+    """What each run's programme is worth and buys against today's use, the longest period first: net benefit, QALYs, cost, tests."""
     periods = list(dict.fromkeys(runs[0].figures.query("measure == 'tests'")["period"]))[::-1]
     leading = runs[0].figures.query("measure == 'leading_threshold'").iloc[-1]
     limit, wtp = leading["reference"], float(leading["mean"])
@@ -160,17 +188,17 @@ def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
             rows.append(
                 [
                     words.label(run.scenario),
-                    words.span(own.loc["tests"], digits=0),
-                    words.span(reached, per=0.01, digits=0),
-                    words.span(own.loc["programme_qaly"], digits=1),
-                    words.span(own.loc["lost"], digits=1),
-                    words.span_msek(own.loc["programme_cost"]),
                     words.span_msek(at.loc["programme_inmb"]),
                     words.probability(at.loc["p_programme_better", "mean"]),
+                    words.span(own.loc["programme_qaly"], digits=1),
+                    words.span_msek(own.loc["programme_cost"]),
+                    words.span(own.loc["tests"], digits=0),
+                    words.span(reached, per=0.01, digits=0),
+                    words.span(own.loc["lost"], digits=1),
                     words.number(own.loc["cost_per_extra_test", "mean"], -3),
                 ]
             )
-        keys = ("tests", "reached", "qaly", "lost", "cost", "inmb", "better", "per_test")
+        keys = ("inmb", "better", "qaly", "cost", "tests", "reached", "lost", "per_test")
         header = [words("scenario"), *(words(f"index_value_columns.{key}", wtp=words.number(wtp)) for key in keys)]
         caption = words("index_value_caption", period=period)
         tables.append(table(f"{caption}. {words('interval_note')}", header, rows))
@@ -180,10 +208,11 @@ def value_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
 def _worth_sentences(runs: Sequence[RunSummary], words: Words) -> list[str]:
     """Value for money: once where all runs agree, as when they differ in pace alone, else for each run."""
     said = [_worth_sentence(run, words) for run in runs]
+    comparator = words.inside(runs[0].comparator)
     if len(set(said)) == 1:
-        return [words("index_worth_same", worth=said[0])]
+        return [words("index_worth_same", comparator=comparator, worth=said[0])]
     return [
-        words("index_worth_each", scenario=words.label(run.scenario), worth=one)
+        words("index_worth_each", comparator=comparator, scenario=words.label(run.scenario), worth=one)
         for run, one in zip(runs, said, strict=True)
     ]
 
@@ -254,7 +283,7 @@ def _reference_tables(runs: Sequence[RunSummary], reference: str, words: Words) 
         ]
         caption = f"{title}, {period}, {words('msek')}. {words('interval_note')}"
         tables.append(table(caption, [words("scenario"), *(words(f"payers.{payer}") for payer in payers)], rows))
-    columns = [(payer, period) for payer in ("state", *TOTALS) for period in periods]
+    columns = [(payer, period) for payer in ("all", "state", "regions_together") for period in periods]
     rows = [
         [
             words.label(run.scenario),
@@ -300,7 +329,8 @@ def worth_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
     header += [words("index_worth_columns.probability", wtp=words.number(wtp[limit])) for limit in limits]
     if len({tuple(row[1:]) for row in rows}) == 1 and len(rows) > 1:
         rows = [[words("index_all_alike"), *rows[0][1:]]]
-    return table(f"{words('index_worth_caption')}. {words('interval_note')}", header, rows)
+    caption = words("index_worth_caption", comparator=words.inside(runs[0].comparator))
+    return table(f"{caption}. {words('interval_note')}", header, rows)
 
 
 def assumption_comparison(runs: Sequence[RunSummary], words: Words) -> Html:
