@@ -146,8 +146,8 @@ def test_what_is_rolled_out_is_cheaper_where_it_tests_less(other, after, before)
 
 
 def test_c_going_over_costs_the_difference_of_the_two_in_a_region_and_year(scenario, draws):
-    """With use held and no price that moves, new less today is eligible x use x difference, where the work is done."""
-    case = scenario.case
+    """With use held, no price that moves and nobody tested again, new less today is eligible x use x difference, where the work is done."""
+    case, again = scenario.case, scenario.case.pathway.late.retest.offered
     plain = {
         "eligible": case.eligible.model_copy(update={"reflex": None}),
         "uptake": case.uptake.model_copy(update={"outside": None, "incentive_response": None}),
@@ -160,7 +160,11 @@ def test_c_going_over_costs_the_difference_of_the_two_in_a_region_and_year(scena
     }
     case = case.model_copy(update=plain)
     held = draws.assign(
-        {case.uptake.slope: 0.0 * draws[case.uptake.slope], case.uptake.agreement_effect: xr.DataArray(0.0)}
+        {
+            case.uptake.slope: 0.0 * draws[case.uptake.slope],
+            case.uptake.agreement_effect: xr.DataArray(0.0),
+            again: 0.0 * draws[again],
+        }
     )
     found = walk(replace(scenario, case=case), held)
     first, region = scenario.years[0], scenario.regions.index[3]

@@ -268,6 +268,7 @@ def test_what_is_ended_is_named_by_what_is_in_use(language):
     assert "third or panel" in answers.better_use(names, ["old"], words)
 
 
+@LANGUAGES
 def test_orders_that_teach_nothing_are_not_ranked(language):
     words, none = Words(language), rollouts().assign(evsi=[1e6, 0.0], se=[1e6, 0.0])
     assert pages.rollouts_table(none, words) == pages.note(words("info_rollout_none"))
