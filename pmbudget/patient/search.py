@@ -59,7 +59,7 @@ class Answers:
 @dataclass(frozen=True)
 class _Step:
     """What one step of the search came to: who it was made on, who of them has no answer, the share of answers in time, who was searched
-    for after it, its answers.
+    for after it, its answers, and those of them that are ``beside`` the search, of people who wait for another answer.
     """
 
     offer: TestOffered
@@ -68,6 +68,7 @@ class _Step:
     in_time: xr.Variable
     searching: xr.Variable
     answers: Answers
+    beside: xr.Variable
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class _Search:
         """A reflex on the positives of an earlier test: how many are made, and as a share of those searched for."""
         place, reached = self._latest(step.confirms), test.offered * self.tissue
         first, refused = self.steps[place].answers, reached * test.answered * (1 - test.positive)
-        made, back = first.positives * reached, first.positives * refused
+        made, back = first.positives * reached, (first.positives - self.steps[place].beside) * refused
         self._now_known(place, first.confirmed(reached, refused, test.in_time))
         self.searching = self.searching + back
         return made, NOBODY, back / self.searching.where(self.searching > 0, 1.0)
@@ -178,7 +179,7 @@ class _Search:
         of_searching = test.offered * meant / self.searching.where(self.searching > 0, 1.0)
         self.searching = self.searching - answers.positives
         answers = replace(answers, wrong=answers.wrong + wrong, wrong_in_time=answers.wrong_in_time + wrong)
-        self.steps.append(_Step(step, made, made * (1 - test.answered), test.in_time, self.searching, answers))
+        self.steps.append(_Step(step, made, made * (1 - test.answered), test.in_time, self.searching, answers, wrong))
         return made, overdue, of_searching
 
     def _latest(self, test: str | None) -> int:
@@ -205,6 +206,7 @@ def search(draws: Draws, case: Case, strategy: str) -> Tested:
 
     A safety net is made on those in whom the test it stands in for has failed, and on those whose answer has not come after so many days.
     What it finds in the latter before treatment begins counts as in time; a wrong answer of it is acted on where the other comes too late.
+    What it would find that the other misses is not counted.
 
     Raises
     ------

@@ -311,6 +311,19 @@ def test_a_confirmation_of_the_net_waits_as_the_net_does(net):
     assert labelled(path.in_time, both)["egfr"] == pytest.approx(0.8 * 0.9 * 0.75 + 0.2 * 0.5)
 
 
+def test_nobody_is_searched_for_twice_after_a_net_was_confirmed(net, setting):
+    draws, case = net
+    confirm = pathways.TestOffered(test="ros1_fish", confirms="egfr_rapid", offered="offered_quick")
+    last = pathways.TestOffered(test="plasma_panel", offered="offered_panel")
+    plan = case.strategies["one"]
+    longer = plan.model_copy(update={"tests": (*plan.tests, confirm, last)})
+    alarm = setting(draws.assign(offered_quick=1.0), [case.tests["egfr_rapid"].specificity], 0.5)
+    alarm = setting(alarm, [case.pathway.repeat.offered, case.tests["plasma_panel"].failure], 0.0)
+    path = walk_pathway(alarm, case.model_copy(update={"strategies": {"one": longer}}), "one")
+    # All are searched for but those positive in place of a failed panel who are not refused.
+    assert float(path.performed["plasma_panel"].max()) <= 1 + 1e-12
+
+
 def test_a_blood_sample_that_fails_takes_no_new_tissue(table, case):
     assert float(walk_pathway(table, one_test(case, "plasma_panel"), "one").repeats.max()) == 0
 
