@@ -313,7 +313,7 @@ def test_a_confirmation_of_the_net_waits_as_the_net_does(net):
 
 def test_nobody_is_searched_for_twice_after_a_net_was_confirmed(net, setting):
     draws, case = net
-    confirm = pathways.TestOffered(test="ros1_fish", confirms="egfr_rapid", offered="offered_quick")
+    confirm = pathways.TestOffered(test="alk_ihc", confirms="egfr_rapid", offered="offered_quick")
     last = pathways.TestOffered(test="plasma_panel", offered="offered_panel")
     plan = case.strategies["one"]
     longer = plan.model_copy(update={"tests": (*plan.tests, confirm, last)})
