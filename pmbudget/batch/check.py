@@ -10,6 +10,7 @@ from pmbudget.evidence.crude import crude_posterior
 from pmbudget.evidence.draws import ReadDraws, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import STANDING, Agreement
+from pmbudget.inputs.alternatives import alternatives
 from pmbudget.inputs.cases import read_case
 from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
 from pmbudget.inputs.dated import Dated
@@ -18,7 +19,7 @@ from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.needs import NEEDS
 from pmbudget.inputs.parameters import PRICE_YEAR, read_parameters
 from pmbudget.inputs.regions import read_regions
-from pmbudget.inputs.scenarios import alternatives, read_scenario
+from pmbudget.inputs.scenarios import read_scenario
 from pmbudget.road import evaluate_draws, pulled
 
 

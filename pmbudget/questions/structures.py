@@ -9,7 +9,8 @@ import xarray as xr
 
 from pmbudget.appraisal.increment import Increment
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
-from pmbudget.inputs.scenarios import Scenario, alternatives
+from pmbudget.inputs.alternatives import alternatives
+from pmbudget.inputs.scenarios import Scenario
 from pmbudget.inputs.structures import Structure
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment, increments, present_values

@@ -5,7 +5,7 @@ import pytest
 from pmbudget.batch.check import check
 from pmbudget.errors import InputError
 from pmbudget.inputs import load_scenario
-from pmbudget.inputs.scenarios import alternatives
+from pmbudget.inputs.alternatives import alternatives
 from pmbudget.inputs.structures import Structure
 
 CASE = "cases/nsclc_panel/case.yaml"
