@@ -85,6 +85,7 @@ def facts_of(
     *,
     years: list[int],
     price_year: int,
+    drugs: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """What clauses count per draw beside cost and persons, as :func:`measures_of` reads it.
 
@@ -99,12 +100,15 @@ def facts_of(
     years : list of int
     price_year : int
         Of all money.
+    drugs : Dataset, optional
+        ``net`` and ``rebate`` (draw, year, resource), as from :func:`pmbudget.programme.drug_prices.drug_prices`; without it, and for
+        drugs that it leaves out, prices and rebates are those of the price year.
 
     Returns
     -------
     Dataset
-        (draw, strategy) ``acted_on`` and ``health_value``, of the broad strategies; (draw,) ``benefit``, ``rebate_ratio`` and
-        ``years_per_krona``; and ``index`` (draw, year).
+        (draw, strategy) ``acted_on`` and ``health_value``, of the broad strategies; (draw,) ``benefit``; ``index`` (draw,
+        year); and ``rebate_ratio`` and ``years_per_krona`` (draw,), by year too where drugs' prices move.
     """
     unmatched = [name for name in case.managements if name in (case.reference, case.mismatched)]
     broad = list(case.broad)
@@ -118,14 +122,16 @@ def facts_of(
         "health_value": (draws["wtp_very_high"] * each).transpose("draw", "strategy"),
         "benefit": draws["wtp_very_high"] * gained - dearer,
         "index": ((1 + draws["inflation"] * whole) ** since).transpose("draw", "year"),
-        **_benefit_drugs(draws, case, outcomes, whole),
+        **_benefit_drugs(draws, case, outcomes, whole, xr.Dataset() if drugs is None else drugs.sel(year=years)),
     }
     return xr.Dataset(
         {name: values.variable for name, values in facts.items()}, coords={"year": years, "strategy": broad}
     )
 
 
-def _benefit_drugs(draws: Draws, case: Case, outcomes: xr.Dataset, whole: xr.DataArray) -> dict[str, xr.DataArray]:
+def _benefit_drugs(
+    draws: Draws, case: Case, outcomes: xr.Dataset, whole: xr.DataArray, drugs: xr.Dataset
+) -> dict[str, xr.DataArray]:
     """SEK of rebate, and years of treatment, per SEK of net cost of drugs in the pharmaceutical benefit; 0 where nothing is stated.
 
     Of the comparator and the strategy in use, so that no mix of today depends on what a scenario rolls out.
@@ -139,6 +145,9 @@ def _benefit_drugs(draws: Draws, case: Case, outcomes: xr.Dataset, whole: xr.Dat
                 for kind in ("cost", "activity")
             )
             share = draws[resource.rebate] if resource.rebate else 0.0
-            cost, rebate = cost + spent, rebate + spent * share / (1 - share)
+            net, left = 1.0, share / (1 - share)
+            if name in drugs.coords.get("resource", ()):
+                net, left = (drugs[kind].sel(resource=name, drop=True) for kind in ("net", "rebate"))
+            cost, rebate = cost + spent * net, rebate + spent * left
             years = years + (used / resource.per_year if resource.per_year else 0.0)
     return {"rebate_ratio": (rebate / cost).fillna(0.0), "years_per_krona": (years / cost).fillna(0.0)}

@@ -52,6 +52,7 @@ def settlement(
     courses: xr.Dataset,
     reach: Reach,
     cost: xr.DataArray,
+    drugs: xr.Dataset,
     *,
     expected: Expected | None,
 ) -> Settlement:
@@ -63,13 +64,17 @@ def settlement(
         With draws, as from :func:`pmbudget.patient.per_patient.follow`.
     cost : DataArray
         (draw, mix, region, year, resource), SEK, as from :func:`pmbudget.programme.spending.spend`.
+    drugs : Dataset
+        Relative prices and rebates of the drugs that have a path.
     expected : Expected, optional
         The forecast that clauses are settled on; without one, that of these draws.
     """
     case, years = scenario.case, scenario.years
     price_year = scenario.parameters.price_year
     outcomes = courses.sel(strategy=[case.comparator, *case.broad])
-    facts = facts_of(draws, case, outcomes, per_patient.cost, per_patient.qaly, years=years, price_year=price_year)
+    facts = facts_of(
+        draws, case, outcomes, per_patient.cost, per_patient.qaly, years=years, price_year=price_year, drugs=drugs
+    )
     if reach.known is not None:
         facts["known"] = reach.known.variable
     accounts = post(cost, delegated=draws["share_drug_cost_delegated"].to_numpy())

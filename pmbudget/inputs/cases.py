@@ -16,12 +16,12 @@ from pmbudget.inputs.files import Evidence, Ref, Source, Strict, near, read_yaml
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Text
 from pmbudget.inputs.pathways import Cascade, Pathway, Strategy, Test, TrueClass
+from pmbudget.inputs.price_paths import PriceChange
 from pmbudget.inputs.programmes import (
     BorneElsewhere,
     Eligible,
     FollowUp,
     Lever,
-    PriceChange,
     TransitionItem,
     Uptake,
 )
@@ -290,13 +290,23 @@ class Case(Strict):
             yield "items", item.resource, self.resources
         yield from [("transition", item.resource, self.resources) for item in self.transition]
         yield from [("borne_elsewhere", part.resource, self.resources) for part in self.borne_elsewhere]
-        yield from [("prices", name, self.resources) for name in (self.prices.resources if self.prices else ())]
+        yield from self._priced()
         if self.capacity:
             yield from [(key, name, self.resources) for key, name in self.capacity.resources()]
             losses = self.capacity.losses.items()
             yield from [
                 (f"capacity.losses.{name}.management", one.management, self.managements) for name, one in losses
             ]
+
+    def _priced(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """The resources whose prices move, as from :meth:`_named`; a path is of a drug bought the way its rule says."""
+        if self.prices is None:
+            return
+        yield from [("prices", name, self.resources) for name in self.prices.resources]
+        for name, path in self.prices.paths.items():
+            channel = "procured" if path.rule == "tender" else "benefit"
+            drugs = {drug: one for drug, one in self.resources.items() if one.channel == channel}
+            yield f"prices.paths ({path.rule})", name, drugs
 
     def _checked(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         """What the checks of the case name, as from :meth:`_named`."""

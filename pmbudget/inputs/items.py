@@ -22,8 +22,8 @@ class Resource(Strict):
     """Something that is used up: which unit performs it, of what kind it is, how it is counted.
 
     Staff have a ``wage`` and are counted in minutes. What is ``in_budget: false`` (an annuity, overhead already funded) is part of
-    cost per patient but no cash of the budget. A drug is in the pharmaceutical benefit (its unit is the region) or procured; one in the
-    benefit may state the ``rebate`` behind its net price and how many of its measure make a year (``per_year``). Of what is used
+    cost per patient but no cash of the budget. A drug is in the pharmaceutical benefit (its unit is the region) or procured; it may state
+    the ``rebate`` behind its net price, and one in the benefit how many of its measure make a year (``per_year``). Of what is used
     less a share ``cashable`` can be saved, all of it if left out; the rest is capacity set free.
     """
 
@@ -50,8 +50,10 @@ class Resource(Strict):
             raise ValueError(
                 "channel goes with kind: drug, and drugs with one; write benefit or procured, or remove it"
             )
-        if self.channel != "benefit" and (self.rebate is not None or self.per_year is not None):
-            raise ValueError("rebate and per_year go with channel: benefit; remove them")
+        if self.kind != "drug" and self.rebate is not None:
+            raise ValueError("rebate goes with kind: drug; remove it")
+        if self.channel != "benefit" and self.per_year is not None:
+            raise ValueError("per_year goes with channel: benefit; remove it")
         return self
 
 

@@ -54,6 +54,11 @@ NEEDS = (
     Need("fungibility", "share", "how much of a grant replaces own money", "appraisal", "financing.yaml"),
     Need("persistence", "share", "how much stays when a grant ends", "appraisal", "financing.yaml"),
     Need("displacement", "share", "how much of a new cost other care bears", "appraisal", "financing.yaml"),
+    Need("share_price_ceiling", "share", "the price ceiling", "programme", "drug_prices.yaml", exact=True),
+    Need("fall_price_ceiling", "share", "the fall that brings it", "programme", "drug_prices.yaml", exact=True),
+    Need("years_price_ceiling", "years", "the time before it", "programme", "drug_prices.yaml", exact=True),
+    Need("cut_old_drugs", "share", "the cut of the fifteen-year rule", "programme", "drug_prices.yaml", exact=True),
+    Need("years_old_drugs", "years", "the age at which it falls", "programme", "drug_prices.yaml", exact=True),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
 )
 

@@ -1,4 +1,4 @@
-"""A case's programme as data: who is eligible, how use spreads, what it costs to change, what moves prices, which levers there are."""
+"""A case's programme as data: who is eligible, how use spreads, what it costs to change, which levers there are."""
 
 from typing import Literal, Self
 
@@ -93,20 +93,6 @@ class Uptake(Strict):
         if self.outside is None and self.outside_deviation is not None:
             raise ValueError("outside_deviation goes with outside; add outside or remove it")
         return self
-
-
-class PriceChange(Strict):
-    """How prices move in real terms from the price year on.
-
-    ``resources`` follow a ``trend`` per year in all mixes, and fall with Swedish cumulative volume X as (X / X0)^-learning, X0 being
-    ``years_before`` of today's volume. Staff follow ``wage_growth``.
-    """
-
-    resources: tuple[str, ...]
-    trend: Ref
-    learning: Ref
-    years_before: Ref
-    wage_growth: Ref
 
 
 class BorneElsewhere(Strict):

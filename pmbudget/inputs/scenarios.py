@@ -36,6 +36,7 @@ from pmbudget.inputs.needs import unmet_needs
 from pmbudget.inputs.overrides import Override
 from pmbudget.inputs.paces import AgreedPace
 from pmbudget.inputs.parameters import PRICE_YEAR, Parameter, ParameterSet, Record, Text, read_parameters
+from pmbudget.inputs.price_paths import PricePath
 from pmbudget.inputs.regions import CODES, read_regions
 from pmbudget.vocabulary import LANGUAGES, REFERENCES, TERM
 
@@ -73,7 +74,8 @@ class ScenarioFile(Strict):
 
     ``strategy`` of the case is what the pace rolls out, in place of the case's new one: it follows the agreement, and is of one case alone.
     ``limits`` of supply hold where the room for this test was ``read`` somewhere, or all ``stated`` ones, those that rest on a guess too.
-    ``allocated`` lays what exists already on the test, by the case's allocation keys.
+    ``allocated`` lays what exists already on the test, by the case's allocation keys. ``prices`` of drugs are ``dated``, along the case's
+    paths, or ``static``: as in the price year, for good.
     """
 
     label: Text
@@ -88,6 +90,7 @@ class ScenarioFile(Strict):
     laboratories: Organisation | None = None
     limits: Literal["read", "stated"] = "read"
     allocated: bool = False
+    prices: Literal["dated", "static"] = "dated"
     on_request: bool = False
     overrides: dict[str, Plain] = Field(default_factory=dict)
     sweep: dict[str, Annotated[list[Plain], AfterValidator(_some)]] = Field(default_factory=dict)
@@ -171,6 +174,12 @@ class Scenario:
         return [name for name, limit in limits.items() if stated or not self.parameters[limit.spare].is_assumed]
 
     @property
+    def price_paths(self) -> Mapping[str, PricePath]:
+        """The paths of drug prices that are followed; none where prices are static or the case states none."""
+        prices = self.case.prices
+        return prices.paths if prices and self.definition.prices == "dated" else {}
+
+    @property
     def fates(self) -> list[str]:
         """What may become of who is eligible: a strategy, and where limits of supply hold a reason of loss, or waiting at the end."""
         strategies = [self.case.comparator, *self.case.broad]
@@ -195,6 +204,10 @@ class Scenario:
     def with_allocation(self) -> "Scenario":
         """The same with what exists already laid on the test by the case's allocation keys."""
         return replace(self, definition=self.definition.model_copy(update={"allocated": True}))
+
+    def with_prices(self, prices: Literal["dated", "static"]) -> "Scenario":
+        """The same with the drugs' prices along the case's paths, or standing still."""
+        return replace(self, definition=self.definition.model_copy(update={"prices": prices}))
 
     def with_stated_limits(self) -> "Scenario":
         """The same with every limit of supply that the case states, those that rest on a guess too."""

@@ -30,7 +30,7 @@ class PerPatient:
     crossings: float
 
 
-def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset]:
+def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset, xr.Dataset]:
     """One patient of each fate followed over the case's horizon.
 
     Returns
@@ -38,6 +38,8 @@ def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset]:
     PerPatient
     Dataset
         The courses, with draws: as from :func:`pmbudget.patient.simulate`, with fates for strategies.
+    Dataset
+        The same of the case's strategies.
     """
     case = scenario.case
     beside = case.losses if scenario.limits else {}
@@ -59,7 +61,7 @@ def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset]:
         outcomes=outcomes.mean("draw"),
         crossings=float(found.attrs["crossings"]),
     )
-    return record, courses
+    return record, courses, outcomes
 
 
 def increment[Values: (xr.DataArray, xr.Dataset)](by_strategy: Values, case: Case) -> Values:

@@ -141,42 +141,71 @@ def _described(parts: list[xr.DataArray], resources: list[str]) -> dict[str, tup
     return described
 
 
-def cost_by_start(outcomes: xr.Dataset, price_factor: xr.DataArray, rate: xr.DataArray) -> xr.DataArray:
+def cost_by_start(
+    outcomes: xr.Dataset,
+    price_factor: xr.DataArray,
+    rate: xr.DataArray,
+    *,
+    years: Sequence[int] | None = None,
+    mid_year: float = 0.5,
+) -> xr.DataArray:
     """Present value of a course at the prices that who starts in a year meets (draw, mix, strategy, year), SEK per patient.
 
-    sum over a, q of cost(a, q) x price(t + a, q) x (1 + rate)^-(a + 0.5), and what falls at the start at the price of t. Flows straddle
-    two calendar years and meet the mean of their prices; after the last year shown prices stay.
+    sum over a, q of cost(a, q) x [(1 - m) price(t + a, q) + m price(t + a + 1, q)] x (1 + rate)^-(a + 0.5), and what falls at the start at
+    the price of t; after the last year of the prices they stay.
 
     Parameters
     ----------
     outcomes : Dataset
-        ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource), SEK per patient.
+        ``cost`` (draw, strategy, year_since_start, resource) and ``cost_once`` (draw, strategy, resource; none if left out), SEK per
+        patient.
     price_factor : DataArray
-        (draw, mix, year, resource): prices relative to those in ``outcomes``; what is outside the budget keeps its price.
+        Over any of (draw, mix, year, resource), years one after the other: prices relative to those in ``outcomes``; what it leaves out
+        keeps its price.
     rate : DataArray
         Discount rate a year.
+    years : sequence of int, optional
+        The years of the start; all of ``price_factor`` if left out.
+    mid_year : float
+        m, as in :func:`budget_impact`: starts evenly over the year meet two years' prices half and half, at 0 those of one.
+
+    Raises
+    ------
+    ValueError
+        A year of the start that ``price_factor`` lacks, or its years are not one after the other.
     """
+    told = price_factor["year"].to_numpy()
+    begun = np.asarray(told if years is None else list(years))
+    if (np.diff(told) != 1).any() or not set(begun.tolist()) <= set(told.tolist()):
+        raise ValueError(f"price_factor has year {', '.join(map(str, told))}; give each year of the start and after it")
+    order = ("draw", "strategy", "year_since_start", "resource")
     resources = outcomes["resource"].to_numpy()
-    factor = price_factor.reindex(resource=resources, fill_value=1.0).transpose("draw", "mix", "year", "resource")
+    factor = price_factor.reindex(resource=resources, fill_value=1.0)
+    factor = factor.expand_dims([dim for dim in ("draw", "mix") if dim not in factor.dims])
+    factor = factor.transpose("draw", "mix", "year", "resource")
     present = (1 + rate) ** -(outcomes["year_since_start"] + 0.5)
-    flows = (outcomes["cost"] * present).transpose("draw", "strategy", "year_since_start", "resource")
-    moves = (factor != 1).any(["draw", "mix", "year"]).to_numpy()
-    still = flows.isel(resource=~moves).sum(["resource", "year_since_start"]) + outcomes["cost_once"].isel(
-        resource=~moves
-    ).sum("resource")
-    moving = outcomes["cost_once"].isel(resource=moves) * factor.isel(resource=moves)
-    total = still + moving.sum("resource")
-    running = flows.isel(resource=moves)
-    if running.size and bool((running != 0).any()):
-        last = factor.sizes["year"] - 1
-        for elapsed in range(running.sizes["year_since_start"]):
-            places = [np.minimum(np.arange(last + 1) + elapsed + step, last) for step in (0, 1)]
-            met = (
-                sum(factor.isel(resource=moves).isel(year=place).assign_coords(year=factor["year"]) for place in places)
-                / 2
-            )
-            total = total + (running.isel(year_since_start=elapsed, drop=True) * met).sum("resource")
-    return total.transpose("draw", "mix", "strategy", "year")
+    flows = (outcomes["cost"] * present).transpose(*order).to_numpy()
+    once = np.zeros((*flows.shape[:2], flows.shape[3]))
+    if "cost_once" in outcomes:
+        once = outcomes["cost_once"].transpose("draw", "strategy", "resource").to_numpy()
+    prices = factor.to_numpy()
+    moves = (prices != 1).any(axis=(0, 1, 2))
+    still = flows[..., ~moves].sum(axis=(2, 3)) + once[..., ~moves].sum(axis=2)
+    first = np.searchsorted(told, begun)
+    total = still[:, None, :, None] + once[:, None][..., moves] @ prices[:, :, first][..., moves].swapaxes(2, 3)
+    runs = moves & (flows != 0).any(axis=(0, 1, 2))
+    if runs.any():
+        places = first[:, None] + np.arange(flows.shape[2])
+        met = sum(
+            weight * prices[..., runs][:, :, np.minimum(places + step, len(told) - 1)]
+            for step, weight in ((0, 1 - mid_year), (1, mid_year))
+            if weight
+        )
+        courses = flows[..., runs].reshape(*flows.shape[:2], -1)
+        total = total + courses[:, None] @ np.reshape(met, (*np.shape(met)[:3], -1)).swapaxes(2, 3)
+    coords = {"strategy": outcomes["strategy"], "year": begun}
+    coords |= {dim: coord[dim] for coord in (factor, outcomes) for dim in ("draw", "mix") if dim in coord.coords}
+    return xr.DataArray(total, coords, ("draw", "mix", "strategy", "year"))
 
 
 def full_time_posts(minutes: xr.DataArray, productive_hours: xr.DataArray) -> xr.DataArray:

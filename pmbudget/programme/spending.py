@@ -9,6 +9,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import laboratory_cost
 from pmbudget.programme.budget import add, budget_impact, cost_by_start, full_time_posts
+from pmbudget.programme.drug_prices import drug_prices
 from pmbudget.programme.misuse import persons_beyond
 from pmbudget.programme.offsets import cashable_share, set_free
 from pmbudget.programme.population import mean_of
@@ -24,7 +25,9 @@ class Spending:
 
     ``by_resource`` (draw, mix, year, resource), the nation's; ``resource_cost`` (mix, region, year, resource), its mean over draws by
     region. ``freed`` (draw, mix, year, resource), 0 or less: capacity set free that cannot be saved in money. ``start_cost`` (draw, mix,
-    fate, year): a course at the prices that who starts in a year meets, discounted to the start. ``beside_cost`` (draw, mix, year):
+    fate, year): a course at the prices that who starts in a year meets, discounted to the start; ``strategy_cost`` (draw, strategy, year):
+    the same of every strategy of the case, at the prices of the mix ``new``. ``drug_prices`` (draw, year, resource): as from
+    :func:`pmbudget.programme.drug_prices.drug_prices`, of the drugs that have a path. ``beside_cost`` (draw, mix, year):
     transition, tests of others than the eligible, other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
     year): what equipment bought so far is worth at the year's end. ``posts`` (draw, mix, year, resource): full-time posts by profession.
     """
@@ -33,14 +36,23 @@ class Spending:
     resource_cost: xr.DataArray
     freed: xr.DataArray
     start_cost: xr.DataArray
+    strategy_cost: xr.DataArray
+    drug_prices: xr.Dataset
     beside_cost: xr.DataArray
     transition: xr.DataArray
     residual: xr.DataArray
     posts: xr.DataArray
 
 
-def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> tuple[Spending, xr.DataArray]:
+def spend(
+    scenario: Scenario, draws: Draws, courses: xr.Dataset, strategies: xr.Dataset, flow: Flow
+) -> tuple[Spending, xr.DataArray]:
     """What the patients of a flow cost, and what falls beside them.
+
+    Parameters
+    ----------
+    courses, strategies : Dataset
+        As from :func:`pmbudget.patient.per_patient.follow`.
 
     Returns
     -------
@@ -53,16 +65,21 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
     ValueError
         The cost is no number in some draw.
     """
-    case, years = scenario.case, scenario.years
+    case, years, price_year = scenario.case, scenario.years, scenario.parameters.price_year
     beyond = persons_beyond(flow.begun, flow.reflexed, flow.outside)
-    factor = price_factor(
+    # Who starts in the last year meets the prices of all years that follow, which a dated path tells.
+    followed = list(range(years[0], years[-1] + case.horizon_years + 1)) if scenario.price_paths else years
+    drugs = drug_prices(draws, case, scenario.price_paths, years=followed, shown=years[-1], price_year=price_year)
+    whole = price_factor(
         draws,
         case.prices,
         together(flow.begun + beyond, case.broad).sum("region"),
         outcomes=courses,
         years=years,
-        price_year=scenario.parameters.price_year,
+        price_year=price_year,
+        drugs=drugs["net"],
     )
+    factor = whole.sel(year=years)
     transition, residual = _transition(scenario, draws, courses, flow)
     tests, elsewhere = _testing(scenario, draws, courses, flow, beyond, factor)
     further = [transition, tests, *([] if flow.organisation is None else [flow.organisation])]
@@ -79,11 +96,14 @@ def spend(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow) -> 
             f"{scenario.name} comes to no number in some draw; look for a parameter that is 0 and divided by"
         )
     minutes = staff_minutes(courses, begun, beyond.rename(fate="strategy"), years)
+    rate = draws["discount_rate_cost"]
     record = Spending(
         by_resource=by_resource,
         resource_cost=cost.mean("draw", skipna=False),
         freed=freed.sum("region", skipna=False),
-        start_cost=cost_by_start(courses, factor, draws["discount_rate_cost"]).rename(strategy="fate"),
+        start_cost=cost_by_start(courses, whole, rate, years=years).rename(strategy="fate"),
+        strategy_cost=cost_by_start(strategies, whole.sel(mix=["new"]), rate, years=years).sel(mix="new", drop=True),
+        drug_prices=drugs.sel(year=years),
         beside_cost=_national(further),
         transition=_national([transition]),
         residual=per_draw(residual, courses.sizes["draw"]),

@@ -95,7 +95,7 @@ def result_key(scenario: Scenario, *, draws: int, seed: int) -> str:
     """What a result is kept under: all inputs that a number depends on, the posterior's draws, code and libraries, draws and seed."""
     resolved = scenario.resolved()
     definition = resolved["scenario"]
-    asked = {name: definition[name] for name in ("years", "pace", "levers", "laboratories", "allocated")}
+    asked = {name: definition[name] for name in ("years", "pace", "levers", "laboratories", "allocated", "prices")}
     read = {name: resolved[name] for name in ("agreement", "standing", "case", "price_year", "parameters", "regions")}
     read["case"] = {name: part for name, part in resolved["case"].items() if name not in ASKED_APART}
     made_by = {name: version(name) for name in LIBRARIES}

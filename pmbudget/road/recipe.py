@@ -120,8 +120,8 @@ def walk(
     ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say. ``expected`` is
     the forecast that clauses are settled on; without one, that of these draws.
     """
-    per_patient, courses = follow(scenario, draws)
+    per_patient, courses, strategies = follow(scenario, draws)
     reached, flow = reach(scenario, draws, per_patient, courses, rngs=rngs, belief=belief)
-    spending, cost = spend(scenario, draws, courses, flow)
-    settled = settlement(scenario, draws, per_patient, courses, reached, cost, expected=expected)
+    spending, cost = spend(scenario, draws, courses, strategies, flow)
+    settled = settlement(scenario, draws, per_patient, courses, reached, cost, spending.drug_prices, expected=expected)
     return Results(per_patient, reached, spending, settled, worth(scenario, per_patient, reached, spending))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pmbudget.inputs.programmes import PriceChange
+from pmbudget.inputs.price_paths import PriceChange
 from pmbudget.patient import simulate
 from pmbudget.programme import budget_impact, starts
 from pmbudget.programme.prices import price_factor
