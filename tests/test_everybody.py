@@ -86,7 +86,7 @@ def test_a_too_ill_to_be_treated_is_a_palliative_course_until_death(scenario, cr
     rate = np.log(2) / draws["os_untreated"]
     last = found["activity"].sel(resource="end_of_life_care").sum("year_since_start")
     np.testing.assert_allclose(last, (1 - np.exp(-6 * rate)) / rate, rtol=0.02)
-    drugs = found["cost"].sel(resource=["procured_drugs", "benefit_drugs", "imaging"])
+    drugs = found["cost"].sel(resource=["drug_pembrolizumab", "drug_osimertinib", "imaging"])
     assert float(abs(drugs).max()) == 0
 
 

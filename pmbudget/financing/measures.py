@@ -145,7 +145,7 @@ def _benefit_drugs(
                 for kind in ("cost", "activity")
             )
             share = draws[resource.rebate] if resource.rebate else 0.0
-            net, left = 1.0, share / (1 - share)
+            net, left = whole, share / (1 - share) * whole
             if name in drugs.coords.get("resource", ()):
                 net, left = (drugs[kind].sel(resource=name, drop=True) for kind in ("net", "rebate"))
             cost, rebate = cost + spent * net, rebate + spent * left

@@ -2,11 +2,12 @@
 
 ``drivers`` what moves the result, ``assumptions`` how much rests on them, ``levers`` and
 ``limits`` what each of them moves, ``effect`` what an agreement costs where it moves nobody, ``today`` what is left to introduce
-at each value of today's use, ``classes`` what one patient's worth is made of, ``structures`` whether it survives being built otherwise,
-``breadth`` at what effect further alterations would pay, ``validation`` how the model agrees with what was read. What should be found out
-first: ``national`` carries a patient's net benefit to Sweden by the patients and the pace of the scenario, ``loss`` is what uncertainty
-costs, ``parameters`` where it lies, ``studies`` which study pays, ``rollouts`` what the introduction itself would teach. Costs of studies
-and times to a result enter by their expected values.
+at each value of today's use, ``start_years`` what a patient is worth by the year of the start, ``classes`` what one patient's worth is
+made of, ``structures`` whether it survives being built otherwise, ``breadth`` at what effect further alterations would pay,
+``validation`` how the model agrees with what was read. What should be found out first: ``national`` carries a patient's net benefit to
+Sweden by the patients and the pace of the scenario, ``loss`` is what uncertainty costs, ``parameters`` where it lies, ``studies`` which
+study pays, ``rollouts`` what the introduction itself would teach; they are asked of results at the prices that patients meet
+(:func:`at_prices_met`). Costs of studies and times to a result enter by their expected values.
 
 A question takes the scenario, its draws (as from :func:`pmbudget.road.scenario_draws`) and its results. One that moves parameters before
 levers are pulled, or walks the scenario again, draws by itself with the same seed.
@@ -30,6 +31,7 @@ from pmbudget.questions.parameters import (
     rank_sets,
 )
 from pmbudget.questions.rollouts import rollout_designs
+from pmbudget.questions.start_years import at_prices_met, benefit_by_start, moved_by_prices
 from pmbudget.questions.structures import Structures, tried_structures
 from pmbudget.questions.studies import QUALITIES, choices, data_quality, studies_by_size
 from pmbudget.questions.today import at_known_use
@@ -44,6 +46,8 @@ __all__ = [
     "added_without_effect",
     "assumption_shares",
     "at_known_use",
+    "at_prices_met",
+    "benefit_by_start",
     "best_on_average",
     "best_strategies",
     "breakdown",
@@ -60,6 +64,7 @@ __all__ = [
     "lever_effects",
     "limit_values",
     "most_valuable",
+    "moved_by_prices",
     "national_use",
     "parameters_worth_knowing",
     "patient_parameters",

@@ -12,6 +12,7 @@ from pmbudget.patient.per_patient import increment
 from pmbudget.programme.capacity import shadow_prices
 from pmbudget.programme.reach import shares_of
 from pmbudget.programme.supply import courses, each_month, in_mix, persons_with, queue_terms
+from pmbudget.questions.start_years import at_prices_met
 from pmbudget.road import Results, evaluated
 from pmbudget.vocabulary import BLOCK
 
@@ -51,7 +52,8 @@ def limit_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp
     -------
     Dataset
         (draw, limit): ``lifted``, persons more who are broadly tested when that limit alone is gone; ``per_tenth``, with one tenth of a
-        post or instrument more for this test from the first year; ``value``, what that tenth is worth in net monetary benefit, SEK.
+        post or instrument more for this test from the first year; ``value``, what that tenth is worth in net monetary benefit, SEK,
+        at the prices that those who start in the years shown meet.
     """
     case, regions, years = scenario.case, scenario.regions, scenario.years
     assert case.capacity is not None
@@ -72,7 +74,8 @@ def limit_values(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp
         for name, limit in limits.items()
     }
     everything = dict.fromkeys(limits, xr.DataArray(np.inf))
-    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    met = at_prices_met(scenario, results).per_patient
+    benefit = net_monetary_benefit(met.cost, met.qaly, wtp)
     gain = increment(benefit, case).isel(first)
     per_tenth = shadow_prices(one_more=tenth, **terms)
     lifted = shadow_prices(one_more=everything, **terms)

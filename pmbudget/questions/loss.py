@@ -69,14 +69,14 @@ def four_states(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
 def present_benefit(
     patients: xr.DataArray, cost: xr.DataArray, qaly: xr.DataArray, *, wtp: float, weights: xr.DataArray
 ) -> xr.DataArray:
-    """Net benefit of all who are followed, sum over fates, regions and years of patients x weight x (wtp x qaly - cost). SEK.
+    """Net benefit of all who are followed, sum over fates, regions and years of patients x weight x (wtp x qaly - cost), SEK.
 
     Parameters
     ----------
     patients : DataArray
         (draw, mix, fate, region, year), persons; whoever is followed in one mix is followed in all.
     cost, qaly : DataArray
-        (draw, fate): what follows for one person of each fate, SEK and QALY.
+        (draw, fate), and by mix and year of the start where they differ: what follows for one person of each fate, SEK and QALY.
     wtp : float
         SEK per QALY.
     weights : DataArray
@@ -95,8 +95,8 @@ def present_benefit(
     people = patients.sum(["fate", "region", "year"])
     if float((people.max("mix") - people.min("mix")).max()) > SAME_PERSONS * float(people.max()):
         raise ValueError("the mixes follow different numbers of persons; give everybody a fate in each of them")
-    weighed: xr.DataArray = (patients * weights).sum(["region", "year"])
-    return (weighed * (wtp * qaly - cost)).sum("fate")
+    weighed: xr.DataArray = (patients * weights).sum("region")
+    return (weighed * (wtp * qaly - cost)).sum(["fate", "year"])
 
 
 def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataFrame:
@@ -114,7 +114,7 @@ def burden_by_payer(scenario: Scenario, results: Results, *, wtp: float) -> pd.D
     present = xr.DataArray(present_weights(scenario), dims="year", coords={"year": scenario.years})
     patients = by_entry(results.reach, scenario.case.comparator)
     total = present_benefit(
-        patients, results.per_patient.fate_cost, results.per_patient.fate_qaly, wtp=wtp, weights=present
+        patients, results.spending.start_cost, results.per_patient.fate_qaly, wtp=wtp, weights=present
     )
     state = -(results.settlement.budget.sel(payer="state", drop=True) * present).sum(["region", "year"])
     shared = xr.concat([state, total - state], dim="payer")

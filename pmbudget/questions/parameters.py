@@ -8,6 +8,7 @@ import xarray as xr
 
 from pmbudget.appraisal.ranking import ERRORS
 from pmbudget.appraisal.voi import draws_needed, evppi_by_group, evppi_by_parameter, parameter_table
+from pmbudget.inputs.files import references
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.drivers import patient_parameters
 from pmbudget.road import Results
@@ -54,11 +55,12 @@ def most_valuable(scenario: Scenario, draws: xr.Dataset, ranked: pd.DataFrame, *
 
 
 def learnable_parameters(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
-    """The parameters that the patient's model reads, as (draw, parameter)."""
+    """The parameters that the patient's model reads, and those that decide the prices then met, as (draw, parameter)."""
     varying = parameter_table(draws)
     if not varying["parameter"].size:
         return varying
-    read = set(patient_parameters(scenario, draws))
+    paths = {name for path in scenario.price_paths.values() for _, name in references(path)}
+    read = {*patient_parameters(scenario, draws), *paths}
     return varying.sel(parameter=[name for name in varying["parameter"].to_numpy() if name in read])
 
 

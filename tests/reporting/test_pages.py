@@ -77,7 +77,7 @@ def test_a_report_shows_one_language_and_no_code():
 def test_every_table_and_figure_of_the_reports_can_be_made(scenario, results, worths, table, runs, language):
     words = Words(language)
     made = [
-        budget.budget_headline(scenario, results, added(results), worths, SHARES, words),
+        budget.budget_headline(scenario, results, *(added(results),) * 2, worths, SHARES, words),
         budget.budget_tables(scenario, results, words),
         budget.yearly_table(scenario, results, words, reference="today"),
         budget.region_table(scenario, results, words),

@@ -174,7 +174,7 @@ def test_e_no_text_is_left_unfilled(run):
     for language in ("sv", "en"):
         words = Words(language)
         pieces = [
-            budget.budget_headline(run.scenario, run.results, added(run.results), run.worths, SHARES, words),
+            budget.budget_headline(run.scenario, run.results, *(added(run.results),) * 2, run.worths, SHARES, words),
             value.value_table(run.scenario, run.results, run.worths, words),
             implementation.implementation_headline(run.scenario, run.results, None, words),
             programme.population_note(run.scenario, words),

@@ -187,10 +187,13 @@ def waiting_table(limited: Limited | None, words: Words) -> Html:
         f"{words(f'waiting_columns.{c}')}: {words(f'mixes.{m}')}" for m in scenario.moving_mixes for c in columns[:3]
     ]
     listed = table(f"{words('waiting_caption')}. {words('interval_note')}", header, [*rows, row], strong=[len(rows)])
-    gone = results.reach.patients.sel(mix="new", fate=list(scenario.case.losses), drop=True).sum(["region", "year"])
+    gone = results.reach.patients.sel(mix="new", fate=list(scenario.case.losses), drop=True).sum("region")
+    spent = results.spending.start_cost.sel(mix="new", drop=True)
     spared, health = (
-        (gone * (values.sel(fate=scenario.case.comparator, drop=True) - values.sel(fate=gone["fate"]))).sum("fate")
-        for values in (results.per_patient.fate_cost, results.per_patient.fate_qaly)
+        (gone * (values.sel(fate=scenario.case.comparator, drop=True) - values.sel(fate=gone["fate"]))).sum(
+            ["fate", "year"]
+        )
+        for values in (spent, results.per_patient.fate_qaly)
     )
     losses = scenario.case.capacity.losses.values()  # type: ignore[union-attr]
     told = words(

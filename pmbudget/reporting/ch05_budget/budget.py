@@ -18,6 +18,7 @@ from pmbudget.inputs.files import references as references_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import share_reached
 from pmbudget.questions.effect import added
+from pmbudget.reporting.ch05_budget.drug_prices import prices_sentence
 from pmbudget.reporting.figures import COLOURS, INNER, PAYER_ORDER, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame, region_frame, with_groups
 from pmbudget.reporting.markup import (
@@ -43,15 +44,17 @@ def budget_headline(
     scenario: Scenario,
     results: Results,
     without: xr.DataArray,
+    moved: xr.DataArray,
     worths: Added,
     shares: Mapping[str, float],
     words: Words,
 ) -> Html:
-    """What introduction costs in cash, what of it is the agreement's, who pays, what it buys, how sure, and what that rests on."""
+    """What introduction costs in cash, at which prices of drugs, what of it is the agreement's, who pays, what it buys and how sure."""
     period, years = next(iter(scenario.periods.items()))
     today = _over(_national(results, "today"), years)
     freed = results.spending.freed.sel(mix="new", year=years).sum(["year", "resource"])
     sentences = [signed("headline_budget", today.loc["all"], words, period=period), rolls_out(scenario, words)]
+    sentences.append(prices_sentence(scenario, results, moved, words))
     if scenario.agreement:
         more, unmoved = (_over(each, years).loc["all"] for each in (added(results), without))
         said = signed("headline_unmoved", unmoved, words, parts=_unmoved_parts(scenario, results, unmoved, words))

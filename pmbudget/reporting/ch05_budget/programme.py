@@ -13,6 +13,7 @@ from pmbudget.patient.per_patient import increments
 from pmbudget.programme.misuse import loss
 from pmbudget.programme.offsets import offsets
 from pmbudget.programme.reach import persons_never_served, persons_reflexed, persons_served, shares_of, tests_made
+from pmbudget.questions.start_years import at_prices_met
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, broadly_tested, collapsed, note, prices_note, table
 from pmbudget.reporting.value import reflex_sentence
@@ -58,13 +59,11 @@ def population_note(scenario: Scenario, words: Words) -> Html:
 def prices_moves(scenario: Scenario, words: Words) -> Html:
     """What moves prices beside inflation, and who else bears tests today; as far as the case states them."""
     prices, elsewhere = scenario.case.prices, scenario.case.borne_elsewhere
-    said = [words("prices_still")]
-    if prices:
+    said = [words("prices_still_but_drugs" if scenario.price_paths else "prices_still")]
+    if prices and prices.resources:
         names = ", ".join(words.inside(scenario.case.resources[name].label) for name in prices.resources)
         said = [words("prices_move", resources=names)]
-    moved = prices.resources if prices else ()
-    if any(one.kind == "drug" and name not in moved for name, one in scenario.case.resources.items()):
-        said.append(words("prices_drugs"))
+        said += [words("prices_drugs")] if scenario.price_paths else []
     if any(part.until is not None for part in elsewhere):
         said.append(words("prices_elsewhere"))
     return note(*said)
@@ -261,9 +260,10 @@ def _kinds(change: xr.DataArray) -> list[str]:
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses.
 
-    Where tests are ordered with the diagnosis also those not fit for treatment, and what the new strategy costs more for them.
+    Where tests are ordered with the diagnosis also those not fit for treatment, and what the new strategy costs more for them. What a
+    patient gains is at the prices that those who start in these years meet.
     """
-    cost, qaly = increments(results.per_patient, scenario.case)
+    cost, qaly = increments(at_prices_met(scenario, results).per_patient, scenario.case)
     wtp = thresholds(scenario)["wtp_very_high"]
     untested = persons_never_served(results.reach, scenario.case.broad).sel(mix="new", drop=True)
     outside = results.reach.outside.sel(mix="new", drop=True).sum("year")

@@ -64,7 +64,8 @@ def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp
     number = len(scenario.case.strategies)
     choice = [words("info_strategies", number=words.number(number))] if number > 2 else []
     question, *rest = frame_sentences(scenario, words, "06_agreement")
-    return note(question, frame, *choice, *told, simulation_sentence(results, wtp, words), *rest)
+    met = words("info_prices_met", first=years[0], last=years[-1])
+    return note(question, frame, met, *choice, *told, simulation_sentence(results, wtp, words), *rest)
 
 
 def simulation_sentence(results: Results, wtp: float, words: Words) -> str:

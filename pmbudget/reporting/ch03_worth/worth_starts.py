@@ -1,0 +1,51 @@
+"""Chapter 03, beside the headline's still prices: what a patient is worth by the year of the start."""
+
+import xarray as xr
+
+from pmbudget.appraisal.cea import net_monetary_benefit
+from pmbudget.appraisal.ranking import surely_above
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.per_patient import increments
+from pmbudget.questions.start_years import benefit_by_start
+from pmbudget.reporting.markup import Html, note, table
+from pmbudget.reporting.verdict import known_span, leading_thresholds
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+
+
+def starts_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """Incremental net benefit and its probability of being positive: at still prices, then by the year in which a patient starts."""
+    case, limits = scenario.case, leading_thresholds(scenario)
+    cost, qaly = increments(results.per_patient, case)
+    by_start = {wtp: benefit_by_start(scenario, results, wtp=wtp) for wtp in limits.values()}
+    rows = [_row(words("starts_still"), [net_monetary_benefit(cost, qaly, wtp) for wtp in limits.values()], words)]
+    rows += [
+        _row(str(year), [benefit.sel(year=year) for benefit in by_start.values()], words) for year in scenario.years
+    ]
+    header = [words("starts_columns.year")]
+    for wtp in limits.values():
+        told = words.number(wtp)
+        header += [words("starts_columns.benefit", wtp=told), words("starts_columns.p", wtp=told)]
+    new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
+    whole = table(words("starts_caption", new=new, comparator=comparator), header, rows, strong=[0])
+    highest = by_start[max(limits.values())]
+    said = words(f"starts_lead.{_direction(highest)}", first=scenario.years[0], last=scenario.years[-1])
+    moves = words(f"starts_moves.{'paths' if scenario.price_paths else 'static' if _has_drugs(scenario) else 'none'}")
+    return Html(note(said) + whole + note(f"{moves} {words('starts_note', year=scenario.years[-1])}"))
+
+
+def _row(label: str, benefits: list[xr.DataArray], words: Words) -> list[str]:
+    row = [label]
+    for benefit in benefits:
+        row += [known_span(benefit, words, -2), words.probability(float((benefit > 0).mean()))]
+    return row
+
+
+def _direction(benefit: xr.DataArray) -> str:
+    """Whether who starts in the last year shown gains surely more or less than who starts in the first."""
+    first, last = benefit.isel(year=0), benefit.isel(year=-1)
+    return "more" if surely_above(last, first) else "less" if surely_above(first, last) else "alike"
+
+
+def _has_drugs(scenario: Scenario) -> bool:
+    return any(one.kind == "drug" for one in scenario.case.resources.values())
