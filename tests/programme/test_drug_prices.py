@@ -41,31 +41,22 @@ def two_drugs():
     return cost.to_dataset(name="cost"), starts, index
 
 
-@pytest.mark.parametrize(
-    ("strategy", "moving", "still"),
-    [
-        (
-            "new",
-            [7_200_000, 25_800_000, 58_000_000, 97_600_000, 133_200_000]
-            + [158_400_000, 173_600_000, 179_900_000, 105_950_000, 106_250_000],
-            [7_200_000, 25_800_000, 58_000_000, 97_600_000, 133_200_000]
-            + [158_400_000, 173_600_000, 179_900_000, 182_000_000, 182_500_000],
-        ),
-        (
-            "old",
-            [121_900_000, 155_900_000, 132_900_000, 86_950_000, 45_950_000, 14_450_000, 2_700_000, 620_000, 80_000, 0],
-            [121_900_000, 155_900_000, 132_900_000, 86_950_000, 45_950_000, 20_050_000, 5_850_000, 1_250_000, 150_000]
-            + [0],
-        ),
-    ],
-)
-def test_a_budget_when_drugs_lose_exclusivity(strategy, moving, still):
+LEVELS = {
+    ("new", "moving"): [720, 2580, 5800, 9760, 13_320, 15_840, 17_360, 17_990, 10_595, 10_625],
+    ("new", "still"): [720, 2580, 5800, 9760, 13_320, 15_840, 17_360, 17_990, 18_200, 18_250],
+    ("old", "moving"): [12_190, 15_590, 13_290, 8695, 4595, 1445, 270, 62, 8, 0],
+    ("old", "still"): [12_190, 15_590, 13_290, 8695, 4595, 2005, 585, 125, 15, 0],
+}
+"""Ten thousands of SEK by year."""
+
+
+@pytest.mark.parametrize(("strategy", "prices"), LEVELS)
+def test_a_budget_when_drugs_lose_exclusivity(strategy, prices):
     outcomes, starts, index = two_drugs()
     index = index.reindex(resource=outcomes["resource"], fill_value=1.0)
     alone = starts * (starts["strategy"] == strategy)
-    for factor, expected in ((index, moving), (None, still)):
-        found = budget_impact(outcomes, alone, mid_year=0, price_factor=factor).sum("resource").squeeze()
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    found = budget_impact(outcomes, alone, mid_year=0, price_factor=index if prices == "moving" else None)
+    np.testing.assert_allclose(found.sum("resource").squeeze() / 1e4, LEVELS[strategy, prices], rtol=1e-12)
 
 
 def test_a_cohort_meets_the_prices_of_its_own_calendar_years():
@@ -83,6 +74,15 @@ def test_a_cohort_meets_the_prices_of_its_own_calendar_years():
     }
     for (strategy, year), cost in expected.items():
         assert float(found.sel(strategy=strategy, year=year)) == pytest.approx(cost, rel=1e-12)
+
+
+def test_prices_that_stand_still_leave_the_present_value_of_the_course():
+    outcomes, _, index = two_drugs()
+    found = cost_by_start(outcomes, xr.ones_like(index), xr.DataArray(0.03), years=[2030])
+    plain = (outcomes["cost"].sum("resource") * 1.03 ** -(outcomes["year_since_start"] + 0.5)).sum("year_since_start")
+    np.testing.assert_allclose(found.squeeze(), plain.squeeze())
+    with pytest.raises(ValueError, match="give each year of the start"):
+        cost_by_start(outcomes, index, xr.DataArray(0.03), years=[2040])
 
 
 @given(some.integers(0, 2**32 - 1))
