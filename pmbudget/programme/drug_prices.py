@@ -82,10 +82,12 @@ def _in_benefit(draws: Draws, path: BenefitPath, times: np.ndarray) -> np.ndarra
     cheapest = 1 - fall * np.clip((times - end) / years, 0, 1)
     paid = cheapest
     if path.exchanged is not None:
-        exchanged = by_draw(draws, [path.exchanged])[:, None]
-        rule = {name: by_draw(draws, [f"{name}_price_ceiling"])[:, None] for name in ("share", "fall", "years")}
-        holds = (cheapest <= 1 - rule["fall"]) & (times >= end + rule["years"])
-        paid = exchanged * cheapest + (1 - exchanged) * np.where(holds, rule["share"], 1.0)
+        exchanged, ceiling, enough, wait = (
+            by_draw(draws, [name])[:, None]
+            for name in (path.exchanged, "share_price_ceiling", "fall_price_ceiling", "years_price_ceiling")
+        )
+        holds = (cheapest <= 1 - enough) & (times >= end + wait)
+        paid = exchanged * cheapest + (1 - exchanged) * np.where(holds, ceiling, 1.0)
     old = cut_day(by_draw(draws, [path.approved]) + by_draw(draws, ["years_old_drugs"]))[:, None]
     cut = by_draw(draws, ["cut_old_drugs"])[:, None] * ((times >= old) & (end > old))
     return np.asarray(paid * (1 - cut))

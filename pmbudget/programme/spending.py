@@ -27,7 +27,8 @@ class Spending:
     region. ``freed`` (draw, mix, year, resource), 0 or less: capacity set free that cannot be saved in money. ``start_cost`` (draw, mix,
     fate, year): a course at the prices that who starts in a year meets, discounted to the start; ``strategy_cost`` (draw, strategy, year):
     the same of every strategy of the case, at the prices of the mix ``new``. ``drug_prices`` (draw, year, resource): as from
-    :func:`pmbudget.programme.drug_prices.drug_prices`, of the drugs that have a path. ``beside_cost`` (draw, mix, year):
+    :func:`pmbudget.programme.drug_prices.drug_prices`, of the drugs that have a path; ``test_prices``
+    (draw, year, resource): those of what tests use up and learn from volume, in the mix ``new``. ``beside_cost`` (draw, mix, year):
     transition, tests of others than the eligible, other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
     year): what equipment bought so far is worth at the year's end. ``posts`` (draw, mix, year, resource): full-time posts by profession.
     """
@@ -38,6 +39,7 @@ class Spending:
     start_cost: xr.DataArray
     strategy_cost: xr.DataArray
     drug_prices: xr.Dataset
+    test_prices: xr.DataArray
     beside_cost: xr.DataArray
     transition: xr.DataArray
     residual: xr.DataArray
@@ -104,6 +106,7 @@ def spend(
         start_cost=cost_by_start(courses, whole, rate, years=years).rename(strategy="fate"),
         strategy_cost=cost_by_start(strategies, whole.sel(mix=["new"]), rate, years=years).sel(mix="new", drop=True),
         drug_prices=drugs.sel(year=years),
+        test_prices=factor.sel(mix="new", resource=list(case.prices.resources if case.prices else ()), drop=True),
         beside_cost=_national(further),
         transition=_national([transition]),
         residual=per_draw(residual, courses.sizes["draw"]),

@@ -1,17 +1,18 @@
-"""Chapter 05, prices over a product's life: each drug's path and its source, and the budget beside one where drugs' prices stand still."""
+"""Chapter 05, prices over a product's life: the path of tests and drugs, and the budget beside one where drugs' prices stand still."""
 
 import xarray as xr
 
 from pmbudget.inputs.parameters import Parameter
+from pmbudget.inputs.price_paths import PricePath
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.markup import TOTALS, Html, note, prices_note, table
-from pmbudget.reporting.words import Words
+from pmbudget.reporting.words import Words, decimals_stated
 from pmbudget.road import Results
 
 PAYERS = ("state", "regions_together", "others", "all")
 RULES = ("share_price_ceiling", "cut_old_drugs")
-"""The dated rules that are cited, one of each regulation."""
+"""The dated rules whose sources are cited, one of each regulation."""
 
 
 def prices_sentence(scenario: Scenario, results: Results, moved: xr.DataArray, words: Words) -> str:
@@ -25,39 +26,54 @@ def prices_sentence(scenario: Scenario, results: Results, moved: xr.DataArray, w
 
 
 def paths_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Each drug's rule, end of exclusivity with interval, price in three years as share of today's, and source with grade."""
-    paths, case = scenario.price_paths, scenario.case
-    drugs = [name for name, one in case.resources.items() if one.kind == "drug"]
-    if not drugs:
-        return note(words("drug_prices_none"))
-    if not paths:
-        return note(words("drug_prices_static"))
-    years = [scenario.years[0], scenario.first_years[-1], scenario.years[-1]]
-    frame = interval_frame(100 * results.spending.drug_prices["net"]).set_index(["resource", "year"])
-    rows = []
-    for name, path in paths.items():
-        parameter = scenario.parameters[path.exclusivity_ends]
-        record = parameter.record
-        rows.append(
-            [
-                words.label(case.resources[name].label),
-                words(f"drug_prices_rules.{_rule(path)}"),
-                _years(parameter, words),
-                *(words.span(frame.loc[(name, year)], digits=0) for year in years),
-                f"{words.data(record.figure_source.title)} ({words(f'evidence.{record.evidence}')})",
-            ]
-        )
-    price_year = scenario.parameters.price_year
-    header = [words(f"drug_prices_columns.{key}") for key in ("drug", "rule", "ends")]
-    header += [words("drug_prices_columns.price", year=year, price_year=price_year) for year in years]
-    whole = table(
-        words("drug_prices_caption", price_year=price_year),
-        [*header, words("drug_prices_columns.source")],
-        rows,
-        text_columns=2,
-        words_from=len(header),
-    )
-    return Html(whole + note(*_notes(scenario, [name for name in drugs if name not in paths], words)))
+    """What tests use up and each drug that has a path: how it is bought, end of exclusivity with interval, price in three years as share
+    of today's, source with grade; and by which rules.
+    """
+    case, paths, parameters = scenario.case, scenario.price_paths, scenario.parameters
+    tests = case.prices.resources if case.prices else ()
+    rows = [
+        [
+            words.label(case.resources[name].label),
+            words("drug_prices_rules.test"),
+            words("not_applicable"),
+            *_in_years(scenario, results.spending.test_prices.sel(resource=name), words),
+            _source(parameters[str(case.prices and case.prices.trend)], words),
+        ]
+        for name in tests
+    ]
+    rows += [
+        [
+            words.label(case.resources[name].label),
+            words(f"drug_prices_rules.{_rule(path)}"),
+            _ends(parameters[path.exclusivity_ends], words),
+            *_in_years(scenario, results.spending.drug_prices["net"].sel(resource=name), words),
+            _source(parameters[path.exclusivity_ends], words),
+        ]
+        for name, path in paths.items()
+    ]
+    said = _notes(scenario, words)
+    if not rows:
+        return note(*said)
+    price_year = parameters.price_year
+    header = [words(f"drug_prices_columns.{key}") for key in ("product", "rule", "ends")]
+    header += [words("drug_prices_columns.price", year=year, price_year=price_year) for year in _shown(scenario)]
+    caption, source = words("drug_prices_caption", price_year=price_year), words("drug_prices_columns.source")
+    whole = table(caption, [*header, source], rows, text_columns=2, words_from=len(header))
+    return Html(whole + note(*said))
+
+
+def _shown(scenario: Scenario) -> list[int]:
+    return [scenario.years[0], scenario.first_years[-1], scenario.years[-1]]
+
+
+def _in_years(scenario: Scenario, prices: xr.DataArray, words: Words) -> list[str]:
+    """A price (draw, year) in the years shown, per cent of today's."""
+    frame = interval_frame(100 * prices.reset_coords(drop=True)).set_index("year")
+    return [words.span(frame.loc[year], digits=0) for year in _shown(scenario)]
+
+
+def _source(parameter: Parameter, words: Words) -> str:
+    return f"{words.data(parameter.record.figure_source.title)} ({words(f'evidence.{parameter.record.evidence}')})"
 
 
 def static_table(scenario: Scenario, results: Results, moved: xr.DataArray, words: Words) -> Html:
@@ -93,31 +109,32 @@ def _nets(scenario: Scenario, results: Results, moved: xr.DataArray) -> dict[str
     return found
 
 
-def _rule(path: object) -> str:
-    if getattr(path, "rule", "") == "tender":
+def _rule(path: PricePath) -> str:
+    if path.rule == "tender":
         return "tender"
-    return "exchanged" if getattr(path, "exchanged", None) else "benefit"
+    return "exchanged" if path.exchanged else "benefit"
 
 
-def _years(parameter: Parameter, words: Words) -> str:
+def _ends(parameter: Parameter, words: Words) -> str:
     known = parameter.distribution
     assert known is not None
     low, high = known.interval
     return words.year_span({"mean": known.mean, "lower": low, "upper": high})
 
 
-def _notes(scenario: Scenario, without: list[str], words: Words) -> list[str]:
-    """The rules and their sources, what is assumed of all drugs alike, and which drugs have no path."""
-    rules = {name: scenario.parameters[name] for name in ("share_price_ceiling", "fall_price_ceiling", "cut_old_drugs")}
-    shares = {name: words.percent(_fixed(one), 1 if name == "cut_old_drugs" else 0) for name, one in rules.items()}
-    sources = "; ".join(dict.fromkeys(words.data(rules[name].record.figure_source.title) for name in RULES))
-    age = words.number(_fixed(scenario.parameters["years_old_drugs"]))
+def _notes(scenario: Scenario, words: Words) -> list[str]:
+    """The rules and their sources, what is assumed of all drugs alike, and which drugs have no path; or that there are none."""
+    case, paths, parameters = scenario.case, scenario.price_paths, scenario.parameters
+    drugs = [name for name, one in case.resources.items() if one.kind == "drug"]
+    if not drugs:
+        return [words("drug_prices_none")]
+    if not paths:
+        return [words("drug_prices_static")]
+    rules = {name: parameters.fixed(name) for name in ("share_price_ceiling", "fall_price_ceiling", "cut_old_drugs")}
+    shares = {name: words.percent(value, decimals_stated(100 * value)) for name, value in rules.items()}
+    sources = "; ".join(words.data(parameters[name].record.figure_source.title) for name in RULES)
+    age = words.number(parameters.fixed("years_old_drugs"))
     said = [words("drug_prices_method"), words("drug_prices_law", age=age, sources=sources, **shares)]
-    labels = [words.inside(scenario.case.resources[name].label) for name in without]
-    said += [words("drug_prices_without", drugs=words("and").join(labels))] if labels else []
+    still = [words.inside(case.resources[name].label) for name in drugs if name not in paths]
+    said += [words("drug_prices_without", drugs=words("and").join(still))] if still else []
     return [*said, words("drug_prices_after", year=scenario.years[-1])]
-
-
-def _fixed(parameter: Parameter) -> float:
-    assert parameter.distribution is not None
-    return parameter.distribution.mean
