@@ -55,8 +55,17 @@ NEEDS = (
     Need("persistence", "share", "how much stays when a grant ends", "appraisal", "financing.yaml"),
     Need("displacement", "share", "how much of a new cost other care bears", "appraisal", "financing.yaml"),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
-    Need("drg_point_clinic", "SEK/point", "what a point of clinic care costs", "reporting", "financing.yaml", exact=True),
-    Need("drg_point_hospital", "SEK/point", "what a point of hospital care costs", "reporting", "financing.yaml", exact=True),
+    Need(
+        "drg_point_clinic", "SEK/point", "what a point of clinic care costs", "reporting", "financing.yaml", exact=True
+    ),
+    Need(
+        "drg_point_hospital",
+        "SEK/point",
+        "what a point of hospital care costs",
+        "reporting",
+        "financing.yaml",
+        exact=True,
+    ),
     Need("drg_point_price", "SEK/point", "what a region pays for a point", "reporting", "financing.yaml"),
 )
 

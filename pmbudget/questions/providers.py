@@ -11,12 +11,14 @@ from pmbudget.appraisal.scoring import leaders
 from pmbudget.financing.tariffs import Shortfall, closing_level, shortfall, shortfall_by_draw
 from pmbudget.inputs.clauses import Clause, PerUnit
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.programme.reach import tests_made
 from pmbudget.questions.agreements import Negotiation
 from pmbudget.road import Results
 
 PROVIDERS = ("clinic", "diagnostic_unit")
 HOSPITAL = "hospital"
 FRAME, CHARGED = "frame", "charged"
+TESTS = "tests"
 BY_LEVEL = ("production", "bundle", "outcome")
 """Ways of paying the clinic more for what is new: by the patient (a DRG weight), by the pathway gone through, by the result acted on."""
 STATED = {"internal_price": "diagnostic_unit", "tariff": "production", "results": "outcome"}
@@ -29,8 +31,8 @@ class Providers:
 
     ``gap`` (draw, unit, region, year): SEK more than today; the units are the clinic, the diagnostic unit and the region that purchases.
     ``drugs`` (draw, region, year): what of the clinic's gap is drugs, which are billed beside any tariff. ``units`` (draw, driver, region,
-    year): patients, by ``production``; how many more than today go the new way, by ``bundle``; and how many more results of it are acted
-    on, by ``outcome``. ``stated`` is what presets of agreements state as the level of each.
+    year), what each way of paying counts: patients, by ``production``; how many more than today go the new way, by ``bundle``; how many
+    more results of it are acted on, by ``outcome``; and ``tests``, how many more persons it is made on, eligible or not. ``stated`` is what presets of agreements state as the level of each.
 
     Today's budgets pay for today's care. A way of paying decides what follows what is new:
 
@@ -55,7 +57,7 @@ class Providers:
         """The one level in the nation that closes a unit's gap over all years, SEK: per test for the diagnostic unit, and for the clinic
         per unit of each way of paying; missing where there is nothing to pay for.
         """
-        more = self._units("bundle")
+        more = self._units(TESTS)
         tests = closing_level(self._gap("diagnostic_unit"), more)
         clinic = self._gap("clinic") - self.drugs.to_numpy() + tests * more
         return {"diagnostic_unit": tests, **{one: closing_level(clinic, self._units(one)) for one in BY_LEVEL}}
@@ -86,9 +88,7 @@ class Providers:
         """The level-based ways that leave the units least too little, the best first: those that cannot be told from it follow."""
         chosen = [system for system in self.systems if system in BY_LEVEL]
         by_draw = {
-            system: sum(
-                shortfall_by_draw(self.margins.sel(system=system, unit=unit).to_numpy()) for unit in PROVIDERS
-            )
+            system: sum(shortfall_by_draw(self.margins.sel(system=system, unit=unit).to_numpy()) for unit in PROVIDERS)
             for system in chosen
         }
         return leaders(by_draw, largest=False) if chosen else []
@@ -102,7 +102,7 @@ class Providers:
     def _left(self, system: str) -> Iterator[np.ndarray]:
         clinic, laboratory, region = (-self._gap(unit) for unit in (*PROVIDERS, "region"))
         if system != FRAME:
-            price, drugs = self.levels["diagnostic_unit"] * self._units("bundle"), self.drugs.to_numpy()
+            price, drugs = self.levels["diagnostic_unit"] * self._units(TESTS), self.drugs.to_numpy()
             clinic, laboratory, region = clinic - price + drugs, laboratory + price, region - drugs
         if system in BY_LEVEL:
             paid = self.levels[system] * self._units(system)
@@ -121,10 +121,12 @@ def providers(scenario: Scenario, results: Results, found: Negotiation | None) -
     drugs = accounts.isel(account=own.to_numpy()).sum("account")
     patients, facts = results.reach.patients.sel(fate=case.new, year=years, drop=True), results.settlement.facts
     more = patients.sel(mix="new", drop=True) - patients.sel(mix="today", drop=True)
+    made = tests_made(results.reach, case.broad).sel(fate=case.new, year=years, drop=True)
     drivers = {
         "production": results.reach.eligible.sel(year=years),
         "bundle": more,
         "outcome": more * facts["acted_on"].sel(strategy=case.new, drop=True),
+        TESTS: made.sel(mix="new", drop=True) - made.sel(mix="today", drop=True),
     }
     units = xr.concat(list(drivers.values()), dim="driver").assign_coords(driver=list(drivers))
     places = list(accounts["region"].to_numpy())
