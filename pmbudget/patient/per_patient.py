@@ -17,7 +17,8 @@ class PerPatient:
 
     ``cost`` and ``qaly`` (draw, strategy); ``fate_cost`` and ``fate_qaly`` (draw, fate), where a fate is a strategy, a reason of loss or
     ``waiting``; ``test_cost`` (draw, strategy), cash per patient in the laboratory, and ``test_fixed``, what is no cash there: the
-    equipment's annuity at its planned load, and overhead. ``outcomes`` (strategy, …) are means over draws, as from :func:`pmbudget.patient.simulate`, undiscounted. ``crossings`` is the share of curve points where progression-free survival was
+    equipment's annuity at its planned load, and overhead. ``outcomes`` (strategy, …) are means over draws, as from
+    :func:`pmbudget.patient.simulate`, undiscounted. ``crossings`` is the share of curve points where progression-free survival was
     lowered to overall survival.
     """
 

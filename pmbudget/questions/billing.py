@@ -88,17 +88,18 @@ def billing(results: Results, scenario: Scenario, found: Negotiation | None, pai
     """The tests of the strategy rolled out under the scenario's own agreement; None without one, or where nobody gets it."""
     if found is None or paid is None:
         return None
-    new, years = {"fate": scenario.case.new}, {"year": found.years}
-    volume = tests_made(results.reach, scenario.case.broad).sel(mix="new", **new, **years, drop=True).sum("region")
+    new, years = scenario.case.new, found.years
+    made = tests_made(results.reach, scenario.case.broad)
+    volume = made.sel(mix="new", fate=new, year=years, drop=True).sum("region")
     volume = volume.transpose("draw", "year")
-    index = results.settlement.facts["index"].sel(years)
+    index = results.settlement.facts["index"].sel(year=years)
     planned = float(volume.mean("draw").max())
     if planned <= 0:
         return None
     return Billing(
         volume=volume,
-        variable=results.spending.test_cost.sel(**new, **years, drop=True),
-        fixed=results.per_patient.test_fixed.sel(strategy=scenario.case.new, drop=True),
+        variable=results.spending.test_cost.sel(fate=new, year=years, drop=True),
+        fixed=results.per_patient.test_fixed.sel(strategy=new, drop=True),
         planned=planned,
         price=paid.stated.get("diagnostic_unit", float("nan")) / index,
     )

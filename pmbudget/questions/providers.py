@@ -32,14 +32,16 @@ class Providers:
     ``gap`` (draw, unit, region, year): SEK more than today; the units are the clinic, the diagnostic unit and the region that purchases.
     ``drugs`` (draw, region, year): what of the clinic's gap is drugs, which are billed beside any tariff. ``units`` (draw, driver, region,
     year), what each way of paying counts: patients, by ``production``; how many more than today go the new way, by ``bundle``; how many
-    more results of it are acted on, by ``outcome``; and ``tests``, how many more persons it is made on, eligible or not. ``stated`` is what presets of agreements state as the level of each.
+    more results of it are acted on, by ``outcome``; and ``tests``, how many more persons it is made on, eligible or not. ``stated`` is
+    what presets of agreements state as the level of each.
 
     Today's budgets pay for today's care. A way of paying decides what follows what is new:
 
     * ``frame``: nothing does.
     * ``charged``: the clinic pays the diagnostic unit one price per test more than today, at which it is whole in the nation; the
       purchaser pays for the clinic's drugs as they fall. What a patient brings is as today.
-    * ``production``, ``bundle``, ``outcome``: also the purchaser pays the clinic one level more per unit of each kind, at which it is whole.
+    * ``production``, ``bundle``, ``outcome``: beside that, the purchaser pays the clinic a level per unit of that kind, at which it is
+      whole.
     """
 
     gap: xr.DataArray
@@ -86,12 +88,11 @@ class Providers:
 
     def least(self) -> list[str]:
         """The level-based ways that leave the units least too little, the best first: those that cannot be told from it follow."""
-        chosen = [system for system in self.systems if system in BY_LEVEL]
-        by_draw = {
-            system: sum(shortfall_by_draw(self.margins.sel(system=system, unit=unit).to_numpy()) for unit in PROVIDERS)
-            for system in chosen
-        }
-        return leaders(by_draw, largest=False) if chosen else []
+        by_draw = {}
+        for system in (one for one in self.systems if one in BY_LEVEL):
+            clinic, laboratory = (self.margins.sel(system=system, unit=unit).to_numpy() for unit in PROVIDERS)
+            by_draw[system] = shortfall_by_draw(clinic) + shortfall_by_draw(laboratory)
+        return leaders(by_draw, largest=False) if by_draw else []
 
     def _units(self, driver: str) -> np.ndarray:
         return self.units.sel(driver=driver).to_numpy()

@@ -1,4 +1,4 @@
-"""Chapter 06, internal billing: what a test truly costs, who carries idle capacity, which internal price would do, and what it does to use."""
+"""Chapter 06, internal billing: what a test truly costs, who carries idle capacity, which internal price would do, what it does to use."""
 
 import numpy as np
 import xarray as xr
