@@ -151,7 +151,7 @@ def use_table(results: Results, found: Negotiation | None, answer: Response | No
     rows = [
         [
             design_label(found, name, words),
-            *(words.percent(1 - share) for share in shares[name]),
+            *(words.percent(round(1 - share, 6)) for share in shares[name]),
             words.span(coverage.loc[name], digits=1),
             words.span(persons.loc[name], digits=0),
         ]
@@ -161,7 +161,7 @@ def use_table(results: Results, found: Negotiation | None, answer: Response | No
         return note(words("billing_use_none"))
     header = [words(f"billing_use_columns.{key}") for key in ("design", "region", "clinic", "coverage", "persons")]
     caption = words("billing_use_caption", first=found.years[0], year=answer.year)
-    return Html(table(caption, header, rows) + note(words("billing_use_note")))
+    return Html(table(caption, header, rows) + note(words("billing_use_note", year=answer.year)))
 
 
 def prices_table(answer: Response | None, words: Words) -> Html:

@@ -19,32 +19,32 @@ def providers_headline(scenario: Scenario, paid: Providers | None, words: Words)
     period = f"{paid.years[0]}–{paid.years[-1]}"
     means = paid.margins.sum(["region", "year"]).mean("draw")
     left = {unit: _sign(float(means.sel(system=FRAME, unit=unit)), words) for unit in PROVIDERS}
-    said = [words("providers_frame", period=period, **left)]
+    frame = words("providers_frame", period=period, **left)
     if len(paid.systems) == 1:
-        return lead(*said, words("providers_nothing"))
-    before = paid.shortfall(FRAME)[HOSPITAL].all
-    production, price = paid.shortfall("production")[HOSPITAL], paid.levels["diagnostic_unit"]
+        return lead(frame, words("providers_nothing"))
+    levels = words(
+        "providers_levels",
+        price=words.number(paid.levels["diagnostic_unit"], -1),
+        level=words.number(paid.levels["production"], -1),
+        points=words.number(_points(scenario, "production", paid.levels["production"]), 3),
+        left=words.msek(paid.shortfall("production")[HOSPITAL].years),
+    )
+    return lead(_answer(paid, period, words), frame, levels, words("providers_rest"))
+
+
+def _answer(paid: Providers, period: str, words: Words) -> str:
+    """How much of what is short new levels take away, how much another system does, and what no price closes."""
     best, *tied = paid.least()
-    remains = paid.shortfall(best)[HOSPITAL]
-    figures = {
-        "price": words.number(price, -1),
-        "level": words.number(paid.levels["production"], -1),
-        "points": words.number(_points(scenario, "production", paid.levels["production"]), 3),
-        "before": words.msek(before),
-        "left": words.msek(production.all),
-        "years": words.msek(production.years),
-    }
-    said.append(words("providers_levels", **figures))
+    before, level, least = (paid.shortfall(one)[HOSPITAL].all for one in (FRAME, "production", best))
+    figures = {"removed": before - level, "before": before, "more": level - least, "left": least}
+    told = {name: words.msek(one) for name, one in figures.items()}
+    if level >= before:
+        return words("providers_answer_worse", period=period, level=words.msek(level), before=words.msek(before))
     if "production" in (best, *tied):
-        said.append(words("providers_no_better", left=words.msek(remains.all), best=words(f"providers_inside.{best}")))
-    else:
-        key = "providers_rebuilt_tied" if tied else "providers_rebuilt"
-        others = words("or").join(words(f"providers_inside.{one}") for one in tied)
-        named = words(f"providers_inside.{best}")
-        said.append(
-            words(key, best=named, others=others, left=words.msek(remains.all), regions=words.msek(remains.regions))
-        )
-    return lead(*said)
+        told["left"] = words.msek(level)
+        return words("providers_answer_levels", period=period, **told)
+    systems = words("or").join(words(f"providers_inside.{one}") for one in (best, *tied))
+    return words("providers_answer_rebuilt", period=period, systems=systems, **told)
 
 
 def margins_table(scenario: Scenario, paid: Providers | None, words: Words) -> Html:
