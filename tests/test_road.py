@@ -279,7 +279,7 @@ def test_what_the_clauses_lift_off_a_test_moves_use_by_the_response_to_it(scenar
 
 def test_an_agreement_that_pays_for_no_test_lifts_nothing_and_is_not_walked_twice(scenario, short, monkeypatch):
     monkeypatch.setattr(recipe, "_settled", None)
-    assert recipe.before(scenario, short)[1] is None
+    assert not recipe.before(scenario, short)[1].any()
 
 
 def test_what_is_lifted_stands_on_the_first_draws_alone(scenario, crude_draws):

@@ -122,3 +122,9 @@ def relief(scenario: Scenario, reach: Reach, settled: Settlement, *, draws: int 
     share = marginal_share(scenario.agreement.clauses, books_of(settled.accounts, "new", terms), draws=draws)
     # A share told by settling twice is exact to rounding: what is nothing must move nothing.
     return share.fillna(0.0).clip(0.0, 1.0).round(9)
+
+
+def nothing_lifted(scenario: Scenario) -> xr.DataArray:
+    """The relief where no clause pays for a test (region, year): 0."""
+    coords = {"region": list(scenario.regions.index), "year": scenario.years}
+    return xr.DataArray(0.0, coords, ("region", "year"))
