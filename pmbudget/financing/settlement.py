@@ -110,7 +110,7 @@ def _terms(
     )
 
 
-def relief(scenario: Scenario, reach: Reach, settled: Settlement, *, draws: int = RELIEF_DRAWS) -> xr.DataArray:
+def relief_of(scenario: Scenario, reach: Reach, settled: Settlement) -> xr.DataArray:
     """The share of one test more that the scenario's clauses lift off the ordering unit (region, year), 0 to 1.
 
     The ordering unit is the region with its providers: its boards decide the pace, and a price inside the region lifts nothing off it.
@@ -119,7 +119,7 @@ def relief(scenario: Scenario, reach: Reach, settled: Settlement, *, draws: int 
     """
     assert scenario.agreement is not None
     terms = _terms(scenario, reach, settled.accounts, settled.facts, settled.expected)
-    share = marginal_share(scenario.agreement.clauses, books_of(settled.accounts, "new", terms), draws=draws)
+    share = marginal_share(scenario.agreement.clauses, books_of(settled.accounts, "new", terms), draws=RELIEF_DRAWS)
     # A share told by settling twice is exact to rounding: what is nothing must move nothing.
     return share.fillna(0.0).clip(0.0, 1.0).round(9)
 

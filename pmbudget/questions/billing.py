@@ -11,7 +11,6 @@ from pmbudget.appraisal.scoring import leaders
 from pmbudget.financing.tariffs import both_whole, full_cost_price, margin, unused
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import increment
 from pmbudget.programme.pace import shifted, top
 from pmbudget.programme.reach import access, tests_made
@@ -188,7 +187,8 @@ def response(
     eligible = results.reach.eligible.sel(year=year, drop=True)
 
     def persons(by: xr.DataArray) -> xr.DataArray:
-        return ((_answer(table, uptake.ceiling, held, by) - held) * eligible).sum("region")
+        moved = shifted(held, top(table[uptake.ceiling], held), by)
+        return ((moved - held) * eligible).sum("region")
 
     gamma = table[uptake.incentive_response]
     lifted = shares_not_borne(results, found)["regions"].sel(year=year, drop=True).fillna(0.0).clip(0.0, 1.0)
@@ -207,7 +207,3 @@ def response(
         best=[int(place) for place in ranked],
         wtp=wtp,
     )
-
-
-def _answer(table: Draws, ceiling: str, held: xr.DataArray, by: xr.DataArray) -> xr.DataArray:
-    return shifted(held, top(table[ceiling], held), by)

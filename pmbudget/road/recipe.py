@@ -10,8 +10,7 @@ from pmbudget.evidence.fit import fit_evidence
 from pmbudget.evidence.learning import Belief
 from pmbudget.financing.books import Expected
 from pmbudget.financing.incentive import moved_by_tests
-from pmbudget.financing.settlement import RELIEF_DRAWS, Settlement, nothing_lifted, settlement
-from pmbudget.financing.settlement import relief as lifted
+from pmbudget.financing.settlement import RELIEF_DRAWS, Settlement, nothing_lifted, relief_of, settlement
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient, follow
@@ -113,8 +112,8 @@ def before(
         What a gate knows of the new strategy's worth; None without one.
     DataArray
         (region, year): the share of one test more that the agreement's clauses lift off the ordering unit at the pace without any
-        response to it, see :func:`pmbudget.financing.settlement.relief`. One pass: the response is not settled anew. Nothing is walked for it
-        where no clause can lift anything; None where the case states no response.
+        response to it, see :func:`pmbudget.financing.settlement.relief_of`. One pass: the response is not settled anew. Nothing is walked
+        for it where no clause can lift anything; None where the case states no response.
     """
     first = table.isel(draw=slice(0, BLOCK))
     belief = belief_before(scenario, first)
@@ -125,7 +124,7 @@ def before(
         return belief, nothing_lifted(scenario)
     few = first.isel(draw=slice(0, RELIEF_DRAWS))
     _, reached, _, settled = _settled(scenario, few, rngs=_rngs(seed, 0, few.sizes["draw"]), belief=belief)
-    return belief, lifted(scenario, reached, settled)
+    return belief, relief_of(scenario, reached, settled)
 
 
 def _rngs(seed: int, begin: int, size: int) -> Rngs:
