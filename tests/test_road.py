@@ -3,11 +3,14 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import logit
+from small_books import made
 
 from pmbudget.appraisal import net_monetary_benefit
+from pmbudget.inputs import clauses as kinds
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
-from pmbudget.road import evaluate, evaluate_draws, pulled
+from pmbudget.road import evaluate, evaluate_draws, pulled, recipe
 
 WTP = 1_000_000
 
@@ -257,19 +260,34 @@ def test_a_dearer_panel_lowers_the_benefit_of_the_panel_alone(scenario, short):
     xr.testing.assert_identical(after.sel(strategy="sequential"), before.sel(strategy="sequential"))
 
 
-def test_relief_of_the_ordering_unit_moves_use_by_its_response(scenario, short):
-    pace = scenario.definition.pace.model_copy(update={"relief": 0.5})
-    relieved = replace(scenario, definition=scenario.definition.model_copy(update={"pace": pace}))
-    response = scenario.case.uptake.incentive_response
+def test_what_the_clauses_lift_off_a_test_moves_use_by_the_response_to_it(scenario, short):
+    half = made(kinds.Match, covers="tests", share=0.5, ends=5)
+    relieved = replace(scenario, agreement=scenario.agreement.model_copy(update={"clauses": (half,)}))
+    response, ceiling = scenario.case.uptake.incentive_response, short[scenario.case.uptake.ceiling]
     none, some = (short.assign({response: 0 * short[response] + size}) for size in (0.0, 0.4))
     plain, without, moved = (
         evaluate_draws(*each).reach.aimed for each in ((scenario, some), (relieved, none), (relieved, some))
     )
     xr.testing.assert_allclose(without, plain)
-    more = (moved - plain).sel(mix="new")
-    assert float(more.sel(year=slice(2027, 2031)).min()) >= 0 < float(more.sel(year=2029).mean())
-    assert float(abs(more.sel(year=slice(2032, None))).max()) < 1e-12
+    before, after = (
+        xr.apply_ufunc(logit, one.sel(mix="new", year=slice(2027, 2031)) / ceiling) for one in (plain, moved)
+    )
+    xr.testing.assert_allclose((after - before).transpose(*before.dims), 0 * before + 0.4 * 0.5)
+    assert float(abs((moved - plain).sel(mix="new", year=slice(2032, None))).max()) < 1e-12
     assert float(abs((moved - plain).drop_sel(mix="new")).max()) < 1e-12
+
+
+def test_an_agreement_that_pays_for_no_test_lifts_nothing_and_is_not_walked_twice(scenario, short, monkeypatch):
+    monkeypatch.setattr(recipe, "_settled", None)
+    assert not recipe.before(scenario, short)[1].any()
+
+
+def test_what_is_lifted_stands_on_the_first_draws_alone(scenario, crude_draws):
+    paid = made(kinds.PerUnit, unit="acted_on", price=20_000)
+    paying = replace(scenario, agreement=scenario.agreement.model_copy(update={"clauses": (paid,)}))
+    few, many = (recipe.before(paying, crude_draws(paying, size))[1] for size in (200, 700))
+    xr.testing.assert_identical(few, many)
+    assert 0 < float(few.mean()) < 1
 
 
 def test_over_use_levers_and_money_borne_elsewhere_keep_the_books_balanced(scenario, short):

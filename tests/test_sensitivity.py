@@ -235,7 +235,7 @@ def test_a_gate_believes_the_same_in_a_tornado_as_in_the_scenario(
 ):
     gated, told = load_scenario("agreement_gated", shipped), []
     monkeypatch.setattr(
-        drivers, "walk", lambda one, rows, belief=None: told.append(belief) or walk(one, rows, belief=belief)
+        drivers, "walk", lambda one, rows, belief, relief: told.append(belief) or walk(one, rows, belief=belief)
     )
     budget_tornado(gated, results, reference="today", years=gated.years)
     assert set(told) == {belief_before(gated, crude_draws(gated, 500))}

@@ -10,12 +10,30 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.financing.agreement import transfers
-from pmbudget.financing.books import Books, lots
-from pmbudget.inputs.clauses import Clause, NationalSplit
+from pmbudget.financing.books import Books, covered, lots
+from pmbudget.inputs.clauses import AdaptivePrice, Clause, Granted, Milestone, NationalSplit, PerformancePot
 from pmbudget.vocabulary import REGION_PAYERS
 
 COUNTED = ("coverage", "tested", "acted_on")
 """What grows with the number of tests."""
+
+
+def moved_by_tests(clause: Clause) -> bool:
+    """Whether one test more may change what a clause moves to or from a region: False only where it surely moves nothing.
+
+    A clause that shares transition, drugs or a fixed sum does not, and neither does a price inside the region.
+    """
+    if isinstance(clause, NationalSplit):
+        return False
+    if isinstance(clause, Granted) and {clause.payer, clause.to} <= set(REGION_PAYERS):
+        return False
+    needs = getattr(clause, "needs", None)
+    return (
+        isinstance(clause, Milestone | PerformancePot | AdaptivePrice)
+        or (needs is not None and needs.coverage is not None)
+        or getattr(clause, "unit", None) in COUNTED
+        or ("covers" in type(clause).model_fields and covered(clause.covers, "tests"))  # type: ignore[union-attr]
+    )
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from pmbudget.financing.books import Expected
+from pmbudget.financing.books import Expected, Terms
+from pmbudget.financing.incentive import marginal_share
 from pmbudget.financing.ledger import (
+    books_of,
     budget_of,
     largest_imbalance,
     mean_ledger,
@@ -22,6 +24,10 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient
 from pmbudget.programme.reach import Reach
+
+RELIEF_DRAWS = 100
+"""Draws behind the relief: within 0.02 of what 400 tell of any clause that pays by the test, and 0.07 on average of a grant that falls at
+a threshold of coverage, which the response turns into a tenth of a percentage point of coverage."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +84,7 @@ def settlement(
     if reach.known is not None:
         facts["known"] = reach.known.variable
     accounts = post(cost, delegated=draws["share_drug_cost_delegated"].to_numpy())
-    places = [str(place) for place in accounts["region"].to_numpy()]
-    terms = terms_of(
-        accounts,
-        regions=scenario.regions,
-        start=scenario.agreement_start,
-        index=facts["index"].to_numpy()[:, None, :],
-        measures=measures_of(reach.reached, reach.eligible, reach.patients, facts, broad=case.broad, places=places),
-        expected=expected,
-    )
+    terms = _terms(scenario, reach, accounts, facts, expected)
     clauses = scenario.agreement.clauses if scenario.agreement else ()
     moved = settled(accounts, clauses, terms, standing=scenario.standing.clauses)
     budget = budget_of(accounts, moved)
@@ -100,3 +98,38 @@ def settlement(
         ledger=mean_ledger(accounts, moved),
         checks={"transfers": largest_imbalance(accounts, moved), "budget": float(off.max())},
     )
+
+
+def _terms(
+    scenario: Scenario, reach: Reach, accounts: xr.DataArray, facts: xr.Dataset, expected: Expected | None
+) -> Terms:
+    """What the scenario's clauses may refer to."""
+    places, broad = [str(place) for place in accounts["region"].to_numpy()], scenario.case.broad
+    return terms_of(
+        accounts,
+        regions=scenario.regions,
+        start=scenario.agreement_start,
+        index=facts["index"].to_numpy()[:, None, :],
+        measures=measures_of(reach.reached, reach.eligible, reach.patients, facts, broad=broad, places=places),
+        expected=expected,
+    )
+
+
+def relief_of(scenario: Scenario, reach: Reach, settled: Settlement) -> xr.DataArray:
+    """The share of one test more that the scenario's clauses lift off the ordering unit (region, year), 0 to 1.
+
+    The ordering unit is the region with its providers: its boards decide the pace, and a price inside the region lifts nothing off it.
+    Nothing is lifted where nobody is tested; a clause that pays more than a test costs counts as all of it, since the response is stated
+    for what goes from nothing to all.
+    """
+    assert scenario.agreement is not None
+    terms = _terms(scenario, reach, settled.accounts, settled.facts, settled.expected)
+    share = marginal_share(scenario.agreement.clauses, books_of(settled.accounts, "new", terms), draws=RELIEF_DRAWS)
+    # A share told by settling twice is exact to rounding: what is nothing must move nothing.
+    return share.fillna(0.0).clip(0.0, 1.0).round(9)
+
+
+def nothing_lifted(scenario: Scenario) -> xr.DataArray:
+    """The relief where no clause pays for a test (region, year): 0."""
+    coords = {"region": list(scenario.regions.index), "year": scenario.years}
+    return xr.DataArray(0.0, coords, ("region", "year"))

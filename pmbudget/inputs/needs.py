@@ -60,6 +60,18 @@ NEEDS = (
     Need("cut_old_drugs", "share", "the cut of the fifteen-year rule", "programme", "drug_prices.yaml", exact=True),
     Need("years_old_drugs", "years", "the age at which it falls", "programme", "drug_prices.yaml", exact=True),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
+    Need(
+        "drg_point_clinic", "SEK/point", "what a point of clinic care costs", "reporting", "financing.yaml", exact=True
+    ),
+    Need(
+        "drg_point_hospital",
+        "SEK/point",
+        "what a point of hospital care costs",
+        "reporting",
+        "financing.yaml",
+        exact=True,
+    ),
+    Need("drg_point_price", "SEK/point", "what a region pays for a point", "reporting", "financing.yaml"),
 )
 
 

@@ -26,9 +26,7 @@ class AgreedPace(Strict):
     A scenario that leaves ``start`` out starts in its first year. A straight line is at the ceiling when the ramp is over, the other
     curves have gone 95 per cent of the way. Its project offices and platform run for ``programme_years``; where that is left out, until
     the ramp of the last region to begin is over. Regions in ``region_starts`` begin another year than the rest; the regions of the first
-    of ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back. ``relief``
-    is the share of the cost of one test more that the agreement lifts off the ordering unit in those years; it must be what its clauses
-    do.
+    of ``waves`` begin ``wave_years`` after those in none, the second as long after the first. A ``gate`` may hold waves back.
     """
 
     start: int
@@ -39,7 +37,6 @@ class AgreedPace(Strict):
     wave_years: int = Field(default=1, ge=1, le=20)
     gate: Gate | None = None
     programme_years: int | None = Field(default=None, ge=0, le=50)
-    relief: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _one_start_each(self) -> Self:

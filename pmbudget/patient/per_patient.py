@@ -16,8 +16,9 @@ class PerPatient:
     """One patient's cost (SEK of the price year) and QALYs over the horizon, discounted to the start.
 
     ``cost`` and ``qaly`` (draw, strategy); ``fate_cost`` and ``fate_qaly`` (draw, fate), where a fate is a strategy, a reason of loss or
-    ``waiting``; ``test_cost`` (draw, strategy), cash per patient in the laboratory. ``outcomes`` (strategy, …) are means over draws, as
-    from :func:`pmbudget.patient.simulate`, undiscounted. ``crossings`` is the share of curve points where progression-free survival was
+    ``waiting``; ``test_cost`` (draw, strategy), cash per patient in the laboratory, and ``test_fixed``, what is no cash there: the
+    equipment's annuity at its planned load, and overhead. ``outcomes`` (strategy, …) are means over draws, as from
+    :func:`pmbudget.patient.simulate`, undiscounted. ``crossings`` is the share of curve points where progression-free survival was
     lowered to overall survival.
     """
 
@@ -26,6 +27,7 @@ class PerPatient:
     fate_cost: xr.DataArray
     fate_qaly: xr.DataArray
     test_cost: xr.DataArray
+    test_fixed: xr.DataArray
     outcomes: xr.Dataset
     crossings: float
 
@@ -58,6 +60,7 @@ def follow(scenario: Scenario, draws: Draws) -> tuple[PerPatient, xr.Dataset, xr
         fate_cost=cost.sel(leads_to).assign_coords(fates).rename(strategy="fate"),
         fate_qaly=qaly.sel(leads_to).assign_coords(fates).rename(strategy="fate"),
         test_cost=laboratory_cost(outcomes).sum("resource"),
+        test_fixed=laboratory_cost(outcomes, cash=False).sum("resource"),
         outcomes=outcomes.mean("draw"),
         crossings=float(found.attrs["crossings"]),
     )
@@ -74,9 +77,9 @@ def increments(per_patient: PerPatient, case: Case) -> tuple[xr.DataArray, xr.Da
     return increment(per_patient.cost, case), increment(per_patient.qaly, case)
 
 
-def laboratory_cost(outcomes: xr.Dataset) -> xr.DataArray:
-    """Cash that the diagnostic unit spends on a patient's tests (draw, strategy, resource), SEK."""
-    own = (outcomes["unit"] == "diagnostic_unit") & outcomes["in_budget"]
+def laboratory_cost(outcomes: xr.Dataset, *, cash: bool = True) -> xr.DataArray:
+    """Cash that the diagnostic unit spends on a patient's tests (draw, strategy, resource), SEK; or what of their cost is no cash."""
+    own = (outcomes["unit"] == "diagnostic_unit") & (outcomes["in_budget"] == cash)
     return outcomes["cost_once"].isel(resource=own.to_numpy())
 
 

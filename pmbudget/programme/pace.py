@@ -107,6 +107,11 @@ def top(ceiling: xr.DataArray, held: xr.DataArray) -> xr.DataArray:
     return xr.apply_ufunc(np.maximum, ceiling, held)
 
 
+def shifted(held: xr.DataArray, ceiling: xr.DataArray, by: xr.DataArray) -> xr.DataArray:
+    """Coverage moved on the logit scale of its share of the ceiling: ceiling x expit(logit(held / ceiling) + by)."""
+    return ceiling * _expit(_logit(held / ceiling) + by)
+
+
 @dataclass(frozen=True)
 class OwnCourse:
     """Each region by itself: a curve of the uptake's family towards the ceiling from today's level, from the year after ``today``.
@@ -194,7 +199,6 @@ def coverage(
         if pace.uptake.incentive_response is None:
             raise ValueError("incentive given, and uptake states no incentive_response; add it to the case")
         ceiling, response = top(draws[pace.uptake.ceiling], found), draws[pace.uptake.incentive_response]
-        moved = ceiling * _expit(_logit(found / ceiling) + response * share)
         # Where nothing is lifted nothing moves, not even by rounding.
-        found = xr.where(share > 0, moved, found)
+        found = xr.where(share > 0, shifted(found, ceiling, response * share), found)
     return found.transpose(..., "region", "year")

@@ -124,11 +124,13 @@ def reach(
     *,
     rngs: Rngs | None,
     belief: Belief | None,
+    relief: xr.DataArray | None,
 ) -> tuple[Reach, Flow]:
     """Everybody who becomes eligible, and what becomes of them.
 
     Without ``rngs`` the expected numbers of persons are walked instead of counted ones, and follow-up shows what is expected of it.
-    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say.
+    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say. ``relief``
+    (region, year) is the share of one test more that the agreement lifts off the ordering unit; None where it lifts nothing.
     """
     case, regions, first = scenario.case, scenario.regions, scenario.years[0]
     size = courses.sizes["draw"]
@@ -137,7 +139,7 @@ def reach(
     eligible = people if rngs is None else _counted(people, rngs("eligible persons"))
     gain = gain_at_gate(scenario, per_patient)
     noise = _noise(scenario.years, size, rngs)
-    aimed, broad, known = _aimed(scenario, draws, years, people, gain=gain, belief=belief, noise=noise)
+    aimed, broad, known = _aimed(scenario, draws, years, people, gain=gain, belief=belief, relief=relief, noise=noise)
     unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
     begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed, unfit, broad)
     tested = together(begun, case.broad)
@@ -170,6 +172,7 @@ def _aimed(
     *,
     gain: xr.DataArray | None,
     belief: Belief | None,
+    relief: xr.DataArray | None,
     noise: np.ndarray,
 ) -> tuple[xr.DataArray, Broad, xr.DataArray | None]:
     """The share that each mix's pace aims at (draw, mix, region, year), what the broadly tested get, and what a gate knows by then."""
@@ -177,8 +180,8 @@ def _aimed(
     paces, known = paces_by_mix(
         plan, case, regions, scenario.years, draws, eligible=people, worth=gain, belief=belief, noise=noise
     )
-    relief = _relief(scenario, years)
-    found = [coverage(pace, regions, years, draws, relief if mix == "new" else None) for mix, pace in paces.items()]
+    lifted = None if relief is None else relief.reindex(year=years, fill_value=0.0)
+    found = [coverage(pace, regions, years, draws, lifted if mix == "new" else None) for mix, pace in paces.items()]
     aimed = xr.concat(found, dim="mix").assign_coords(mix=list(paces))
     broad = _rolled_out(case, {mix: has_begun(pace, regions, years) for mix, pace in paces.items()})
     return per_draw(aimed, people.sizes["draw"]).transpose("draw", "mix", "region", "year"), broad, known
@@ -236,14 +239,6 @@ def gain_at_gate(scenario: Scenario, per_patient: PerPatient) -> xr.DataArray | 
         return None
     benefit = per_patient.qaly - per_patient.cost / scenario.parameters.fixed(plan.gate.wtp)
     return increment(benefit, case)
-
-
-def _relief(scenario: Scenario, years: list[int]) -> xr.DataArray | None:
-    """The share of a test's cost that the agreement lifts off the ordering unit each year (year)."""
-    plan = scenario.definition.pace
-    if plan is None or scenario.case.uptake.incentive_response is None:
-        return None
-    return plan.relief * xr.DataArray(np.isin(years, list(plan.years)).astype(float), coords={"year": years})
 
 
 def _noise(years: list[int], size: int, rngs: Rngs | None) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import laboratory_cost
@@ -27,8 +28,9 @@ class Spending:
     region. ``freed`` (draw, mix, year, resource), 0 or less: capacity set free that cannot be saved in money. ``start_cost`` (draw, mix,
     fate, year): a course at the prices that who starts in a year meets, discounted to the start; ``strategy_cost`` (draw, strategy, year):
     the same of every strategy of the case, at the prices of the mix ``new``. ``drug_prices`` (draw, year, resource): as from
-    :func:`pmbudget.programme.drug_prices.drug_prices`, of the drugs that have a path; ``test_prices``
-    (draw, year, resource): those of what tests use up and learn from volume, in the mix ``new``. ``beside_cost`` (draw, mix, year):
+    :func:`pmbudget.programme.drug_prices.drug_prices`, of the drugs that have a path; ``test_prices`` (draw, year, resource): those of
+    what tests use up and learn from volume, in the mix ``new``. ``test_cost`` (draw, fate, year): cash in the laboratory for a person
+    tested in that mix, at the year's prices. ``beside_cost`` (draw, mix, year):
     transition, tests of others than the eligible, other organisation, of which ``transition`` (draw, mix, year). ``residual`` (draw, mix,
     year): what equipment bought so far is worth at the year's end. ``posts`` (draw, mix, year, resource): full-time posts by profession.
     """
@@ -40,6 +42,7 @@ class Spending:
     strategy_cost: xr.DataArray
     drug_prices: xr.Dataset
     test_prices: xr.DataArray
+    test_cost: xr.DataArray
     beside_cost: xr.DataArray
     transition: xr.DataArray
     residual: xr.DataArray
@@ -83,7 +86,8 @@ def spend(
     )
     factor = whole.sel(year=years)
     transition, residual = _transition(scenario, draws, courses, flow)
-    tests, elsewhere = _testing(scenario, draws, courses, flow, beyond, factor)
+    laboratory = laboratory_cost(courses) * factor
+    tests, elsewhere = _testing(scenario, draws, flow, beyond, laboratory)
     further = [transition, tests, *([] if flow.organisation is None else [flow.organisation])]
     begun = flow.begun.rename(fate="strategy")
     cost = budget_impact(courses, begun, further, price_factor=factor, room_for=elsewhere)
@@ -107,6 +111,7 @@ def spend(
         strategy_cost=cost_by_start(strategies, whole.sel(mix=["new"]), rate, years=years).sel(mix="new", drop=True),
         drug_prices=drugs.sel(year=years),
         test_prices=factor.sel(mix="new", resource=list(case.prices.resources if case.prices else ()), drop=True),
+        test_cost=_each_test(case, laboratory),
         beside_cost=_national(further),
         transition=_national([transition]),
         residual=per_draw(residual, courses.sizes["draw"]),
@@ -134,7 +139,7 @@ def _transition(scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flo
 
 
 def _testing(
-    scenario: Scenario, draws: Draws, courses: xr.Dataset, flow: Flow, beyond: xr.DataArray, factor: xr.DataArray
+    scenario: Scenario, draws: Draws, flow: Flow, beyond: xr.DataArray, laboratory: xr.DataArray
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
     """Tests of others than the eligible, and what others bear of the tests that are ordered as for the eligible."""
     case, shown = scenario.case, {"year": scenario.years}
@@ -144,11 +149,16 @@ def _testing(
         draws,
         case,
         scenario.regions,
-        laboratory=laboratory_cost(courses) * factor,
+        laboratory=laboratory,
         tested=tested,
         held=tested.sel(mix="today", drop=True).sum("strategy", skipna=False),
         beyond=beyond.sel(shown).rename(fate="strategy"),
     )
+
+
+def _each_test(case: Case, laboratory: xr.DataArray) -> xr.DataArray:
+    each = laboratory.sel(mix="new", strategy=list(case.broad), drop=True).sum("resource", skipna=False)
+    return each.rename(strategy="fate").transpose("draw", "fate", "year")
 
 
 def _national(parts: list[xr.DataArray]) -> xr.DataArray:

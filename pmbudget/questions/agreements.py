@@ -18,7 +18,7 @@ from pmbudget.inputs.clauses import Clause, Match, NationalSplit
 from pmbudget.inputs.norms import TAX_BASE
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario, load_scenario
-from pmbudget.road import Results, evaluated
+from pmbudget.road import Results, answered, evaluated
 from pmbudget.vocabulary import REGION_PAYERS, TERM
 
 AIMS = (
@@ -181,20 +181,31 @@ def region_outcomes(found: Negotiation) -> xr.Dataset:
     return xr.Dataset(figures, coords={"region": list(programme.regions.index)})
 
 
-def incentives(results: Results, found: Negotiation) -> dict[str, tuple[float, float]]:
-    """By design, the share of one test more in the first year that an inhabitant's region does not bear, and that its clinic does not."""
+def shares_not_borne(results: Results, found: Negotiation) -> xr.Dataset:
+    """The share of one test more that is not borne under each design (design, region, year): by the ``regions`` and by their ``clinic``."""
+    about = {name: [clause.model_dump(mode="json") for clause in clauses] for name, clauses in found.designs.items()}
+    return answered(results, "shares of a test not borne", lambda: _not_borne(results, found), designs=about)
+
+
+def _not_borne(results: Results, found: Negotiation) -> xr.Dataset:
     programme = found.programme
     until = results.settlement.accounts.sel(year=slice(None, found.years[-1] + 1))
     margin = margin_of(books_of(until, "new", programme.terms), draws=MARGIN_DRAWS)
-    weight = programme.people / programme.people.sum()
 
-    def share(clauses: Sequence[Clause], payers: Sequence[str]) -> float:
-        by_region = share_not_borne(margin, clauses, payers)[programme.places, programme.shown.start]
-        return float(np.nansum(by_region * weight))
+    def shares(payers: Sequence[str]) -> np.ndarray:
+        designs = found.designs.values()
+        return np.stack([share_not_borne(margin, one, payers)[programme.places, programme.shown] for one in designs])
 
-    return {
-        name: (share(clauses, REGION_PAYERS), share(clauses, ("clinic",))) for name, clauses in found.designs.items()
-    }
+    dims = ("design", "region", "year")
+    coords = {"design": list(found.designs), "region": list(programme.regions.index), "year": found.years}
+    return xr.Dataset({"regions": (dims, shares(REGION_PAYERS)), "clinic": (dims, shares(("clinic",)))}, coords)
+
+
+def incentives(results: Results, found: Negotiation) -> dict[str, tuple[float, float]]:
+    """By design, the share of one test more in the first year that an inhabitant's region does not bear, and that its clinic does not."""
+    weight = xr.DataArray(found.programme.people / found.programme.people.sum(), dims="region")
+    first = (shares_not_borne(results, found).isel(year=0) * weight).sum("region")
+    return {name: tuple(float(first[who].sel(design=name)) for who in ("regions", "clinic")) for name in found.designs}  # type: ignore[misc]
 
 
 @dataclass(frozen=True)

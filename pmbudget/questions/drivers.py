@@ -12,8 +12,7 @@ from pmbudget.evidence.draws import ReadDraws
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import simulate
 from pmbudget.patient.per_patient import increment, present_values
-from pmbudget.programme.reach import belief_before
-from pmbudget.road import Results, answered, parameter_draws, pulled, scenario_draws, walk
+from pmbudget.road import Results, answered, before, parameter_draws, pulled, scenario_draws, walk
 from pmbudget.vocabulary import BLOCK, TAILS
 
 
@@ -44,7 +43,8 @@ def budget_tornado(
     """One-way sensitivity of the net budget impact of all payers over ``years`` against ``reference``.
 
     As :func:`tornado`, for every parameter of the road and with expected instead of counted persons; SEK, undiscounted. A gate begins
-    with the same belief as in :func:`pmbudget.road.evaluate`: what all draws say, not the rows of the tornado. Where the scenario lays
+    with the same belief as in :func:`pmbudget.road.evaluate`: what all draws say, not the rows of the tornado, and the agreement lifts the
+    same share of a test. Where the scenario lays
     nothing that exists already on the test, the bar of the allocation key goes from that to what the key at its mean would lay on it.
     """
     about = {"reference": reference, "years": years, "seed": seed}
@@ -53,10 +53,10 @@ def budget_tornado(
 
 def _budget_tornado(scenario: Scenario, reference: str, years: list[int], seed: int) -> pd.DataFrame:
     names, rows = _one_way(scenario, seed)
-    belief = belief_before(scenario, scenario_draws(scenario, draws=BLOCK, seed=seed))
+    belief, relief = before(scenario, scenario_draws(scenario, draws=BLOCK, seed=seed), seed=seed)
 
     def totals(one: Scenario, table: xr.Dataset) -> np.ndarray:
-        net = walk(one, pulled(one, table), belief=belief).settlement.net_budget(reference)
+        net = walk(one, pulled(one, table), belief=belief, relief=relief).settlement.net_budget(reference)
         return net.sel(year=years).sum(["region", "year", "payer"]).to_numpy()
 
     bars = _bars(scenario, names, totals(scenario, rows))

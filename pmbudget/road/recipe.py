@@ -9,13 +9,14 @@ from pmbudget.evidence.draws import ReadDraws, draw_parameters, generator
 from pmbudget.evidence.fit import fit_evidence
 from pmbudget.evidence.learning import Belief
 from pmbudget.financing.books import Expected
-from pmbudget.financing.settlement import settlement
+from pmbudget.financing.incentive import moved_by_tests
+from pmbudget.financing.settlement import RELIEF_DRAWS, Settlement, nothing_lifted, relief_of, settlement
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
-from pmbudget.patient.per_patient import follow
+from pmbudget.patient.per_patient import PerPatient, follow
 from pmbudget.programme.levers import pull, require
-from pmbudget.programme.reach import Rngs, belief_before, reach
-from pmbudget.programme.spending import spend
+from pmbudget.programme.reach import Reach, Rngs, belief_before, reach
+from pmbudget.programme.spending import Spending, spend
 from pmbudget.road.results import Gathering, Results
 from pmbudget.vocabulary import BLOCK
 
@@ -91,13 +92,39 @@ def walk_blocks(
         raise ValueError(f"block = {block} must be a multiple of {BLOCK}, so that it does not move the random numbers")
     require(table, scenario.definition.levers)
     # The same for every block, whatever its size.
-    belief, expected = belief_before(scenario, table.isel(draw=slice(0, BLOCK))), None
+    (belief, relief), expected = before(scenario, table, seed=seed), None
     for begin in range(0, table.sizes["draw"], block):
         part = table.isel(draw=slice(begin, begin + block))
         rngs = _rngs(seed, begin, part.sizes["draw"])
-        found = walk(scenario, part, rngs=rngs, belief=belief, expected=expected)
+        found = walk(scenario, part, rngs=rngs, belief=belief, relief=relief, expected=expected)
         expected = found.settlement.expected
         yield found
+
+
+def before(
+    scenario: Scenario, table: xr.Dataset | ReadDraws, *, seed: int = 1
+) -> tuple[Belief | None, xr.DataArray | None]:
+    """What is known and promised before anything happens, from the first draws of a table: the same for any size of blocks.
+
+    Returns
+    -------
+    Belief
+        What a gate knows of the new strategy's worth; None without one.
+    DataArray
+        (region, year): the share of one test more that the agreement's clauses lift off the ordering unit at the pace without any
+        response to it, see :func:`pmbudget.financing.settlement.relief_of`. One pass: the response is not settled anew. Nothing is walked
+        for it where no clause can lift anything; None where the case states no response.
+    """
+    first = table.isel(draw=slice(0, BLOCK))
+    belief = belief_before(scenario, first)
+    clauses = scenario.agreement.clauses if scenario.agreement else ()
+    if scenario.case.uptake.incentive_response is None:
+        return belief, None
+    if not any(map(moved_by_tests, clauses)):
+        return belief, nothing_lifted(scenario)
+    few = first.isel(draw=slice(0, RELIEF_DRAWS))
+    _, reached, _, settled = _settled(scenario, few, rngs=_rngs(seed, 0, few.sizes["draw"]), belief=belief)
+    return belief, relief_of(scenario, reached, settled)
 
 
 def _rngs(seed: int, begin: int, size: int) -> Rngs:
@@ -112,16 +139,34 @@ def walk(
     *,
     rngs: Rngs | None = None,
     belief: Belief | None = None,
+    relief: xr.DataArray | None = None,
     expected: Expected | None = None,
 ) -> Results:
     """One block of draws through the rooms: one patient, 21 regions, cost, who pays, what it is worth.
 
     Without ``rngs`` the expected numbers of persons are walked instead of counted ones, and follow-up shows what is expected of it.
-    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say. ``expected`` is
-    the forecast that clauses are settled on; without one, that of these draws.
+    ``belief`` is what a gate knows of the new strategy's worth before any follow-up; without one, what these draws say. ``relief`` is what
+    the agreement lifts off the ordering unit, nothing without it; see :func:`before`. ``expected`` is the forecast that clauses are
+    settled on; without one, that of these draws.
     """
+    per_patient, reached, spending, settled = _settled(
+        scenario, draws, rngs=rngs, belief=belief, relief=relief, expected=expected
+    )
+    return Results(per_patient, reached, spending, settled, worth(scenario, per_patient, reached, spending))
+
+
+def _settled(
+    scenario: Scenario,
+    draws: Draws,
+    *,
+    rngs: Rngs | None,
+    belief: Belief | None,
+    relief: xr.DataArray | None = None,
+    expected: Expected | None = None,
+) -> tuple[PerPatient, Reach, Spending, Settlement]:
+    """The way as far as who pays."""
     per_patient, courses, strategies = follow(scenario, draws)
-    reached, flow = reach(scenario, draws, per_patient, courses, rngs=rngs, belief=belief)
+    reached, flow = reach(scenario, draws, per_patient, courses, rngs=rngs, belief=belief, relief=relief)
     spending, cost = spend(scenario, draws, courses, strategies, flow)
     settled = settlement(scenario, draws, per_patient, courses, reached, cost, spending.drug_prices, expected=expected)
-    return Results(per_patient, reached, spending, settled, worth(scenario, per_patient, reached, spending))
+    return per_patient, reached, spending, settled

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from small_books import made, small_books
 
-from pmbudget.financing.incentive import marginal_share
+from pmbudget.financing.incentive import marginal_share, moved_by_tests
 from pmbudget.inputs import clauses as kinds
+from pmbudget.inputs.agreements import load_agreements
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,13 @@ def test_a_clinic_bears_of_a_test_what_its_internal_price_tells_it(books):
     # Twelve tests cost 40: a price of 2 is 0.6 of what a test costs.
     assert float(share(books, price, payers=("clinic",)).sel(region="01", year=2026)) == pytest.approx(0.4)
     assert float(share(books, price).sel(region="01", year=2026)) == pytest.approx(0)
+
+
+def test_what_is_said_to_move_nothing_at_the_margin_moves_nothing(books, shipped):
+    still = [one.clauses for one in load_agreements(shipped).values() if not any(map(moved_by_tests, one.clauses))]
+    assert len(still) > 5
+    for clauses in still:
+        assert float(abs(share(books, *clauses)).max()) < 1e-6  # a grant of millions beside kronor
 
 
 def test_the_lot_of_an_appropriation_is_the_same_with_and_without_the_test(books):
