@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from pmbudget.evidence.learning import Belief
 from pmbudget.financing.books import Expected
 from pmbudget.financing.ledger import (
     budget_of,
@@ -17,11 +18,11 @@ from pmbudget.financing.ledger import (
     settled,
     terms_of,
 )
-from pmbudget.financing.measures import facts_of, measures_of
+from pmbudget.financing.measures import facts_of, learning_facts, measures_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient
-from pmbudget.programme.reach import Reach
+from pmbudget.programme.reach import Reach, persons_served
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def settlement(
     cost: xr.DataArray,
     *,
     expected: Expected | None,
+    noise: np.ndarray,
 ) -> Settlement:
     """The scenario's agreement and the standing rules settled on what a programme costs.
 
@@ -65,6 +67,9 @@ def settlement(
         (draw, mix, region, year, resource), SEK, as from :func:`pmbudget.programme.spending.spend`.
     expected : Expected, optional
         The forecast that clauses are settled on; without one, that of these draws.
+    noise : ndarray
+        (draw, year), what chance adds to each year's follow-up, standard normal, as from
+        :func:`pmbudget.programme.reach.follow_up_noise`.
     """
     case, years = scenario.case, scenario.years
     price_year = scenario.parameters.price_year
@@ -72,6 +77,9 @@ def settlement(
     facts = facts_of(draws, case, outcomes, per_patient.cost, per_patient.qaly, years=years, price_year=price_year)
     if reach.known is not None:
         facts["known"] = reach.known.variable
+    tested = persons_served(reach, case.broad).sel(mix="new", drop=True).sum("region")
+    belief = expected and Belief(*(float(expected[name].item()) for name in ("expected_benefit", "benefit_sd")))
+    facts = facts.assign(learning_facts(draws, case, facts, tested, belief=belief, noise=noise))
     accounts = post(cost, delegated=draws["share_drug_cost_delegated"].to_numpy())
     places = [str(place) for place in accounts["region"].to_numpy()]
     terms = terms_of(

@@ -14,7 +14,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import follow
 from pmbudget.programme.levers import pull, require
-from pmbudget.programme.reach import Rngs, belief_before, reach
+from pmbudget.programme.reach import Rngs, belief_before, follow_up_noise, reach
 from pmbudget.programme.spending import spend
 from pmbudget.road.results import Gathering, Results
 from pmbudget.vocabulary import BLOCK
@@ -123,5 +123,6 @@ def walk(
     per_patient, courses = follow(scenario, draws)
     reached, flow = reach(scenario, draws, per_patient, courses, rngs=rngs, belief=belief)
     spending, cost = spend(scenario, draws, courses, flow)
-    settled = settlement(scenario, draws, per_patient, courses, reached, cost, expected=expected)
+    noise = follow_up_noise(scenario.years, reached.reached.sizes["draw"], rngs)
+    settled = settlement(scenario, draws, per_patient, courses, reached, cost, expected=expected, noise=noise)
     return Results(per_patient, reached, spending, settled, worth(scenario, per_patient, reached, spending))
