@@ -54,6 +54,11 @@ NEEDS = (
     Need("fungibility", "share", "how much of a grant replaces own money", "appraisal", "financing.yaml"),
     Need("persistence", "share", "how much stays when a grant ends", "appraisal", "financing.yaml"),
     Need("displacement", "share", "how much of a new cost other care bears", "appraisal", "financing.yaml"),
+    Need("share_outcome_missing", "share", "outcomes missing when paid by", "questions", "payments.yaml"),
+    Need("share_false_response", "share", "those without response seen with it", "questions", "payments.yaml"),
+    Need("share_false_non_response", "share", "those with response seen without it", "questions", "payments.yaml"),
+    Need("cost_followed_patient", "SEK/patient-year", "following a patient for a contract", "questions", "payments.yaml"),
+    Need("cost_contract_year", "SEK/year", "running a contract", "questions", "payments.yaml"),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
 )
 

@@ -54,11 +54,28 @@ def drug_price(draws: Draws, case: Case, management: str, *, listed: bool = Fals
 
 @dataclass(frozen=True)
 class Curves:
-    """The course under a management: the share who respond and who live (point, draw), from the start on, so many ``points`` a year."""
+    """The course under a management: the share who respond and who live (point, draw), from the start on, so many ``points`` a year.
+
+    ``after`` (state, draw) is how those who live and no longer respond spend their time in the other states; it sums to 1, or to 0 where
+    there are none.
+    """
 
     responding: np.ndarray
     alive: np.ndarray
     points: int
+    after: np.ndarray
+
+    def yearly(self, which: np.ndarray) -> np.ndarray:
+        """Years lived under a curve (point, draw) by year, by the trapezoid rule (year, draw)."""
+        middle = (which[1:] + which[:-1]) / 2 / self.points
+        return np.asarray(middle.reshape(-1, self.points, middle.shape[-1]).sum(axis=1))
+
+    def use(self, price: DrugPrice) -> np.ndarray:
+        """What a patient is expected to use in each year (year, draw), SEK."""
+        free, alive = self.yearly(self.responding), self.yearly(self.alive)
+        found = free * price.yearly[0] + (alive - free) * (self.after * price.yearly[1:]).sum(axis=0)
+        found[0] += price.start
+        return found
 
 
 def curves(draws: Draws, case: Case, managements: list[str], years: int = FOLLOWED) -> dict[str, Curves]:
@@ -74,7 +91,10 @@ def curves(draws: Draws, case: Case, managements: list[str], years: int = FOLLOW
         by_class = occupancy(draws, case, name, shared, years)
         each = [np.ones_like(weights[0])] if len(by_class) == 1 else list(weights)
         mixed = sum((one * part for one, part in zip(by_class, each, strict=True)), start=np.zeros_like(by_class[0]))
-        found[name] = Curves(mixed[0], 1 - mixed[-1], case.cycles_per_year)
+        others = mixed[1:-1].sum(axis=1)
+        whole = others.sum(axis=0)
+        after = np.divide(others, whole, out=np.zeros_like(others), where=whole > 0)
+        found[name] = Curves(mixed[0], 1 - mixed[-1], case.cycles_per_year, after)
     return found
 
 
