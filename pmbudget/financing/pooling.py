@@ -102,6 +102,8 @@ def _instalments(clause: Instalments, books: Books) -> dict[str, np.ndarray]:
         payer: instalments(cost * bought, alive) - cost * bought
         for payer, cost in books.borne(clause.covers).items()
     }
+    if not moved:
+        return {}
     relief = sum(moved.values())
     moved[clause.payer] = moved.get(clause.payer, 0.0) - relief
     return moved

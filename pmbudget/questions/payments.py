@@ -87,7 +87,7 @@ def smallest_region(scenario: Scenario) -> str:
     return str(scenario.regions["population"].idxmin())
 
 
-def payments(
+def contracts_compared(
     scenario: Scenario, draws: xr.Dataset, results: Results, terms: ContractTerms, *, seed: int
 ) -> xr.Dataset | None:
     """Every contract on the same patients; None without an agreement or where the case has no drug to contract for.

@@ -1,0 +1,277 @@
+"""Chapter 06, payment to manufacturers: contracts side by side on simulated patients, and what a register row may cost."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pmbudget.appraisal.ranking import ERRORS, simulation_error
+from pmbudget.inputs.contracts import ContractTerms
+from pmbudget.inputs.scenarios import Scenario
+from pmbudget.questions.agreements import Negotiation
+from pmbudget.questions.payments import (
+    BY_OUTCOME,
+    RULES,
+    best_contracts,
+    normal_loss,
+    paid_per_diagnosis,
+    payment_risk,
+    row_prices,
+    smallest_region,
+)
+from pmbudget.reporting.ch06_agreement.agreement import FEW, NOTHING
+from pmbudget.reporting.markup import Html, lead, note, table
+from pmbudget.reporting.verdict import leading_threshold
+from pmbudget.reporting.words import Words
+from pmbudget.road import Results
+from pmbudget.vocabulary import FOLLOWED, TAILS, TERM
+
+
+def _label(terms: ContractTerms, name: str, words: Words) -> str:
+    return words.label(terms.contracts[name].label)  # type: ignore[index]
+
+
+def _inside(terms: ContractTerms, names: list[str], words: Words) -> str:
+    """Contracts inside a sentence, the last joined by and; many of them by their number."""
+    if len(names) > FEW:
+        return words("contracts_many", count=words.number(len(names)))
+    labels = [words("quoted", text=_label(terms, name, words)) for name in names]
+    if len(labels) == 1:
+        return labels[0]
+    return words("aim_tied", designs=words("and").join([", ".join(labels[:-1]), labels[-1]]))
+
+
+def _small(scenario: Scenario) -> str:
+    return str(scenario.regions.loc[smallest_region(scenario), "region"])
+
+
+def contracts_answer(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerms, words: Words) -> Html:
+    """What the contracts cost, how much of their spread is chance, and which of them serves which aim."""
+    if scenario.agreement is None:
+        return NOTHING
+    if found is None:
+        return lead(words("contracts_no_drug"))
+    risk, served = payment_risk(found), best_contracts(found)
+    flat = risk.loc["rebate"]
+    years = list(scenario.agreement_years)
+    said = [
+        words(
+            "contracts_answer",
+            patients=words.number(float(found["patients"].mean())),
+            period=f"{years[0]}–{years[-1]}",
+            cost=words.span_msek(flat),
+            years=words.number(FOLLOWED),
+            chance=_part(flat["chance"], words),
+            chance_small=_part(flat["chance_small"], words),
+            small=_small(scenario),
+            small_patients=words.number(float(found["small_patients"].mean()), 1),
+        )
+    ]
+    told = "; ".join(
+        words("aim", does=words(f"contract_aims.{aim}"), who=_inside(terms, names, words))
+        for aim, names in served.items()
+    )
+    if told:
+        said.append(words("contracts_aims", aims=told))
+    without = risk["without"]
+    said.append(
+        words(
+            "contracts_without",
+            flat=words.percent(flat["without"], 1),
+            back=words.percent(without["money_back"], 1),
+            fixed=words.percent(without["per_diagnosis"], 1),
+        )
+    )
+    cost = risk["transaction"]
+    said.append(
+        words("contracts_transaction", least=words.msek(cost.min()), most=words.msek(cost.max()))
+        + (" " + words("contracts_dear") if cost.max() > 0.1 * flat["mean"] else "")
+    )
+    error = ERRORS * simulation_error(found["paid"].sel(contract="rebate").to_numpy())
+    said.append(
+        words("contracts_error", draws=words.number(found.sizes["draw"]), error=words.msek(error))
+    )
+    return lead(*said)
+
+
+def _part(share: float, words: Words) -> str:
+    """A share as per cent, or less than one."""
+    return words.percent(share) if share >= 0.005 else words("less_than_a_percent")
+
+
+def risk_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerms, words: Words) -> Html:
+    """By contract: price, expected payment with interval, what is chance, who carries the variation, transaction cost."""
+    if found is None:
+        return NOTHING
+    risk = payment_risk(found)
+    rows = [
+        [
+            _label(terms, str(name), words),
+            words.percent(one["price"]),
+            words.span_msek(one),
+            words.percent(one["chance_small"]),
+            words.percent(one["variation_small"]),
+            words.percent(one["payer"]),
+            words.percent(one["manufacturer"]),
+            words.percent(one["without"], 1),
+            words.msek(one["transaction"]),
+        ]
+        for name, one in risk.iterrows()
+    ]
+    keys = ("contract", "price", "mean", "chance", "variation", "payer", "manufacturer", "without", "transaction")
+    header = [words(f"contract_columns.{key}", small=_small(scenario)) for key in keys]
+    caption = words("contract_caption", years=words.number(FOLLOWED), last=str(int(found["year"][-1])))
+    notes = [words("contract_note_price"), words("contract_note_risk"), words("contract_note_times")]
+    if "adaptive_price" in risk.index:
+        notes.append(words("contract_note_adaptive"))
+    if scenario.case.follow_up is None:
+        notes.append(words("contract_note_not_followed"))
+    return Html(table(f"{caption} {words('interval_note')}", header, rows) + note(*notes))
+
+
+def cash_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerms, words: Words) -> Html:
+    """What is expected to be paid in each year of the agreement, after it and in all."""
+    if found is None:
+        return NOTHING
+    cash = found["by_year"].transpose("contract", "year").to_pandas() / 1e6
+    shown = cash.iloc[:, :TERM].round(1)
+    total = cash.sum(axis=1).round(1)
+    # What is left is told as the total less what is shown, so that a row adds up.
+    later = total - shown.sum(axis=1)
+    rows = [
+        [
+            _label(terms, str(name), words),
+            *(words.number(value, 1) for value in shown.loc[name]),
+            words.number(later[name], 1),
+            words.number(total[name], 1),
+        ]
+        for name in cash.index
+    ]
+    after = words("contract_cash_later", year=int(shown.columns[-1]) + 1)
+    header = [words("contract_columns.contract"), *map(str, shown.columns), after, words("total")]
+    return Html(table(words("contract_cash_caption"), header, rows) + note(words("contract_cash_note")))
+
+
+def wrong_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerms, words: Words) -> Html:
+    """What is paid and refunded wrongly where outcomes are missing or seen wrongly, by what the contract says of those who are missing."""
+    if found is None:
+        return NOTHING
+    names = [name for name in BY_OUTCOME if name in found["contract"]]
+    rows = []
+    for name in names:
+        whole = float(found["paid"].sel(contract=name).mean())
+        for rule in RULES:
+            one = found.sel(contract=name, rule=rule)
+            much, little = (float(one[part].mean()) for part in ("too_much", "too_little"))
+            off = one["too_much"] - one["too_little"]
+            lower, upper = np.quantile(off, TAILS)
+            frame = {"mean": float(off.mean()), "lower": lower, "upper": upper}
+            rows.append(
+                [
+                    f"{_label(terms, name, words)}: {words(f'contract_rules.{rule}')}",
+                    words.msek(much),
+                    words.msek(little),
+                    words.span_msek(frame),
+                    words.percent((much + little) / whole, 1),
+                ]
+            )
+    header = [words(f"contract_wrong_columns.{key}") for key in ("rule", "much", "little", "net", "share")]
+    parameters = {
+        key: words.percent(scenario.parameters[name].distribution.mean)  # type: ignore[union-attr]
+        for key, name in (
+            ("missing", "share_outcome_missing"),
+            ("false", "share_false_response"),
+            ("fails", "share_false_non_response"),
+        )
+    }
+    shown = table(words("contract_wrong_caption"), header, rows)
+    return Html(shown + note(words("contract_wrong_note", **parameters)))
+
+
+def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
+    """The test paid for by result acted on instead of by test made: price, spread and who carries it."""
+    if scenario.agreement is None:
+        return NOTHING
+    frame = paid_per_diagnosis(scenario, results)
+    places = {"nation": words("diagnosis_nation"), "small": _small(scenario)}
+    rows = [
+        [
+            places[str(place)],
+            words.number(one["count"], 1 if one["count"] < 100 else 0),
+            words.msek(one["mean"]),
+            words.percent(one["sd_tests"] / one["mean"]),
+            words.percent(one["sd_results"] / one["mean"]),
+            words.percent(one["chance"]),
+            words.percent(one["manufacturer"]),
+        ]
+        for place, one in frame.iterrows()
+    ]
+    keys = ("place", "count", "mean", "tests", "results", "chance", "supplier")
+    header = [words(f"diagnosis_columns.{key}") for key in keys]
+    years = list(scenario.agreement_years)
+    test = words.inside(scenario.case.strategies[scenario.case.new].label)
+    caption = words(
+        "diagnosis_caption",
+        test=test,
+        period=f"{years[0]}–{years[-1]}",
+        price=words.number(round(frame["price"].iloc[0], -2)),
+    )
+    return Html(table(caption, header, rows) + note(words("diagnosis_note", action=words.label(scenario.case.action))))
+
+
+def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Html:
+    """By year: rows expected, the price stated, what a row is worth on average and the last one, and what is paid with the ceiling."""
+    rows_found = None if found is None else row_prices(scenario, found)
+    if rows_found is None or found is None:
+        return NOTHING
+    if scenario.case.follow_up is None:
+        return note(words("rows_not_followed"))
+    rows = []
+    for year in rows_found["year"].to_numpy():
+        one = rows_found.sel(year=year)
+        lower, upper = np.quantile(one["average"], TAILS)
+        average = {"mean": float(one["average"].mean()), "lower": lower, "upper": upper}
+        rows.append(
+            [
+                str(int(year)),
+                words.number(float(one["rows"])),
+                words.number(float(one["stated"])),
+                words.span(average, digits=0),
+                words.number(float(one["last"].mean())),
+                words.number(float(one["price"].mean())),
+                words.percent(float((one["stated"] > one["average"]).mean())),
+            ]
+        )
+    header = [words(f"rows_columns.{key}") for key in ("year", "rows", "stated", "average", "last", "price", "exceeds")]
+    normal, drawn = normal_loss(found.programme)
+    threshold = scenario.parameters.fixed("wtp_very_high")
+    said = [
+        _rows_answer(rows_found, words),
+        words("rows_price"),
+        words("rows_small"),
+        words(
+            "rows_agrees",
+            threshold=words.number(threshold),
+            normal=words.number(normal),
+            drawn=words.number(drawn),
+        ),
+    ]
+    if leading_threshold(scenario) != threshold:
+        said.append(words("rows_threshold", leading=words.number(leading_threshold(scenario))))
+    return Html(lead(said[0]) + table(words("rows_caption"), header, rows) + note(*said[1:]))
+
+
+def _rows_answer(found: xr.Dataset, words: Words) -> str:
+    """Whether the price that is stated is more than what a row is worth, in which years, and how sure that is."""
+    average, stated = found["average"].mean("draw").to_pandas(), found["stated"].to_pandas()
+    dear: pd.Series = stated[stated > average]
+    key = "rows_below" if dear.empty else "rows_above" if len(dear) == len(stated) else "rows_some"
+    first, last = int(average.index[0]), int(average.index[-1])
+    return words(
+        key,
+        years=", ".join(str(int(year)) for year in dear.index),
+        first=first,
+        last=last,
+        start=words.number(float(average.iloc[0])),
+        end=words.number(float(average.iloc[-1])),
+        stated=words.number(float(stated.iloc[0])),
+    )
