@@ -44,8 +44,8 @@ class Expected:
 
     ``columns`` (region or 1, year or 1) are means over the first 500 draws of the mix ``new``: ``eligible``, ``tested`` and ``acted_on``
     (persons), ``health_value`` (SEK a year), ``saved`` (SEK a year that care, tests included, costs less than with today's use), ``known``
-    (probability that the test is worth it), ``expected_benefit`` and ``benefit_sd`` (SEK per patient; a standard deviation). ``years`` are all that were evaluated, so that the
-    forecast is the same however few of them are settled.
+    (probability that the test is worth it), ``expected_benefit`` and ``benefit_sd`` (SEK per patient; a standard deviation).
+    ``years`` are all that were evaluated, so that the forecast is the same however few of them are settled.
     """
 
     years: np.ndarray
@@ -87,7 +87,8 @@ class Terms:
     ``rebate_ratio`` (SEK of rebate per SEK of net cost of benefit drugs), ``years_per_krona`` (years of treatment per SEK of them),
     ``response`` and ``responding`` (shares of those contracted for who respond a year after they start, and at the beginning of each of
     their own years, which stand on the axis of years); ``learnt_mean``, ``learnt_sd``, ``row_sd``, ``usable`` and ``discount_rate``, see
-    :func:`pmbudget.financing.measures.learning_facts`; where follow-up is read, ``known`` (probability that the test is worth it given the data before the year) and ``expected_benefit`` (SEK per
+    :func:`pmbudget.financing.measures.learning_facts`; where follow-up is read,
+    ``known`` (probability that the test is worth it given the data before the year) and ``expected_benefit`` (SEK per
     patient, on the same data). ``expected`` is the forecast made before the agreement began.
     """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def price_known(
     >>> price_known(np.array([-20.0, 0.0, 50.0]), np.zeros(3), present=0.7, use=100.0, quantile=0.5).round(9).tolist()
     [0.5, 0.7, 1.0]
     """
-    room = mean + stats.norm.ppf(quantile) * sd
+    room = mean + special.ndtri(quantile) * sd
     found: np.ndarray = np.clip(present + room / np.maximum(use, 1e-9), 0.0, 1.0)
     return found
 
@@ -238,43 +238,6 @@ def seen(followed: Followed, quality: Quality, chance: np.ndarray) -> Followed:
     observed &= followed.alive.astype(bool)
     observed[:, 0] = true[:, 0]
     return replace(followed, responding=np.minimum.accumulate(observed, axis=1).astype(float))
-
-
-def expected_instalments(price: float, responding: np.ndarray) -> float:
-    """What instalments come to on average: the sum over parts of P / K x S(k).
-
-    >>> round(expected_instalments(100.0, np.array([1.0, 0.8, 0.6, 0.4])), 9)
-    70.0
-    """
-    return float(price / len(responding) * np.sum(responding))
-
-
-def expected_money_back(price: float, refund: float, rate: float, time: float) -> float:
-    """What is left of a price with money back where response is lost at a constant rate: P (1 - phi (1 - exp(-rate x time))).
-
-    >>> round(expected_money_back(100.0, 0.5, np.log(2), 1.0), 9)
-    75.0
-    """
-    return float(price * (1 - refund * -np.expm1(-rate * time)))
-
-
-def expected_capped_count(most: int, mean: float) -> float:
-    """The expectation of min(N, cap) for a Poisson count: m F(cap - 1) + cap (1 - F(cap)), as n p(n) = m p(n - 1).
-
-    >>> round(expected_capped_count(1, 1.0), 6)
-    0.632121
-    """
-    return float(mean * stats.poisson.cdf(most - 1, mean) + most * stats.poisson.sf(most, mean))
-
-
-def expected_capped_sum(most: float, mean: float, sd: float) -> float:
-    """The expectation of min(X, cap) for a normal sum: m - (m - cap) Phi(z) - s phi(z), z = (m - cap) / s.
-
-    >>> round(expected_capped_sum(100.0, 100.0, 10.0), 4)
-    96.0106
-    """
-    z = (mean - most) / sd
-    return float(mean - (mean - most) * special.ndtr(z) - sd * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi))
 
 
 def carried_shares(flat: np.ndarray, paid: np.ndarray) -> Mapping[str, float]:

@@ -99,8 +99,7 @@ def _instalments(clause: Instalments, books: Books) -> dict[str, np.ndarray]:
         responding = books.terms.measure("responding")
         alive = [responding[..., due : due + 1] for due in range(clause.years or 0)]
     moved = {
-        payer: instalments(cost * bought, alive) - cost * bought
-        for payer, cost in books.borne(clause.covers).items()
+        payer: instalments(cost * bought, alive) - cost * bought for payer, cost in books.borne(clause.covers).items()
     }
     if not moved:
         return {}

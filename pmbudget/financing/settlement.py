@@ -78,7 +78,9 @@ def settlement(
     if reach.known is not None:
         facts["known"] = reach.known.variable
     tested = persons_served(reach, case.broad).sel(mix="new", drop=True).sum("region")
-    belief = expected and Belief(*(float(expected[name].item()) for name in ("expected_benefit", "benefit_sd")))
+    belief = None
+    if expected is not None:
+        belief = Belief(*(float(expected[name].item()) for name in ("expected_benefit", "benefit_sd")))
     facts = facts.assign(learning_facts(draws, case, facts, tested, belief=belief, noise=noise))
     accounts = post(cost, delegated=draws["share_drug_cost_delegated"].to_numpy())
     places = [str(place) for place in accounts["region"].to_numpy()]

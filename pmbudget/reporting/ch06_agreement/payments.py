@@ -1,26 +1,21 @@
-"""Chapter 06, payment to manufacturers: contracts side by side on simulated patients, and what a register row may cost."""
+"""Chapter 06, payment to manufacturers: contracts side by side on the same simulated patients, and the test paid by diagnosis."""
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.contracts import ContractTerms
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.agreements import Negotiation
+from pmbudget.questions.cohorts import smallest_region
 from pmbudget.questions.payments import (
     BY_OUTCOME,
     RULES,
     best_contracts,
-    normal_loss,
     paid_per_diagnosis,
     payment_risk,
-    row_prices,
-    smallest_region,
 )
 from pmbudget.reporting.ch06_agreement.agreement import FEW, NOTHING
 from pmbudget.reporting.markup import Html, lead, note, table
-from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import FOLLOWED, TAILS, TERM
@@ -87,9 +82,7 @@ def contracts_answer(scenario: Scenario, found: xr.Dataset | None, terms: Contra
         + (" " + words("contracts_dear") if cost.max() > 0.1 * flat["mean"] else "")
     )
     error = ERRORS * simulation_error(found["paid"].sel(contract="rebate").to_numpy())
-    said.append(
-        words("contracts_error", draws=words.number(found.sizes["draw"]), error=words.msek(error))
-    )
+    said.append(words("contracts_error", draws=words.number(found.sizes["draw"]), error=words.msek(error)))
     return lead(*said)
 
 
@@ -140,9 +133,9 @@ def cash_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerm
     rows = [
         [
             _label(terms, str(name), words),
-            *(words.number(value, 1) for value in shown.loc[name]),
-            words.number(later[name], 1),
-            words.number(total[name], 1),
+            *(words.number(float(value), 1) for value in shown.loc[name]),
+            words.number(float(later.loc[name]), 1),
+            words.number(float(total.loc[name]), 1),
         ]
         for name in cash.index
     ]
@@ -162,7 +155,7 @@ def wrong_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTer
         for rule in RULES:
             one = found.sel(contract=name, rule=rule)
             much, little = (float(one[part].mean()) for part in ("too_much", "too_little"))
-            off = one["too_much"] - one["too_little"]
+            off = (one["too_much"] - one["too_little"]).to_numpy()
             lower, upper = np.quantile(off, TAILS)
             frame = {"mean": float(off.mean()), "lower": lower, "upper": upper}
             rows.append(
@@ -176,7 +169,7 @@ def wrong_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTer
             )
     header = [words(f"contract_wrong_columns.{key}") for key in ("rule", "much", "little", "net", "share")]
     parameters = {
-        key: words.percent(scenario.parameters[name].distribution.mean)  # type: ignore[union-attr]
+        key: words.percent(float(scenario.parameters[name].distribution.mean))  # type: ignore[union-attr]
         for key, name in (
             ("missing", "share_outcome_missing"),
             ("false", "share_false_response"),
@@ -216,62 +209,3 @@ def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
         price=words.number(round(frame["price"].iloc[0], -2)),
     )
     return Html(table(caption, header, rows) + note(words("diagnosis_note", action=words.label(scenario.case.action))))
-
-
-def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Html:
-    """By year: rows expected, the price stated, what a row is worth on average and the last one, and what is paid with the ceiling."""
-    rows_found = None if found is None else row_prices(scenario, found)
-    if rows_found is None or found is None:
-        return NOTHING
-    if scenario.case.follow_up is None:
-        return note(words("rows_not_followed"))
-    rows = []
-    for year in rows_found["year"].to_numpy():
-        one = rows_found.sel(year=year)
-        lower, upper = np.quantile(one["average"], TAILS)
-        average = {"mean": float(one["average"].mean()), "lower": lower, "upper": upper}
-        rows.append(
-            [
-                str(int(year)),
-                words.number(float(one["rows"])),
-                words.number(float(one["stated"])),
-                words.span(average, digits=0),
-                words.number(float(one["last"].mean())),
-                words.number(float(one["price"].mean())),
-                words.percent(float((one["stated"] > one["average"]).mean())),
-            ]
-        )
-    header = [words(f"rows_columns.{key}") for key in ("year", "rows", "stated", "average", "last", "price", "exceeds")]
-    normal, drawn = normal_loss(found.programme)
-    threshold = scenario.parameters.fixed("wtp_very_high")
-    said = [
-        _rows_answer(rows_found, words),
-        words("rows_price"),
-        words("rows_small"),
-        words(
-            "rows_agrees",
-            threshold=words.number(threshold),
-            normal=words.number(normal),
-            drawn=words.number(drawn),
-        ),
-    ]
-    if leading_threshold(scenario) != threshold:
-        said.append(words("rows_threshold", leading=words.number(leading_threshold(scenario))))
-    return Html(lead(said[0]) + table(words("rows_caption"), header, rows) + note(*said[1:]))
-
-
-def _rows_answer(found: xr.Dataset, words: Words) -> str:
-    """Whether the price that is stated is more than what a row is worth, in which years, and how sure that is."""
-    average, stated = found["average"].mean("draw").to_pandas(), found["stated"].to_pandas()
-    dear: pd.Series = stated[stated > average]
-    key = "rows_below" if dear.empty else "rows_above" if len(dear) == len(stated) else "rows_some"
-    first, last = int(average.index[0]), int(average.index[-1])
-    return words(
-        key,
-        years=", ".join(str(int(year)) for year in dear.index),
-        first=first,
-        last=last,
-        start=words.number(float(average.iloc[0])),
-        end=words.number(float(average.iloc[-1])),
-        stated=words.number(float(stated.iloc[0])),
-    )
