@@ -230,18 +230,22 @@ def payment_risk(found: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("contract")
 
 
+def alike(found: xr.Dataset) -> list[str]:
+    """The contracts that are expected to cost the same."""
+    return [str(name) for name in found["contract"].to_numpy() if name != "adaptive_price"]
+
+
 def best_contracts(found: xr.Dataset) -> dict[str, list[str]]:
     """By aim, the contract that serves it best and those that cannot be told apart from it; nothing where none can be told from another.
 
     Contracts are compared at the same expected payment, so that the price that follows what is known is not among them.
     """
-    alike = found.sel(contract=[name for name in found["contract"].to_numpy() if name != "adaptive_price"])
-    served = {}
+    served, among = {}, alike(found)
     for aim, measure, largest in AIMS:
-        values = {str(name): alike[measure].sel(contract=name).to_numpy() for name in alike["contract"].to_numpy()}
+        values = {name: found[measure].sel(contract=name).to_numpy() for name in among}
         # How far a payment is from its expectation is a mean over draws: no order draw by draw is asked of it.
         served[aim] = leaders(values, largest=largest, order=measure != "off")
-    return {aim: names for aim, names in served.items() if len(names) < alike.sizes["contract"]}
+    return {aim: names for aim, names in served.items() if len(names) < len(among)}
 
 
 def paid_per_diagnosis(scenario: Scenario, results: Results) -> pd.DataFrame:

@@ -17,7 +17,7 @@ def row_prices(found: Negotiation) -> xr.Dataset | None:
     -------
     Dataset
         SEK of the price year. (draw, year): ``average`` and ``last``, what rows of the year are worth each and what the last one is worth;
-        ``price``, what is paid. (year,): ``rows`` expected, ``stated``, the price without a ceiling.
+        ``price``, what is paid, and ``stated``, the price without a ceiling. (year,): ``rows`` expected.
     """
     rules = [
         one
@@ -42,7 +42,7 @@ def row_prices(found: Negotiation) -> xr.Dataset | None:
             "average": (("draw", "year"), by_year(average)),
             "last": (("draw", "year"), by_year(last)),
             "price": (("draw", "year"), by_year(row_price(clause, books))),
-            "stated": ("year", by_year(row_price(free, books)).mean(axis=0)),
+            "stated": (("draw", "year"), by_year(row_price(free, books))),
             "rows": ("year", rows),
         },
         coords={"year": found.years},

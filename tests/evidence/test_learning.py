@@ -96,7 +96,12 @@ def test_what_is_learnt_where_nobody_waits_is_what_a_gate_knows():
 
 def test_nothing_is_learnt_of_patients_who_are_not_followed():
     mean, sd = learnt(
-        np.array([50.0]), BELIEF, patients=np.full((1, 3), 9.0), patient_sd=np.array([np.inf]), noise=np.ones((1, 3)), lag=1
+        np.array([50.0]),
+        BELIEF,
+        patients=np.full((1, 3), 9.0),
+        patient_sd=np.array([np.inf]),
+        noise=np.ones((1, 3)),
+        lag=1,
     )
     assert mean == pytest.approx(np.full((1, 3), 100.0))
     assert sd == pytest.approx(np.full((1, 3), 900.0))

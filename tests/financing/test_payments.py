@@ -66,7 +66,9 @@ def test_money_back_leaves_the_price_less_the_refund_of_those_without_response(p
     contract = MoneyBack(1.0, refund=0.5)
     refunded = patients.use.sum() / MANY - per_patient(contract, patients)
     assert refunded == pytest.approx(0.5 * (first - kept), rel=0.02)
-    fixed = Followed(patients.entered, patients.responding, patients.alive, np.eye(YEARS)[[0] * MANY] * 100, patients.course)
+    fixed = Followed(
+        patients.entered, patients.responding, patients.alive, np.eye(YEARS)[[0] * MANY] * 100, patients.course
+    )
     assert per_patient(contract, fixed) == pytest.approx(100 * (1 - 0.5 * -np.expm1(-0.4)), rel=0.01)
 
 

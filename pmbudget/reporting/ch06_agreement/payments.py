@@ -10,6 +10,7 @@ from pmbudget.questions.cohorts import smallest_region
 from pmbudget.questions.payments import (
     BY_OUTCOME,
     RULES,
+    alike,
     best_contracts,
     paid_per_diagnosis,
     payment_risk,
@@ -25,14 +26,18 @@ def _label(terms: ContractTerms, name: str, words: Words) -> str:
     return words.label(terms.contracts[name].label)  # type: ignore[index]
 
 
-def _inside(terms: ContractTerms, names: list[str], words: Words) -> str:
-    """Contracts inside a sentence, the last joined by and; many of them by their number."""
+def _inside(terms: ContractTerms, names: list[str], among: list[str], words: Words) -> str:
+    """Contracts inside a sentence, the last joined by and; where they are many, all but the others."""
     if len(names) > FEW:
-        return words("contracts_many", count=words.number(len(names)))
+        return words("contracts_all_but", others=_joined(terms, [one for one in among if one not in names], words))
+    if len(names) == 1:
+        return _joined(terms, names, words)
+    return words("aim_tied", designs=_joined(terms, names, words))
+
+
+def _joined(terms: ContractTerms, names: list[str], words: Words) -> str:
     labels = [words("quoted", text=_label(terms, name, words)) for name in names]
-    if len(labels) == 1:
-        return labels[0]
-    return words("aim_tied", designs=words("and").join([", ".join(labels[:-1]), labels[-1]]))
+    return labels[0] if len(labels) == 1 else words("and").join([", ".join(labels[:-1]), labels[-1]])
 
 
 def _small(scenario: Scenario) -> str:
@@ -61,8 +66,9 @@ def contracts_answer(scenario: Scenario, found: xr.Dataset | None, terms: Contra
             small_patients=words.number(float(found["small_patients"].mean()), 1),
         )
     ]
+    among = alike(found)
     told = "; ".join(
-        words("aim", does=words(f"contract_aims.{aim}"), who=_inside(terms, names, words))
+        words("aim", does=words(f"contract_aims.{aim}"), who=_inside(terms, names, among, words))
         for aim, names in served.items()
     )
     if told:
@@ -113,7 +119,12 @@ def risk_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerm
     keys = ("contract", "price", "mean", "chance", "variation", "payer", "manufacturer", "without", "transaction")
     header = [words(f"contract_columns.{key}", small=_small(scenario)) for key in keys]
     caption = words("contract_caption", years=words.number(FOLLOWED), last=str(int(found["year"][-1])))
-    notes = [words("contract_note_price"), words("contract_note_risk"), words("contract_note_times")]
+    shares = {key: words.percent(getattr(terms, key)) for key in ("patients", "expenditure", "refund")}
+    notes = [
+        words("contract_note_price", parts=words.number(terms.instalments), **shares),
+        words("contract_note_risk"),
+        words("contract_note_times"),
+    ]
     if "adaptive_price" in risk.index:
         notes.append(words("contract_note_adaptive"))
     if scenario.case.follow_up is None:
@@ -126,21 +137,21 @@ def cash_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerm
     if found is None:
         return NOTHING
     cash = found["by_year"].transpose("contract", "year").to_pandas() / 1e6
-    shown = cash.iloc[:, :TERM].round(1)
+    shown = cash.iloc[:, :TERM].assign(later=cash.iloc[:, TERM:].sum(axis=1)).round(1)
     total = cash.sum(axis=1).round(1)
-    # What is left is told as the total less what is shown, so that a row adds up.
-    later = total - shown.sum(axis=1)
+    # What rounding leaves over is told with the largest figure, so that a row adds up.
+    for name, largest in shown.idxmax(axis=1).items():
+        shown.loc[name, largest] += total[name] - shown.loc[name].sum()
     rows = [
         [
             _label(terms, str(name), words),
             *(words.number(float(value), 1) for value in shown.loc[name]),
-            words.number(float(later.loc[name]), 1),
             words.number(float(total.loc[name]), 1),
         ]
         for name in cash.index
     ]
-    after = words("contract_cash_later", year=int(shown.columns[-1]) + 1)
-    header = [words("contract_columns.contract"), *map(str, shown.columns), after, words("total")]
+    after = words("contract_cash_later", year=int(cash.columns[TERM]))
+    header = [words("contract_columns.contract"), *map(str, cash.columns[:TERM]), after, words("total")]
     return Html(table(words("contract_cash_caption"), header, rows) + note(words("contract_cash_note")))
 
 
@@ -176,8 +187,17 @@ def wrong_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTer
             ("fails", "share_false_non_response"),
         )
     }
+    swing = {name: _swing(found, name) for name in names}
+    widest = max(swing, key=lambda name: swing[name])
+    moved = {"contract": words("quoted", text=_label(terms, widest, words)), "swing": words.msek(swing[widest])}
     shown = table(words("contract_wrong_caption"), header, rows)
-    return Html(shown + note(words("contract_wrong_note", **parameters)))
+    return Html(shown + note(words("contract_wrong_note", **parameters), words("contract_wrong_rule", **moved)))
+
+
+def _swing(found: xr.Dataset, name: str) -> float:
+    """By how much the rule for those who are missing moves what is expected to be paid."""
+    net = (found["too_much"] - found["too_little"]).sel(contract=name).mean("draw").to_numpy()
+    return float(np.ptp(net))
 
 
 def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -208,4 +228,6 @@ def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
         period=f"{years[0]}–{years[-1]}",
         price=words.number(round(frame["price"].iloc[0], -2)),
     )
-    return Html(table(caption, header, rows) + note(words("diagnosis_note", action=words.label(scenario.case.action))))
+    told = {"small": _small(scenario), "chance": words.percent(frame["chance"].loc["small"])}
+    said = words("diagnosis_note", action=words.label(scenario.case.action), **told)
+    return Html(table(caption, header, rows) + note(said))

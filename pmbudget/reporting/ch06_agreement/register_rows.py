@@ -30,7 +30,7 @@ def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Ht
             [
                 str(int(year)),
                 words.number(float(one["rows"])),
-                words.number(float(one["stated"])),
+                words.number(float(one["stated"].mean())),
                 words.span(average, digits=0),
                 words.number(float(one["last"].mean())),
                 words.number(float(one["price"].mean())),
@@ -58,7 +58,7 @@ def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Ht
 
 def _rows_answer(found: xr.Dataset, words: Words) -> str:
     """Whether the price that is stated is more than what a row is worth, in which years, and how sure that is."""
-    average, stated = found["average"].mean("draw").to_pandas(), found["stated"].to_pandas()
+    average, stated = (found[name].mean("draw").to_pandas() for name in ("average", "stated"))
     dear: pd.Series = stated[stated > average]
     key = "rows_below" if dear.empty else "rows_above" if len(dear) == len(stated) else "rows_some"
     first, last = int(average.index[0]), int(average.index[-1])
