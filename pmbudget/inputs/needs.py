@@ -57,9 +57,7 @@ NEEDS = (
     Need("share_outcome_missing", "share", "outcomes missing when paid by", "questions", "payments.yaml"),
     Need("share_false_response", "share", "those without response seen with it", "questions", "payments.yaml"),
     Need("share_false_non_response", "share", "those with response seen without it", "questions", "payments.yaml"),
-    Need(
-        "cost_followed_patient", "SEK/patient-year", "following a patient for a contract", "questions", "payments.yaml"
-    ),
+    Need("cost_followed_patient", "SEK/year", "following a patient for a contract", "questions", "payments.yaml"),
     Need("cost_contract_year", "SEK/year", "running a contract", "questions", "payments.yaml"),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
 )
