@@ -257,7 +257,8 @@ def carried_shares(flat: np.ndarray, paid: np.ndarray) -> Mapping[str, float]:
     {'payer': 0.5, 'manufacturer': 0.5}
     """
     spread = float(np.var(flat))
-    payer = float(np.cov(flat, paid, bias=True)[0, 1]) / spread if spread > 0 else 1.0
+    # A contract that pays the flat price carries all to the last digit.
+    payer = round(float(np.cov(flat, paid, bias=True)[0, 1]) / spread, 9) if spread > 0 else 1.0
     return {"payer": payer, "manufacturer": 1 - payer}
 
 

@@ -1,9 +1,9 @@
 """Chapter 06, evidence paid by its worth: what a complete register row may cost by year, and whether its price is more."""
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import Negotiation
 from pmbudget.questions.register_rows import normal_loss, row_prices
@@ -57,17 +57,24 @@ def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Ht
 
 
 def _rows_answer(found: xr.Dataset, words: Words) -> str:
-    """Whether the price that is stated is more than what a row is worth, in which years, and how sure that is."""
-    average, stated = (found[name].mean("draw").to_pandas() for name in ("average", "stated"))
-    dear: pd.Series = stated[stated > average]
-    key = "rows_below" if dear.empty else "rows_above" if len(dear) == len(stated) else "rows_some"
-    first, last = int(average.index[0]), int(average.index[-1])
-    return words(
-        key,
-        years=", ".join(str(int(year)) for year in dear.index),
-        first=first,
-        last=last,
-        start=words.number(float(average.iloc[0])),
-        end=words.number(float(average.iloc[-1])),
-        stated=words.number(float(stated.iloc[0])),
+    """In which years the stated price is more than a row is expected to be worth, in which less, and where simulations do not tell."""
+    years: dict[str, list[str]] = {"above": [], "below": [], "even": []}
+    for year in found["year"].to_numpy():
+        one = found.sel(year=year)
+        dearer = (one["stated"] - one["average"]).to_numpy()
+        error = ERRORS * simulation_error(dearer)
+        years["above" if dearer.mean() > error else "below" if dearer.mean() < -error else "even"].append(
+            str(int(year))
+        )
+    average, first = found["average"].mean("draw").to_numpy(), found["year"].to_numpy()[[0, -1]]
+    judged = words("and").join(words(f"rows_{key}", years=", ".join(own)) for key, own in years.items() if own)
+    said = words(
+        "rows_answer",
+        stated=words.number(float(found["stated"][:, 0].mean())),
+        judged=judged,
+        first=int(first[0]),
+        last=int(first[1]),
+        start=words.number(float(average[0])),
+        end=words.number(float(average[-1])),
     )
+    return f"{said} {words('rows_dear')}" if years["above"] else said
