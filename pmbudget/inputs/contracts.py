@@ -1,9 +1,9 @@
 """Contracts with manufacturers as data: the terms on which a drug or a test is paid for."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.files import Evidence, Source, Strict, find_folder, read_yaml, validated
@@ -39,6 +39,13 @@ class ContractTerms(Strict):
     evidence: Evidence
     source: Source
     note: str = ""
+
+    @field_validator("contracts")
+    @classmethod
+    def _all_of_them(cls, contracts: dict[ContractName, Named]) -> dict[ContractName, Named]:
+        if lacking := [name for name in get_args(ContractName) if name not in contracts]:
+            raise ValueError(f"{', '.join(lacking)} has no name; add label for each contract")
+        return contracts
 
 
 def load_contracts(folder: str | Path = "parameters") -> ContractTerms:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -35,18 +36,18 @@ class Cohort:
     net: np.ndarray
     added: float
 
-    @property
+    @cached_property
     def course(self) -> np.ndarray:
         """What a patient under each management was expected to use when the contract was made (management,)."""
         return np.asarray(self.use.sum(axis=2).mean(axis=0))
 
-    @property
+    @cached_property
     def present(self) -> float:
         """The present net price as a share of the list price."""
         count = self.starts.sum(axis=(1, 2))
         return float((count * self.net).sum() / (count * self.use.sum(axis=2)).sum())
 
-    @property
+    @cached_property
     def used_by_year(self) -> np.ndarray:
         """What all are expected to use in each of the contract's years (year,)."""
         starting = self.starts.sum(axis=1)

@@ -4,7 +4,7 @@ Patients start what a finding leads to in the agreement's years, at the scenario
 draw has two sets of patients drawn apart, so that chance between patients is told from what is not known of the parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,8 @@ def contracts_compared(
         smallest region; ``without``, what is paid for those who do not respond after a year; ``early``, what is paid in the agreement's
         first year; ``transaction``; ``off``, by how much the payment misses its expectation. (contract, year) ``by_year``, expected, of
         the contract's years. (contract, rule, draw): ``too_much`` and ``too_little``, what is paid or refunded wrongly by what follow-up
-        does not see. (contract,) ``price``, the share of the list price. (draw,) ``patients`` and ``small_patients``.
+        does not see. (contract,) ``price``, the share of the list price. (draw,) ``patients``, ``small_patients``, and what follow-up does
+        not see, as from :func:`sight_of`.
     """
     if scenario.agreement is None or not contracted(scenario.case):
         return None
@@ -157,27 +158,14 @@ class _Tally:
 
 
 def _compared(scenario: Scenario, draws: xr.Dataset, results: Results, terms: ContractTerms, seed: int) -> xr.Dataset:
-    found = cohort(scenario, draws, results)
-    levels, names, size = (
-        _levels(scenario, results, found, terms),
-        [str(name) for name in terms.contracts],
-        draws.sizes["draw"],
-    )
-    years = found.starts.shape[2] + FOLLOWED - 1
-    tally = _Tally.of(names, size, years)
-    chances = generator(seed, "what follow-up sees", 0).spawn(size)
-    pairs = zip(simulated(found, seed=seed, which="first"), simulated(found, seed=seed, which="again"), strict=True)
-    for draw, (first, second) in enumerate(pairs):
-        tally.patients[:, draw] = len(first[1]), first[1].sum()
-        chance = chances[draw].random(first[0].responding.shape)
-        sight = [kinds.seen(first[0], quality, chance) for quality in _qualities(draws, draw)]
-        for place, contract in enumerate(_contracts(found, terms, levels[draw]).values()):
-            tally.add(draw, place, contract, first, second, sight)
+    found, unseen = cohort(scenario, draws, results), sight_of(scenario, draws)
+    levels = _levels(scenario, results, found, terms)
+    tally = _tallied(found, terms, levels, unseen, seed)
+    years, names = tally.by_year.shape[1], tally.names
     flat = found.present * tally.by_draw["paid"][names.index("rebate")].mean()
-    price = np.array([flat / row.mean() for row in tally.by_draw["paid"]])
     # The price that follows what is known has a level of its own.
     own = np.array([name == "adaptive_price" for name in names])
-    price[own] = 1.0
+    price = np.where(own, 1.0, flat / tally.by_draw["paid"].mean(axis=1))
     money = {name: values * price[:, None] for name, values in tally.by_draw.items() if name != "followed"}
     money["transaction"] = tally.by_draw["followed"] * by_draw(draws, ["cost_followed_patient"])
     money["transaction"] += by_draw(draws, ["cost_contract_year"]) * years
@@ -189,18 +177,39 @@ def _compared(scenario: Scenario, draws: xr.Dataset, results: Results, terms: Co
         "price": ("contract", np.where(own, levels.mean(), price)),
         "patients": ("draw", tally.patients[0]),
         "small_patients": ("draw", tally.patients[1]),
+        **{name: ("draw", one) for name, one in unseen.items()},
     }
-    start = scenario.agreement_start
-    return xr.Dataset(data, coords={"contract": names, "rule": list(RULES), "year": np.arange(start, start + years)})
+    calendar = np.arange(scenario.agreement_start, scenario.agreement_start + years)
+    return xr.Dataset(data, coords={"contract": names, "rule": list(RULES), "year": calendar})
 
 
-def _qualities(draws: xr.Dataset, draw: int) -> list[kinds.Quality]:
-    """What follow-up sees in a draw, under each rule for those who are missing."""
-    missing, response, non_response = (
-        float(by_draw(draws, [name])[draw])
-        for name in ("share_outcome_missing", "share_false_response", "share_false_non_response")
-    )
-    return [kinds.Quality(missing, response, non_response, missing_responds=rule == RULES[1]) for rule in RULES]
+def _tallied(
+    found: Cohort, terms: ContractTerms, levels: np.ndarray, unseen: Mapping[str, np.ndarray], seed: int
+) -> _Tally:
+    """Every contract called on the two sets of patients of each draw."""
+    size = len(found.starts)
+    tally = _Tally.of([str(name) for name in terms.contracts], size, len(found.used_by_year))
+    chances = generator(seed, "what follow-up sees", 0).spawn(size)
+    pairs = zip(simulated(found, seed=seed, which="first"), simulated(found, seed=seed, which="again"), strict=True)
+    for draw, (first, second) in enumerate(pairs):
+        tally.patients[:, draw] = len(first[1]), first[1].sum()
+        chance = chances[draw].random(first[0].responding.shape)
+        rates = {name: float(one[draw]) for name, one in unseen.items()}
+        qualities = [kinds.Quality(**rates, missing_responds=rule == RULES[1]) for rule in RULES]
+        sight = [kinds.seen(first[0], quality, chance) for quality in qualities]
+        for place, contract in enumerate(_contracts(found, terms, levels[draw]).values()):
+            tally.add(draw, place, contract, first, second, sight)
+    return tally
+
+
+def sight_of(scenario: Scenario, draws: xr.Dataset) -> dict[str, np.ndarray]:
+    """What follow-up does not see (draw,): ``missing``, by the case's own follow-up where it states one, ``false_response`` and
+    ``false_non_response``.
+    """
+    own = scenario.case.follow_up
+    missing = by_draw(draws, ["share_outcome_missing"]) if own is None else 1 - by_draw(draws, [own.followed])
+    wrong = {name: by_draw(draws, [f"share_{name}"]) for name in ("false_response", "false_non_response")}
+    return {"missing": missing, **wrong}
 
 
 def payment_risk(found: xr.Dataset) -> pd.DataFrame:

@@ -179,19 +179,14 @@ def wrong_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTer
                 ]
             )
     header = [words(f"contract_wrong_columns.{key}") for key in ("rule", "much", "little", "net", "share")]
-    parameters = {
-        key: words.percent(float(scenario.parameters[name].distribution.mean))  # type: ignore[union-attr]
-        for key, name in (
-            ("missing", "share_outcome_missing"),
-            ("false", "share_false_response"),
-            ("fails", "share_false_non_response"),
-        )
+    unseen = {
+        key: words.percent(float(found[key].mean())) for key in ("missing", "false_response", "false_non_response")
     }
     swing = {name: _swing(found, name) for name in names}
     widest = max(swing, key=lambda name: swing[name])
     moved = {"contract": words("quoted", text=_label(terms, widest, words)), "swing": words.msek(swing[widest])}
     shown = table(words("contract_wrong_caption"), header, rows)
-    return Html(shown + note(words("contract_wrong_note", **parameters), words("contract_wrong_rule", **moved)))
+    return Html(shown + note(words("contract_wrong_note", **unseen), words("contract_wrong_rule", **moved)))
 
 
 def _swing(found: xr.Dataset, name: str) -> float:
