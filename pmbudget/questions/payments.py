@@ -22,7 +22,7 @@ from pmbudget.patient.costing import by_draw
 from pmbudget.programme.reach import persons_served
 from pmbudget.questions.cohorts import Cohort, cohort, simulated, smallest_region
 from pmbudget.road import Results, answered
-from pmbudget.vocabulary import BLOCK, FOLLOWED, TAILS
+from pmbudget.vocabulary import BLOCK, TAILS
 
 Patients = tuple[kinds.Followed, np.ndarray]
 """Patients of one draw, and which of them live in the smallest region."""
