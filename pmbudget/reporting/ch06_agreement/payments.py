@@ -208,7 +208,7 @@ def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
             words.msek(one["mean"]),
             words.percent(one["sd_tests"] / one["mean"]),
             words.percent(one["sd_results"] / one["mean"]),
-            words.percent(one["chance"]),
+            _part(one["chance"], words),
             words.percent(one["manufacturer"]),
         ]
         for place, one in frame.iterrows()

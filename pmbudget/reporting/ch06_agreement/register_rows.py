@@ -13,6 +13,9 @@ from pmbudget.reporting.verdict import leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import TAILS
 
+LIKE = 0.8
+"""How near the normal distribution must come to the draws before nothing is said of it."""
+
 
 def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Html:
     """By year: rows expected, the price stated, what a row is worth on average and the last one, and what is paid with the ceiling."""
@@ -51,6 +54,8 @@ def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Ht
             drawn=words.number(drawn),
         ),
     ]
+    if not LIKE <= normal / max(drawn, 1e-9) <= 1 / LIKE:
+        said.append(words("rows_too_high" if normal > drawn else "rows_too_low"))
     if leading_threshold(scenario) != threshold:
         said.append(words("rows_threshold", leading=words.number(leading_threshold(scenario))))
     return Html(lead(said[0]) + table(words("rows_caption"), header, rows) + note(*said[1:]))
