@@ -39,6 +39,9 @@ REFERENCES = ("today", "unplanned")
 TERM = 5
 """Years of an agreement that its parties count, and of the shorter of the periods over which sums are shown."""
 
+FOLLOWED = 10
+"""Years from their own start for which patients are followed where somebody is paid by outcome."""
+
 LANGUAGES = ("sv", "en")
 
 CREDIBLE_INTERVAL = 0.95

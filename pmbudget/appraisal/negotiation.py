@@ -47,7 +47,9 @@ def scaled(clauses: Sequence[Clause], factor: float) -> list[Clause]:
     found = []
     for clause in clauses:
         whole = isinstance(clause, Corridor) and clause.spread is not None
-        names = [name for name in SUMS if getattr(clause, name, None) is not None and not (whole and name == "agreed")]
+        held = {name: getattr(clause, name, None) for name in SUMS if not (whole and name == "agreed")}
+        # A ceiling at what something is worth is no sum, and nothing scales it.
+        names = [name for name, value in held.items() if value is not None and value != "worth"]
         found.append(clause.model_copy(update={name: times(getattr(clause, name)) for name in names}))
     return found
 

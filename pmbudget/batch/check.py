@@ -13,6 +13,7 @@ from pmbudget.inputs.agreements import STANDING, Agreement
 from pmbudget.inputs.alternatives import alternatives
 from pmbudget.inputs.cases import read_case
 from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
+from pmbudget.inputs.contracts import read_contracts
 from pmbudget.inputs.dated import Dated
 from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
 from pmbudget.inputs.funding import read_funding
@@ -33,6 +34,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
         if document is not None:
             validated(Agreement, document, document.data, faults)
     read_funding(root, faults)
+    read_contracts(root, faults)
     for path in sorted((root / "cases").glob("*/case.yaml")):
         name = path.parent.name
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -34,6 +35,76 @@ def posterior(
 def observed(truth: np.ndarray, patients: np.ndarray, patient_sd: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Sum of the net benefits of ``patients`` whose mean is ``truth``: n x truth + sqrt(n) x sd x noise, noise standard normal."""
     return patients * truth + np.sqrt(patients) * patient_sd * noise
+
+
+def learnt(
+    truth: np.ndarray,
+    belief: Belief,
+    *,
+    patients: np.ndarray,
+    patient_sd: np.ndarray,
+    noise: np.ndarray,
+    lag: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is known at the beginning of each year where nobody waits for it: mean and standard deviation (draw, year), as ``truth`` is.
+
+    Parameters
+    ----------
+    truth : ndarray
+        (draw,): incremental net benefit per patient, each draw in turn taken as the truth.
+    patients : ndarray
+        (draw, year): who start in each year and whose outcome becomes known ``lag`` years later.
+    patient_sd : ndarray
+        (draw,): of one patient's observed net benefit; infinite where outcomes are not followed.
+    noise : ndarray
+        (draw, year), standard normal.
+    """
+    told = np.isfinite(patient_sd)[:, None]
+    sd = np.where(told, patient_sd[:, None], 1.0)
+    came = np.where(told, patients, 0.0)
+    sums = np.cumsum(observed(truth[:, None], came, sd, noise), axis=1)
+    known, total = (np.zeros_like(came), np.zeros_like(came))
+    known[:, lag:] = np.cumsum(came, axis=1)[:, : came.shape[1] - lag]
+    total[:, lag:] = sums[:, : came.shape[1] - lag]
+    return posterior(belief, total, known, sd)
+
+
+def value_of_rows(mean: Any, sd: Any, rows: Any, row_sd: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What further rows are worth to a choice between two options, per patient whom it concerns: all of them, and the last one.
+
+    For a normal belief in the incremental net benefit and normal rows, EVSI(n) = v phi(m / v) - |m| Phi(-|m| / v) with
+    v = s^2 / sqrt(s^2 + w^2 / n): the standard deviation of the mean to come (Raiffa and Schlaifer 1961). The last row is worth
+    d EVSI / dn = phi(m / v) dv / dn, dv / dn = s^2 w^2 / (2 n^2 (s^2 + w^2 / n)^1.5).
+
+    Parameters
+    ----------
+    mean, sd : array_like
+        Of the belief.
+    rows : array_like
+        How many there will be; of none all are worth 0, and of patients who are never followed (``row_sd`` infinite) as well.
+    row_sd : array_like
+        Standard deviation of the net benefit that one row shows.
+
+    Examples
+    --------
+    A belief that is as likely to be wrong as right, and rows without number: all that there is to know, sd / sqrt(2 pi).
+
+    >>> total, last = value_of_rows(0.0, 100.0, 1e9, 500.0)
+    >>> round(float(total), 2)
+    39.89
+    >>> [round(float(part), 3) for part in value_of_rows(50.0, 100.0, 25.0, 500.0)]
+    [9.982, 0.22]
+    """
+    mean, sd, rows, row_sd = np.broadcast_arrays(*(np.asarray(one, float) for one in (mean, sd, rows, row_sd)))
+    told = (rows > 0) & np.isfinite(row_sd) & (sd > 0)
+    n, spread = np.where(told, rows, 1.0), np.where(told, row_sd, 1.0)
+    both = sd**2 + spread**2 / n
+    v = np.where(told, sd**2 / np.sqrt(both), 1.0)
+    z = mean / v
+    density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    total = v * density - np.abs(mean) * special.ndtr(-np.abs(z))
+    last = density * sd**2 * spread**2 / (2 * n**2 * both**1.5)
+    return np.where(told, total, 0.0), np.where(told, last, 0.0)
 
 
 def gated_starts(

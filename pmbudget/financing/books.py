@@ -42,10 +42,10 @@ def covered(covers: Covers, part: str) -> bool:
 class Expected:
     """The forecast on which an agreement is settled, made once before the blocks: no clause averages over the draws at hand.
 
-    ``columns`` (region or 1, year or 1) are means over the first 500 draws of the mix ``new``: ``eligible`` and ``tested`` (persons),
-    ``health_value`` (SEK a year), ``saved`` (SEK a year that care, tests included, costs less than with today's use), ``known``
-    (probability that the test is worth it) and ``expected_benefit`` (SEK per patient). ``years`` are all that were evaluated, so that the
-    forecast is the same however few of them are settled.
+    ``columns`` (region or 1, year or 1) are means over the first 500 draws of the mix ``new``: ``eligible``, ``tested`` and ``acted_on``
+    (persons), ``health_value`` (SEK a year), ``saved`` (SEK a year that care, tests included, costs less than with today's use), ``known``
+    (probability that the test is worth it), ``expected_benefit`` and ``benefit_sd`` (SEK per patient; a standard deviation).
+    ``years`` are all that were evaluated, so that the forecast is the same however few of them are settled.
     """
 
     years: np.ndarray
@@ -84,8 +84,11 @@ class Terms:
     ``places`` are the labels of the region axis, "00" among them where something is national; ``index`` is the price level by year
     relative to the price year. ``measures`` are columns: ``coverage`` and ``coverage_today`` (shares of the eligible reached),
     ``eligible``, ``tested`` and ``acted_on`` (persons), ``benefit`` (SEK of net benefit per patient), ``health_value`` (SEK a year),
-    ``rebate_ratio`` (SEK of rebate per SEK of net cost of benefit drugs), ``years_per_krona`` (years of treatment per SEK of them); where
-    follow-up is read, ``known`` (probability that the test is worth it given the data before the year) and ``expected_benefit`` (SEK per
+    ``rebate_ratio`` (SEK of rebate per SEK of net cost of benefit drugs), ``years_per_krona`` (years of treatment per SEK of them),
+    ``response`` and ``responding`` (shares of those contracted for who respond a year after they start, and at the beginning of each of
+    their own years, which stand on the axis of years); ``learnt_mean``, ``learnt_sd``, ``row_sd``, ``usable`` and ``discount_rate``, see
+    :func:`pmbudget.financing.measures.learning_facts`; where follow-up is read,
+    ``known`` (probability that the test is worth it given the data before the year) and ``expected_benefit`` (SEK per
     patient, on the same data). ``expected`` is the forecast made before the agreement began.
     """
 
@@ -238,11 +241,14 @@ class Books:
 def expected_of(books: Books) -> Expected:
     """The forecast: means over the first 500 draws of the books of the mix ``new``, whatever the size of the blocks worked on."""
     measures = books.terms.measures
-    columns = {name: measures[name] for name in ("eligible", "tested", "health_value") if name in measures}
+    columns = {name: measures[name] for name in ("eligible", "tested", "acted_on", "health_value") if name in measures}
     columns["saved"] = (books.cost("patient", today=True) - books.cost("patient")).sum(axis=1, keepdims=True)
     if "benefit" in measures:
         columns |= {"known": measures["benefit"] > 0, "expected_benefit": measures["benefit"]}
-    return Expected(books.terms.years, {name: column[:BLOCK].mean(axis=0) for name, column in columns.items()})
+    means = {name: column[:BLOCK].mean(axis=0) for name, column in columns.items()}
+    if "benefit" in measures:
+        means["benefit_sd"] = np.maximum(measures["benefit"][:BLOCK].std(axis=0), 1e-6)
+    return Expected(books.terms.years, means)
 
 
 def with_forecast(books: Books) -> Books:

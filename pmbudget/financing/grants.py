@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from pmbudget.evidence.learning import value_of_rows
 from pmbudget.financing.books import MILLION, Books
 from pmbudget.inputs.clauses import Corridor, GainShare, Grant, Granted, Milestone, PerformancePot, PerUnit
 
@@ -107,9 +108,48 @@ def units(unit: str, books: Books) -> np.ndarray:
 
 def _per_unit(clause: PerUnit, books: Books) -> np.ndarray:
     """Price x units that qualify."""
-    price = min(clause.price, clause.at_most) if clause.at_most is not None else clause.price
+    return row_price(clause, books) * clause.complete * units(clause.unit, books)
+
+
+def row_price(clause: PerUnit, books: Books) -> np.ndarray:
+    """What is paid for a unit that qualifies, in SEK of the price year; broadcasts to (draw, 1, year)."""
     index = 1.0 if clause.indexed else books.terms.index
-    return price / index * clause.complete * units(clause.unit, books)
+    if clause.at_most == "worth":
+        return np.minimum(clause.price / index, row_worth(clause, books)[0])
+    return np.asarray((clause.price if clause.at_most is None else min(clause.price, clause.at_most)) / index)
+
+
+def row_worth(clause: PerUnit, books: Books) -> tuple[np.ndarray, np.ndarray]:
+    """What a row that a clause pays in a year is worth, SEK of that year's money: on average, and the last one (draw, 1, year).
+
+    N EVSI(n) / n, where n are the rows that were forecast for the year, and N the patients forecast for the years after it, when the rows
+    are known, each year discounted. The belief is of the data before the year: nothing that comes later moves the price. Of rows that
+    may not be used yet only those count that may.
+    """
+    terms = books.terms
+    rows = clause.complete * terms.forecast[clause.unit].sum(axis=0)
+    eligible = terms.forecast["eligible"].sum(axis=0)
+    now = np.isin(terms.forecast.years, terms.years)
+    affected = _after(eligible, float(np.mean(terms.measure("discount_rate"))))[now]
+    rows = rows[now]
+    usable = terms.measure("usable")
+    belief = (terms.measure("learnt_mean"), terms.measure("learnt_sd"))
+    total, last = value_of_rows(*belief, rows * usable, terms.measure("row_sd"))
+    each = np.divide(total * affected, rows, out=np.zeros_like(total), where=np.broadcast_to(rows > 0, total.shape))
+    return each, last * affected * usable
+
+
+def _after(persons: np.ndarray, rate: float) -> np.ndarray:
+    """Of the persons of each year (year,) those of the years after it, discounted to it.
+
+    >>> _after(np.array([10.0, 10.0, 10.0]), 0.0).tolist()
+    [20.0, 10.0, 0.0]
+    """
+    left = np.zeros(len(persons) + 1)
+    for place in reversed(range(len(persons))):
+        left[place] = (persons[place + 1] if place + 1 < len(persons) else 0.0) + left[place + 1]
+        left[place] /= 1 + rate
+    return left[:-1]
 
 
 def _gain_share(clause: GainShare, books: Books) -> np.ndarray:

@@ -5,9 +5,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
+from pmbudget.evidence.learning import Belief, learnt
 from pmbudget.inputs.cases import Case
-from pmbudget.patient.costing import Draws
+from pmbudget.patient.contracted import responding
+from pmbudget.patient.costing import Draws, by_draw
 from pmbudget.patient.per_patient import increment
+from pmbudget.programme.gate import belief_of
+from pmbudget.vocabulary import BLOCK
+
+LAG = 1
+"""Years from a patient's start until the outcome is known."""
 
 
 def measures_of(
@@ -70,9 +77,11 @@ def _sum(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _per_draw(values: xr.DataArray, years: xr.DataArray) -> np.ndarray:
-    """(draw, 1, year or 1)."""
+    """(draw, 1, year or 1); years since a patient's start stand in place of years."""
     if "year" in values.dims:
         return values.sel(year=years).transpose("draw", "year").to_numpy()[:, None, :]
+    if "since" in values.dims:
+        return values.transpose("draw", "since").to_numpy()[:, None, :]
     return values.to_numpy()[:, None, None]
 
 
@@ -107,8 +116,9 @@ def facts_of(
     Returns
     -------
     Dataset
-        (draw, strategy) ``acted_on`` and ``health_value``, of the broad strategies; (draw,) ``benefit``; ``index`` (draw,
-        year); and ``rebate_ratio`` and ``years_per_krona`` (draw,), by year too where drugs' prices move.
+        (draw, strategy) ``acted_on`` and ``health_value``, of the broad strategies; (draw,) ``benefit``; ``index`` (draw, year);
+        ``rebate_ratio`` and ``years_per_krona`` (draw,), by year too where drugs' prices move; ``response`` (draw,) and ``responding``
+        (draw, since), as :func:`pmbudget.patient.contracted.responding` has them.
     """
     unmatched = [name for name in case.managements if name in (case.reference, case.mismatched)]
     broad = list(case.broad)
@@ -123,10 +133,65 @@ def facts_of(
         "benefit": draws["wtp_very_high"] * gained - dearer,
         "index": ((1 + draws["inflation"] * whole) ** since).transpose("draw", "year"),
         **_benefit_drugs(draws, case, outcomes, whole, xr.Dataset() if drugs is None else drugs.sel(year=years)),
+        **_responses(draws, case, outcomes),
     }
     return xr.Dataset(
         {name: values.variable for name, values in facts.items()}, coords={"year": years, "strategy": broad}
     )
+
+
+def _responses(draws: Draws, case: Case, outcomes: xr.Dataset) -> dict[str, xr.DataArray]:
+    """The share of those contracted for who respond, weighed by what they cost a year; all of them where the case has none."""
+    treated = outcomes["treated"].sel(strategy=case.new, drop=True).transpose("management", "draw")
+    found = xr.DataArray(responding(draws, case, treated), dims=("draw", "since"))
+    return {"response": found.isel(since=1), "responding": found}
+
+
+def learning_facts(
+    draws: Draws, case: Case, facts: xr.Dataset, tested: xr.DataArray, *, belief: Belief | None, noise: np.ndarray
+) -> dict[str, xr.Variable]:
+    """What follow-up of those tested teaches of the net benefit per patient, and what a row shows; SEK.
+
+    The follow-up is the case's own, whatever an agreement pays for; what is known in a year rests on patients who started in years before
+    the last, as with a gate.
+
+    Parameters
+    ----------
+    facts : Dataset
+        With ``benefit`` (draw,), each draw of which is taken as the truth in turn.
+    tested : DataArray
+        (draw, year), persons broadly tested in the nation.
+    belief : Belief, optional
+        What was known of ``benefit`` before; without one, what these draws say.
+    noise : ndarray
+        (draw, year), standard normal.
+
+    Returns
+    -------
+    dict
+        ``learnt_mean`` and ``learnt_sd`` (draw, year), the belief at the beginning of each year; ``row_sd`` (draw,), the standard
+        deviation of what one row shows, infinite for a case that follows nobody; ``usable`` (draw, year), the share of rows that may be
+        used; ``discount_rate`` (draw,).
+    """
+    truth = facts["benefit"].to_numpy()
+    size = len(truth)
+    years = tested["year"].to_numpy()
+    followed, row_sd, usable = np.zeros((size, len(years))), np.full(size, np.inf), np.ones((size, len(years)))
+    if case.follow_up is not None:
+        plan = case.follow_up
+        row_sd = by_draw(draws, [plan.patient_sd, "wtp_very_high"])
+        lawful, before, share = (by_draw(draws, [name]) for name in (plan.lawful, plan.before_lawful, plan.followed))
+        usable = np.where(lawful[:, None] <= years, 1.0, before[:, None])
+        followed = tested.transpose("draw", "year").to_numpy() * share[:, None] * usable
+    prior = belief or belief_of(facts["benefit"].isel(draw=slice(0, BLOCK)))
+    mean, sd = learnt(truth, prior, patients=followed, patient_sd=row_sd, noise=noise, lag=LAG)
+    return {
+        "learnt_mean": xr.Variable(("draw", "year"), mean),
+        "learnt_sd": xr.Variable(("draw", "year"), sd),
+        "row_sd": xr.Variable("draw", row_sd),
+        "usable": xr.Variable(("draw", "year"), usable),
+        "discount_rate": xr.Variable("draw", np.array(by_draw(draws, ["discount_rate_cost"]))),
+    }
 
 
 def _benefit_drugs(

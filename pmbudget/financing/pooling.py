@@ -3,7 +3,7 @@
 Each function returns a transfer: columns by payer (draw, region, year), SEK of the price year, positive is paid.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,8 +75,10 @@ def _national_split(clause: NationalSplit, books: Books) -> dict[str, np.ndarray
     return moved
 
 
-def instalments(cost: np.ndarray, alive: tuple[float, ...]) -> np.ndarray:
+def instalments(cost: np.ndarray, alive: Sequence[Any]) -> np.ndarray:
     """What is paid each year (…, year): a year's cost in equal parts, each by those alive and responding when it falls due.
+
+    ``alive`` holds, for each part, their share: a number, or an array that broadcasts to the cost.
 
     >>> instalments(np.array([100.0, 0, 0, 0]), (1.0, 0.8, 0.6, 0.6)).tolist()
     [25.0, 20.0, 15.0, 15.0]
@@ -90,10 +92,17 @@ def instalments(cost: np.ndarray, alive: tuple[float, ...]) -> np.ndarray:
 def _instalments(clause: Instalments, books: Books) -> dict[str, np.ndarray]:
     """The seller carries the cost until the instalments come, and for good what they do not cover."""
     bought = books.terms.held(clause.begins, clause.ends)
+    alive: Sequence[Any]
+    if clause.alive is not None:
+        alive = clause.alive
+    else:
+        responding = books.terms.measure("responding")
+        alive = [responding[..., due : due + 1] for due in range(clause.years or 0)]
     moved = {
-        payer: instalments(cost * bought, clause.alive) - cost * bought
-        for payer, cost in books.borne(clause.covers).items()
+        payer: instalments(cost * bought, alive) - cost * bought for payer, cost in books.borne(clause.covers).items()
     }
+    if not moved:
+        return {}
     relief = sum(moved.values())
     moved[clause.payer] = moved.get(clause.payer, 0.0) - relief
     return moved

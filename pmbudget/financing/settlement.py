@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from pmbudget.evidence.learning import Belief
 from pmbudget.financing.books import Expected, Terms
 from pmbudget.financing.incentive import marginal_share
 from pmbudget.financing.ledger import (
@@ -19,11 +20,11 @@ from pmbudget.financing.ledger import (
     settled,
     terms_of,
 )
-from pmbudget.financing.measures import facts_of, measures_of
+from pmbudget.financing.measures import facts_of, learning_facts, measures_of
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient
-from pmbudget.programme.reach import Reach
+from pmbudget.programme.reach import Reach, persons_served
 
 RELIEF_DRAWS = 100
 """Draws behind the relief: within 0.02 of what 400 tell of any clause that pays by the test, and 0.07 on average of a grant that falls at
@@ -61,6 +62,7 @@ def settlement(
     drugs: xr.Dataset,
     *,
     expected: Expected | None,
+    noise: np.ndarray,
 ) -> Settlement:
     """The scenario's agreement and the standing rules settled on what a programme costs.
 
@@ -74,6 +76,9 @@ def settlement(
         Relative prices and rebates of the drugs that have a path.
     expected : Expected, optional
         The forecast that clauses are settled on; without one, that of these draws.
+    noise : ndarray
+        (draw, year), what chance adds to each year's follow-up, standard normal, as from
+        :func:`pmbudget.programme.reach.follow_up_noise`.
     """
     case, years = scenario.case, scenario.years
     price_year = scenario.parameters.price_year
@@ -83,6 +88,11 @@ def settlement(
     )
     if reach.known is not None:
         facts["known"] = reach.known.variable
+    tested = persons_served(reach, case.broad).sel(mix="new", drop=True).sum("region")
+    belief = None
+    if expected is not None:
+        belief = Belief(*(float(expected[name].item()) for name in ("expected_benefit", "benefit_sd")))
+    facts = facts.assign(learning_facts(draws, case, facts, tested, belief=belief, noise=noise))
     accounts = post(cost, delegated=draws["share_drug_cost_delegated"].to_numpy())
     terms = _terms(scenario, reach, accounts, facts, expected)
     clauses = scenario.agreement.clauses if scenario.agreement else ()

@@ -115,7 +115,8 @@ def _volume_cap(clause: VolumeCap, books: Books) -> np.ndarray:
 
 def _money_back(clause: MoneyBack, books: Books) -> np.ndarray:
     """Refund x (1 - Y): what is left of the price is P (1 - phi (1 - Y))."""
-    return clause.refund * (1 - clause.response) * _new_share(clause, books)
+    response = books.terms.measure("response") if clause.response is None else clause.response
+    return np.asarray(clause.refund * (1 - response) * _new_share(clause, books))
 
 
 def _adaptive_price(clause: AdaptivePrice, books: Books) -> np.ndarray:

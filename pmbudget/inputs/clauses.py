@@ -4,14 +4,15 @@ Money is in MSEK, nominal unless ``indexed``; years are counted from the agreeme
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field
+from pydantic import Discriminator, Field, model_validator
 
 from pmbudget.inputs.dated import BY_DATE, CONSTANT, Dated, way
 from pmbudget.inputs.files import Strict
 from pmbudget.inputs.items import Payer
 from pmbudget.inputs.parameters import Text
+from pmbudget.vocabulary import FOLLOWED
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(ge=0)]
@@ -129,15 +130,15 @@ class Corridor(Granted):
 class PerUnit(Granted):
     """A price per unit: a tariff or bundle per patient, an internal price per test, a price per result acted on or per register row.
 
-    ``price`` is in SEK; ``complete`` the share of units that qualify; ``at_most`` a ceiling on the price, such as what a register row is
-    worth as information.
+    ``price`` is in SEK; ``complete`` the share of units that qualify; ``at_most`` a ceiling on the price in SEK, or ``worth``: what a
+    register row of the year is worth on average as information, given the data before the year.
     """
 
     clause: Literal["per_unit"]
     unit: Literal["eligible", "tested", "acted_on"]
     price: Positive
     complete: Share = 1.0
-    at_most: Positive | None = None
+    at_most: Positive | Literal["worth"] | None = None
 
 
 class GainShare(Granted):
@@ -241,21 +242,34 @@ class VolumeCap(Shared):
 
 
 class MoneyBack(Shared):
-    """``refund`` of the covered cost of those who do not respond comes back; only of what is ``additional`` to today's use, if so."""
+    """``refund`` of the covered cost of those who do not respond comes back; only of what is ``additional`` to today's use, if so.
+
+    Without ``response`` it is the share of what is paid that goes to patients who respond a year after they start, of each draw.
+    """
 
     clause: Literal["money_back"]
     refund: Share
-    response: Share
+    response: Share | None = None
     additional: bool = False
     payer: Payer = "manufacturer"
 
 
 class Instalments(Shared):
-    """The covered cost of a year is paid in equal parts over as many years as ``alive`` has numbers, by those alive and responding then."""
+    """The covered cost of a year is paid in equal parts over several years, by those alive and responding when a part falls due.
+
+    ``alive`` states their share in each of the years; with ``years`` alone it comes from the course of the disease, of each draw.
+    """
 
     clause: Literal["instalments"]
-    alive: tuple[Share, ...] = Field(min_length=1)
+    alive: tuple[Share, ...] | None = Field(default=None, min_length=1)
+    years: int | None = Field(default=None, ge=1, le=FOLLOWED)
     payer: Payer = "manufacturer"
+
+    @model_validator(mode="after")
+    def _stated_or_computed(self) -> Self:
+        if (self.alive is None) == (self.years is None):
+            raise ValueError("give alive, or years where it is to be computed; write one of the two")
+        return self
 
 
 class AdaptivePrice(Shared):

@@ -59,6 +59,11 @@ NEEDS = (
     Need("years_price_ceiling", "years", "the time before it", "programme", "drug_prices.yaml", exact=True),
     Need("cut_old_drugs", "share", "the cut of the fifteen-year rule", "programme", "drug_prices.yaml", exact=True),
     Need("years_old_drugs", "years", "the age at which it falls", "programme", "drug_prices.yaml", exact=True),
+    Need("share_outcome_missing", "share", "outcomes missing when paid by", "questions", "payments.yaml"),
+    Need("share_false_response", "share", "those without response seen with it", "questions", "payments.yaml"),
+    Need("share_false_non_response", "share", "those with response seen without it", "questions", "payments.yaml"),
+    Need("cost_followed_patient", "SEK/year", "following a patient for a contract", "questions", "payments.yaml"),
+    Need("cost_contract_year", "SEK/year", "running a contract", "questions", "payments.yaml"),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
     Need(
         "drg_point_clinic", "SEK/point", "what a point of clinic care costs", "reporting", "financing.yaml", exact=True

@@ -53,9 +53,9 @@ def paces_by_mix(
     return {**paces, "new": opened}, known
 
 
-def belief_of(worth: xr.DataArray | None) -> Belief | None:
+def belief_of(worth: xr.DataArray) -> Belief:
     """What draws of the worth (draw,) say before any follow-up; of one that does not vary, that it is as good as known."""
-    return None if worth is None else Belief(float(worth.mean()), max(float(worth.std()), 1e-6))
+    return Belief(float(worth.mean()), max(float(worth.std()), 1e-6))
 
 
 def planned(plan: AgreedPace, uptake: Uptake, today: int, regions: pd.DataFrame) -> Agreed:

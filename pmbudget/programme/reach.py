@@ -138,7 +138,7 @@ def reach(
     people = per_draw(expected_eligible(draws, case.eligible, regions, years, first), size)
     eligible = people if rngs is None else _counted(people, rngs("eligible persons"))
     gain = gain_at_gate(scenario, per_patient)
-    noise = _noise(scenario.years, size, rngs)
+    noise = follow_up_noise(scenario.years, size, rngs)
     aimed, broad, known = _aimed(scenario, draws, years, people, gain=gain, belief=belief, relief=relief, noise=noise)
     unfit = per_draw(reflexed(draws, case.eligible, regions, years, first), size).transpose("draw", "region", "year")
     begun, supply, organisation = _served(scenario, draws, courses, eligible, aimed, unfit, broad)
@@ -229,7 +229,8 @@ def belief_before(scenario: Scenario, draws: Draws) -> Belief | None:
     plan = scenario.definition.pace
     if plan is None or plan.gate is None:
         return None
-    return belief_of(gain_at_gate(scenario, follow(scenario, draws)[0]))
+    gain = gain_at_gate(scenario, follow(scenario, draws)[0])
+    return None if gain is None else belief_of(gain)
 
 
 def gain_at_gate(scenario: Scenario, per_patient: PerPatient) -> xr.DataArray | None:
@@ -241,7 +242,7 @@ def gain_at_gate(scenario: Scenario, per_patient: PerPatient) -> xr.DataArray | 
     return increment(benefit, case)
 
 
-def _noise(years: list[int], size: int, rngs: Rngs | None) -> np.ndarray:
+def follow_up_noise(years: list[int], size: int, rngs: Rngs | None) -> np.ndarray:
     """What chance adds to each year's follow-up (draw, year), standard normal; nothing where what is expected is walked."""
     if rngs is None:
         return np.zeros((size, len(years)))

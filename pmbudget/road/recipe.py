@@ -15,7 +15,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient, follow
 from pmbudget.programme.levers import pull, require
-from pmbudget.programme.reach import Reach, Rngs, belief_before, reach
+from pmbudget.programme.reach import Reach, Rngs, belief_before, follow_up_noise, reach
 from pmbudget.programme.spending import Spending, spend
 from pmbudget.road.results import Gathering, Results
 from pmbudget.vocabulary import BLOCK
@@ -168,5 +168,8 @@ def _settled(
     per_patient, courses, strategies = follow(scenario, draws)
     reached, flow = reach(scenario, draws, per_patient, courses, rngs=rngs, belief=belief, relief=relief)
     spending, cost = spend(scenario, draws, courses, strategies, flow)
-    settled = settlement(scenario, draws, per_patient, courses, reached, cost, spending.drug_prices, expected=expected)
+    noise = follow_up_noise(scenario.years, reached.reached.sizes["draw"], rngs)
+    settled = settlement(
+        scenario, draws, per_patient, courses, reached, cost, spending.drug_prices, expected=expected, noise=noise
+    )
     return per_patient, reached, spending, settled

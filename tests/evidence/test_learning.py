@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pmbudget.evidence.learning import Belief, gated_starts, observed, posterior
+from pmbudget.evidence.learning import Belief, gated_starts, learnt, observed, posterior, value_of_rows
 
 YEARS = [2026, 2027, 2028, 2029, 2030]
 BELIEF = Belief(100.0, 900.0)
@@ -81,3 +81,40 @@ def test_regions_that_opened_add_to_what_is_known():
     opened, alone = gate([800.0])[1], gate([800.0], planned=(2026, 2040, 2040))[1]
     assert opened[0, :2] == pytest.approx(alone[0, :2])
     assert opened[0, -1] > alone[0, -1]
+
+
+def test_what_is_learnt_where_nobody_waits_is_what_a_gate_knows():
+    rng = np.random.default_rng(3)
+    truth, noise = rng.normal(BELIEF.mean, BELIEF.sd, 50), rng.standard_normal((50, len(YEARS)))
+    _, known = gate(truth, noise, probability=0.0)
+    starts = np.array([2026, 2027, 2029])
+    came = np.tile([100.0 * (starts <= year).sum() for year in YEARS], (50, 1))
+    mean, sd = learnt(truth, BELIEF, patients=came, patient_sd=np.full(50, 5000.0), noise=noise, lag=1)
+    assert stats.norm.cdf(mean / sd) == pytest.approx(known)
+    assert (mean[:, 0], sd[:, 0]) == (pytest.approx(100), pytest.approx(900))
+
+
+def test_nothing_is_learnt_of_patients_who_are_not_followed():
+    mean, sd = learnt(
+        np.array([50.0]),
+        BELIEF,
+        patients=np.full((1, 3), 9.0),
+        patient_sd=np.array([np.inf]),
+        noise=np.ones((1, 3)),
+        lag=1,
+    )
+    assert mean == pytest.approx(np.full((1, 3), 100.0))
+    assert sd == pytest.approx(np.full((1, 3), 900.0))
+
+
+def test_rows_are_worth_what_deciding_after_them_gains():
+    # Simulated: the posterior mean of each data set, and the better of the two options by it.
+    rng, count = np.random.default_rng(4), 400_000
+    truth = rng.normal(-200.0, BELIEF.sd, count)
+    total = observed(truth, np.full(count, 40.0), np.array(5000.0), rng.standard_normal(count))
+    mean, _ = posterior(Belief(-200.0, BELIEF.sd), total, np.full(count, 40.0), np.array(5000.0))
+    worth, last = value_of_rows(-200.0, BELIEF.sd, 40.0, 5000.0)
+    assert float(worth) == pytest.approx(np.maximum(mean, 0).mean(), rel=0.02)
+    more, less = (float(value_of_rows(-200.0, BELIEF.sd, n, 5000.0)[0]) for n in (40.01, 39.99))
+    assert float(last) == pytest.approx((more - less) / 0.02, rel=1e-4)
+    assert float(value_of_rows(-200.0, BELIEF.sd, 0.0, 5000.0)[0]) == 0

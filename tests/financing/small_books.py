@@ -46,4 +46,13 @@ def small_books():
         "rebate_ratio": np.full((2, 1, 1), 0.25),
         "years_per_krona": np.full((2, 1, 1), 0.001),
     }
+    measures |= {
+        "response": np.array([0.6, 0.8])[:, None, None],
+        "responding": np.array([[1.0, 0.6, 0.4], [1.0, 0.8, 0.5]])[:, None, :],
+        "learnt_mean": np.array([[10.0] * 5, [-30.0, -20.0, -5.0, 5.0, 20.0]])[:, None, :],
+        "learnt_sd": np.full((2, 1, 5), 40.0),
+        "row_sd": np.full((2, 1, 1), 100.0),
+        "usable": np.ones((2, 1, 5)),
+        "discount_rate": np.full((2, 1, 1), 0.0),
+    }
     return Books(accounts, today, Terms(2026, YEARS, ("00", "01", "03"), REGIONS, 1.0, measures))

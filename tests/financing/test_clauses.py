@@ -10,8 +10,8 @@ from scipy import integrate, stats
 from small_books import SHAPE, made, small_books
 
 from pmbudget.financing.agreement import transfer, transfers
-from pmbudget.financing.books import Books, lots
-from pmbudget.financing.grants import corridor, corridor_marginal_share, expected_corridor
+from pmbudget.financing.books import Books, lots, with_forecast
+from pmbudget.financing.grants import corridor, corridor_marginal_share, expected_corridor, row_worth
 from pmbudget.financing.pooling import instalments, shapley_shares
 from pmbudget.inputs import clauses as kinds
 
@@ -241,6 +241,51 @@ def test_money_back_for_those_who_do_not_respond(books):
     assert received(moved)[:, 1] == pytest.approx([0, 20, 10]), "P (1 - phi (1 - Y)) is left"
 
 
+def test_who_responds_is_computed_where_it_is_not_stated(books):
+    moved = settled(books, kinds.MoneyBack, covers="benefit_drugs", refund=0.5)
+    assert (-moved["region"])[:, 1, 1] == pytest.approx([20, 10]), "a response of 0.6 and 0.8 in the two draws"
+    parts = settled(books, kinds.Instalments, covers="benefit_drugs", years=2, ends=1)
+    assert parts["region"][:, 1] == pytest.approx(np.array([[0, -50, 30, 0, 0], [0, -50, 40, 0, 0]]))
+    stated = settled(books, kinds.Instalments, covers="benefit_drugs", alive=(1.0, 0.6), ends=1)
+    assert parts["region"][0] == pytest.approx(stated["region"][0])
+
+
+@pytest.mark.parametrize("fields", [{}, {"alive": (1.0,), "years": 2}])
+def test_instalments_are_stated_or_computed(fields):
+    with pytest.raises(ValueError, match="alive, or years"):
+        made(kinds.Instalments, covers="benefit_drugs", **fields)
+
+
+def test_a_row_is_paid_at_most_its_worth_and_by_what_is_known_then(books):
+    books = with_forecast(books)
+    clause = made(kinds.PerUnit, unit="tested", price=100, complete=0.5, at_most="worth")
+    average, last = row_worth(clause, books)
+    # In 2026, rows 0.5 x 14; eligible afterwards 3 x 40; s = 40, w = 100.
+    v = 40**2 / np.sqrt(40**2 + 100**2 / 7)
+    loss = v * stats.norm.pdf(10 / v) - 10 * stats.norm.cdf(-10 / v)
+    assert average[0, 0, 1] == pytest.approx(120 * loss / 7)
+    assert average[0, 0, -1] == 0, "nobody is left to treat"
+    assert average[1, 0, 0] < average[0, 0, 0], "the nearer to the limit the more it is worth"
+    assert average[1, 0, 3] > average[0, 0, 3]
+    moved = transfer(clause, books)
+    paid = np.minimum(100, average) * 0.5 * books.terms.measure("tested")
+    assert -np.broadcast_to(moved["region"], SHAPE)[..., 1:] == pytest.approx(paid[..., 1:])
+    # What is learnt later moves no price before it.
+    later = books.terms.measures["learnt_mean"].copy()
+    later[..., 3:] += 50
+    told = replace(books, terms=replace(books.terms, measures={**books.terms.measures, "learnt_mean": later}))
+    assert row_worth(clause, told)[0][..., :3] == pytest.approx(average[..., :3])
+    assert not np.allclose(row_worth(clause, told)[0][..., 3], average[..., 3])
+    assert last.shape == average.shape
+
+
+def test_a_row_of_patients_whom_nobody_follows_is_worth_nothing(books):
+    measures = {**books.terms.measures, "row_sd": np.full((2, 1, 1), np.inf)}
+    alone = replace(books, terms=replace(books.terms, measures=measures))
+    moved = settled(alone, kinds.PerUnit, unit="tested", price=100, at_most="worth")
+    assert float(np.abs(moved["state"]).max()) == 0
+
+
 def test_instalments_while_alive():
     assert instalments(np.array([100.0, 0, 0, 0]), (1.0, 0.8, 0.6, 0.6)).tolist() == pytest.approx([25, 20, 15, 15])
 
@@ -343,6 +388,7 @@ paid = {
 }
 amount = some.floats(0, 1e-2) | some.lists(some.floats(0, 1e-2), min_size=1, max_size=4).map(tuple)
 units = some.sampled_from(["eligible", "tested", "acted_on"])
+at_most = some.none() | some.just("worth") | some.floats(0, 1e3)
 granted = {**paid, "payer": payers, "to": payers}
 shared = {**paid, "covers": covers, "payer": payers, "to": payers | some.just("bearer")}
 
@@ -361,7 +407,7 @@ any_clause = some.one_of(
     any_of(kinds.Milestone, amount=some.floats(0, 1e-2), upfront=share, steps=STEPS, by=weights, **granted),
     any_of(kinds.PerformancePot, amount=amount, by=weights, **granted),
     any_of(kinds.Corridor, covers=covers, agreed=amount, **band, **granted),
-    any_of(kinds.PerUnit, unit=units, price=some.floats(0, 1e3), complete=share, **granted),
+    any_of(kinds.PerUnit, unit=units, price=some.floats(0, 1e3), complete=share, at_most=at_most, **granted),
     any_of(kinds.GainShare, covers=covers, share=share, threshold=some.floats(0, 1), **granted),
     any_of(kinds.SolidarityPool, covers=covers, share=share, by=weights, additional=some.booleans()),
     any_of(kinds.NationalSplit, by=weights | some.just("shapley"), scale=share),
@@ -371,8 +417,9 @@ any_clause = some.one_of(
     any_of(kinds.BenefitProportional, of_health=share, **shared),
     any_of(kinds.StopLoss, layers=some.just(({"above": 0.2, "share": 0.4}, {"above": 1.0, "share": 0.9})), **shared),
     any_of(kinds.VolumeCap, unit=units, volume=some.floats(0, 30), **shared),
-    any_of(kinds.MoneyBack, refund=share, response=share, **shared),
+    any_of(kinds.MoneyBack, refund=share, response=some.none() | share, **shared),
     any_of(kinds.Instalments, alive=some.just((1.0, 0.7, 0.4)), **shared),
+    any_of(kinds.Instalments, years=some.integers(1, 3), **shared),
     any_of(kinds.AdaptivePrice, **shared),
     any_of(kinds.PatientFee, ceiling=some.just(2300.0), **shared),
     any_of(kinds.RebateSplit, share=some.sampled_from([0.4, -0.1]), **shared),
