@@ -28,7 +28,7 @@ CHAPTERS = (
     Chapter("03_cost_effectiveness", PATIENT),
     Chapter("04_implementation", EVERYTHING),
     Chapter("05_budget_impact", EVERYTHING),
-    Chapter("06_agreement", EVERYTHING, ("agreements/*.yaml", "scenarios/*.yaml", "funding/*.yaml")),
+    Chapter("06_agreement", EVERYTHING, ("agreements/*.yaml", "scenarios/*.yaml", "funding/*.yaml", "frames/*.yaml")),
     Chapter("07_value_of_information", EVERYTHING),
 )
 COMPARISON = Chapter("08_compare_scenarios", ())

@@ -54,6 +54,10 @@ NEEDS = (
     Need("fungibility", "share", "how much of a grant replaces own money", "appraisal", "financing.yaml"),
     Need("persistence", "share", "how much stays when a grant ends", "appraisal", "financing.yaml"),
     Need("displacement", "share", "how much of a new cost other care bears", "appraisal", "financing.yaml"),
+    Need("paid_change_response", "share", "what a change that is paid brings about", "programme", "financing.yaml"),
+    Need("administration_by_key", "share", "administration of money by a key", "questions", "financing.yaml"),
+    Need("administration_verified", "share", "administration of money for targets", "questions", "financing.yaml"),
+    Need("administration_applied", "share", "administration of money applied for", "questions", "financing.yaml"),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
 )
 

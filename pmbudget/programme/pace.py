@@ -151,6 +151,18 @@ class Agreed:
         return own + draws[self.uptake.agreement_effect] * (planned - own).clip(min=0)
 
 
+def shifted(coverage: xr.DataArray, ceiling: xr.DataArray, shift: xr.DataArray) -> xr.DataArray:
+    """Coverage whose share of the ceiling has moved by ``shift`` on the logit scale; where that is 0 nothing moves, not even by rounding.
+
+    Examples
+    --------
+    >>> half, whole = xr.DataArray([0.4, 0.4]), xr.DataArray(0.8)
+    >>> shifted(half, whole, xr.DataArray([0.0, np.log(3)])).to_numpy().round(6).tolist()
+    [0.4, 0.6]
+    """
+    return xr.where(shift == 0, coverage, ceiling * _expit(_logit(coverage / ceiling) + shift))
+
+
 def has_begun(pace: Pace, regions: pd.DataFrame, years: list[int]) -> xr.DataArray:
     """1 where an agreement's plan has begun, from each region's start, else 0 (…, region, year); a pace without a plan never begins."""
     when = xr.DataArray(years, dims="year", coords={"year": years})
@@ -194,7 +206,5 @@ def coverage(
         if pace.uptake.incentive_response is None:
             raise ValueError("incentive given, and uptake states no incentive_response; add it to the case")
         ceiling, response = top(draws[pace.uptake.ceiling], found), draws[pace.uptake.incentive_response]
-        moved = ceiling * _expit(_logit(found / ceiling) + response * share)
-        # Where nothing is lifted nothing moves, not even by rounding.
-        found = xr.where(share > 0, moved, found)
+        found = shifted(found, ceiling, response * share)
     return found.transpose(..., "region", "year")
