@@ -33,10 +33,14 @@ class DistributionModel(Strict):
         most = 0.0
         for clause in self.clauses:
             if not isinstance(clause, Paid) or getattr(clause, "payer", "") != "state" or clause.indexed:
-                raise ValueError(f"{clause.name} is not nominal money from the state; a frame is divided by such clauses")
+                raise ValueError(
+                    f"{clause.name} is not nominal money from the state; a frame is divided by such clauses"
+                )
             most += yearly_ceiling(clause)
         if most > ALL:
-            raise ValueError(f"the clauses may pay {most:.3g} yearly frames in a year; state amounts or caps of 1 together")
+            raise ValueError(
+                f"the clauses may pay {most:.3g} yearly frames in a year; state amounts or caps of 1 together"
+            )
         return self
 
 
