@@ -95,8 +95,8 @@ def load_frame(name: str, folder: str | Path = "parameters") -> Frame:
     root, faults = find_folder(folder), list[Fault]()
     path = root / "frames" / f"{name}.yaml"
     if unsafe(name) or not path.is_file():
-        remedy = near(name, (each.stem for each in path.parent.glob("*.yaml")))
-        raise InputError([Fault(shown(path.parent), "frame", "no such frame", remedy, name)])
+        remedy = near(name, (each.stem for each in (root / "frames").glob("*.yaml")))
+        raise InputError([Fault(shown(root / "frames"), "frame", "no such frame", remedy, name)])
     found = read_frame(path, faults)
     if faults or found is None:
         raise InputError(faults)

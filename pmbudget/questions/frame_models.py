@@ -1,7 +1,8 @@
 """What one model for dividing a frame pays, and what regions make of the money, on a programme that was walked without it.
 
 What regions do (:mod:`pmbudget.programme.response`) is laid on who was reached: patients more are the eligible times the lift in coverage,
-and each gains and costs what those broadly tested in that region and year do. Money is settled on the programme as it was walked.
+and each gains and costs what those broadly tested in that region and year do. Where supply is free that is what another walk gives; where
+regions share a laboratory that is full it is an upper bound. Money is settled on the programme as it was walked.
 """
 
 from collections.abc import Sequence
@@ -23,12 +24,16 @@ from pmbudget.road import Results
 from pmbudget.vocabulary import REGION_PAYERS
 
 
+LEAST = 1e-9
+"""Coverage below which what is reached is what is aimed at."""
+
+
 @dataclass(frozen=True)
 class Ground:
     """What all models of a frame are laid on, in its years: (draw, region, year) unless said.
 
-    ``aimed`` at by the programme and what of its plan is ``left``; the ``eligible`` and the ``served`` among them; ``within``, the share of
-    those aimed at more who are reached; what a patient more gains (``gain``, QALYs) and ``costs`` (SEK), present values by ``present``
+    ``aimed`` at by the programme and what of its plan is ``left``; the ``eligible`` and the ``served`` among them; ``within``, 1
+    where those aimed at more are reached, 0 where supply holds back; what a patient more gains (``gain``, QALYs) and ``costs`` (SEK), present values by ``present``
     (year,). ``change`` (SEK) is what the change costs in all the programme's years; ``next_eligible`` (draw, region) are of the year after.
     """
 
@@ -79,8 +84,8 @@ def ground_of(scenario: Scenario, draws: Draws, results: Results, programme: Pro
         left=not_carried_out(aimed, own, draws[case.uptake.agreement_effect]),
         eligible=reach.eligible.sel(here),
         served=persons_served(reach, case.broad).sel(mix="new", drop=True).sel(here),
-        # Where supply holds back, no larger a part of those aimed at more is reached than of the others.
-        within=(reached / aimed.where(aimed > 0, 1.0)).clip(max=1.0).where(aimed > 0, 1.0),
+        # Where supply holds back already, those aimed at more wait too.
+        within=(reached >= aimed - LEAST).astype(float),
         gain=each(results.per_patient.fate_qaly) * present["rate_qaly"],
         costs=each(results.per_patient.fate_cost) * present["rate_cost"],
         present=present["rate_cost"],

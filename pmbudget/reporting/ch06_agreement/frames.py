@@ -18,6 +18,8 @@ from pmbudget.vocabulary import NATIONAL, TAILS
 
 ASSUMED = ("fungibility", "paid_change_response", "persistence", "displacement")
 """What is assumed of how regions answer, in financing.yaml."""
+LITTLE = 0.1
+"""The share of what the programme itself gives below which a difference in health is said to be little."""
 
 
 def frame_answer(scenario: Scenario, results: Results, found: Division | None, words: Words) -> Html:
@@ -41,7 +43,7 @@ def _size(results: Results, found: Division, words: Words) -> str:
         beside=words(
             "given.beside.dearer" if cost > 0 else "given.beside.free",
             cost=words.msek(cost),
-            times=words.figure(found.real / cost) if cost > 0 else "",
+            times=words.number(found.real / cost, 0 if found.real > 10 * cost else 1) if cost > 0 else "",
         ),
         introductions=words.number(frame.introductions),
         part=words.number(frame.amount * found.share, 1),
@@ -74,16 +76,20 @@ def _row_name(found: Division, name: str, words: Words) -> str:
 
 
 def _aims(found: Division, words: Words) -> str:
-    """Which model serves which aim; one alone is named only where the draws tell it from all others."""
-    parts = []
+    """Which model serves which aims, in one sentence; where more cannot be told apart than a sentence can name, that it is noise."""
+    served: dict[tuple[str, ...], list[str]] = {}
     for aim, names in best_models(found).items():
-        if len(names) > FEW:
-            who = words("given.many", count=words.number(len(names)))
-        else:
-            who = _together([_label(found, name, words) for name in names], words)
-            who = who if len(names) == 1 else words("aim_tied", designs=who)
-        parts.append(words("aim", does=words(f"given.aims.{aim}"), who=who))
-    return words("given.best", aims="; ".join(parts))
+        tied = tuple(name for name in found.models if name in names) if len(names) <= FEW else ()
+        served.setdefault(tied, []).append(words(f"given.aims.{aim}"))
+    parts = []
+    for names, aims in served.items():
+        who = _together([_label(found, name, words) for name in names], words)
+        key = "noise" if not names else "alone" if len(names) == 1 else "tied"
+        parts.append((key, words(f"given.serves.{key}", who=who, aims=_together(aims, words))))
+    # What is known comes first.
+    ordered = [said for key in ("alone", "tied", "noise") for kind, said in parts if kind == key]
+    sentence = "; ".join(ordered)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
 def _health(scenario: Scenario, results: Results, found: Division, words: Words) -> list[str]:
@@ -93,6 +99,7 @@ def _health(scenario: Scenario, results: Results, found: Division, words: Words)
     period, years = next(iter(scenario.periods.items()))
     programme = added_worth(scenario, results.worth)["unplanned", period]["qaly"]
     known = surely_above(found.qaly.sel(model=most), found.qaly.sel(model=least))
+    little = LITTLE * float(programme.mean()) > abs(float(gap.mean()))
     return [
         words(
             "given.answer",
@@ -110,6 +117,8 @@ def _health(scenario: Scenario, results: Results, found: Division, words: Words)
             most=_label(found, most, words),
             least=_label(found, least, words),
             gap=words.span(interval_frame(gap).iloc[0], digits=1),
+            share=words.probability(float((gap > 0).mean())),
+            little=words("given.little") if little else "",
         ),
     ]
 
@@ -195,6 +204,7 @@ def _assumed(scenario: Scenario, words: Words) -> list[str]:
     means = {name: scenario.parameters[name].distribution.mean for name in ASSUMED}  # type: ignore[union-attr]
     response = scenario.case.uptake.incentive_response
     said = [words("given.assumed", **{name: words.percent(mean) for name, mean in means.items()})]
+    said += [words("given.limited")] if scenario.limits else []
     if response is None:
         return [*said, words("given.no_response")]
     spread = scenario.parameters[response].distribution
