@@ -23,7 +23,6 @@ from pmbudget.programme.response import answer_to_money, not_carried_out, share_
 from pmbudget.road import Results
 from pmbudget.vocabulary import REGION_PAYERS
 
-
 LEAST = 1e-9
 """Coverage below which what is reached is what is aimed at."""
 
@@ -32,9 +31,10 @@ LEAST = 1e-9
 class Ground:
     """What all models of a frame are laid on, in its years: (draw, region, year) unless said.
 
-    ``aimed`` at by the programme and what of its plan is ``left``; the ``eligible`` and the ``served`` among them; ``within``, 1
-    where those aimed at more are reached, 0 where supply holds back; what a patient more gains (``gain``, QALYs) and ``costs`` (SEK), present values by ``present``
-    (year,). ``change`` (SEK) is what the change costs in all the programme's years; ``next_eligible`` (draw, region) are of the year after.
+    ``aimed`` at by the programme and what of its plan is ``left``; the ``eligible`` and the ``served`` among them; ``within``, 1 where
+    those aimed at more are reached, 0 where supply holds back; what a patient more gains (``gain``, QALYs) and ``costs`` (SEK), present
+    values by ``present`` (year,). ``change`` (SEK) is what the change costs in all the programme's years; ``next_eligible`` (draw,
+    region) are of the year after.
     """
 
     programme: Programme

@@ -16,8 +16,8 @@ from pmbudget.programme import reach
 from pmbudget.programme.pace import Agreed
 from pmbudget.questions import frame_models
 from pmbudget.questions.agreements import negotiation, programme_at
-from pmbudget.questions.frames import WITHOUT, apart_in_health, best_models, clauses_of, division, introduction_cost
 from pmbudget.questions.effect import added
+from pmbudget.questions.frames import WITHOUT, apart_in_health, best_models, clauses_of, division, introduction_cost
 from pmbudget.reporting.ch05_budget import budget
 from pmbudget.reporting.ch06_agreement import frames
 from pmbudget.reporting.words import Words

@@ -82,9 +82,9 @@ def _aims(found: Division, words: Words) -> str:
         tied = tuple(name for name in found.models if name in names) if len(names) <= FEW else ()
         served.setdefault(tied, []).append(words(f"given.aims.{aim}"))
     parts = []
-    for names, aims in served.items():
-        who = _together([_label(found, name, words) for name in names], words)
-        key = "noise" if not names else "alone" if len(names) == 1 else "tied"
+    for leading, aims in served.items():
+        who = _together([_label(found, name, words) for name in leading], words)
+        key = "noise" if not leading else "alone" if len(leading) == 1 else "tied"
         parts.append((key, words(f"given.serves.{key}", who=who, aims=_together(aims, words))))
     # What is known comes first.
     ordered = [said for key in ("alone", "tied", "noise") for kind, said in parts if kind == key]
