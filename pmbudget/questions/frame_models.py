@@ -63,14 +63,14 @@ class Ground:
 
 
 def ground_of(scenario: Scenario, draws: Draws, results: Results, programme: Programme, *, years: int) -> Ground:
-    """The ground of a frame of so many years, from the agreement's first on."""
+    """The ground of a frame of so many years, the agreement's first, as far as the parties count them."""
     case, reach = scenario.case, results.reach
-    shown = list(range(programme.terms.start, programme.terms.start + years))
+    shown = [int(year) for year in programme.terms.years[programme.shown][:years]]
     here = {"year": shown}
     aimed, own = (reach.aimed.sel(mix=mix, drop=True).sel(here) for mix in ("new", "unplanned"))
     reached = reach.reached.sel(mix="new", drop=True).sel(here)
     shares = shares_of(reach, case.broad).sel(mix="new", drop=True).sel(here)
-    since = xr.DataArray(np.arange(years), dims="year", coords=here)
+    since = xr.DataArray(np.arange(len(shown)), dims="year", coords=here)
     present = {name: (1 + rate) ** -since for name, rate in discount_rates(scenario).items()}
 
     def each(values: xr.DataArray) -> xr.DataArray:

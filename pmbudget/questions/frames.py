@@ -65,7 +65,7 @@ class Division:
     @property
     def ceiling(self) -> float:
         """What there is in all the frame's years, SEK of each year."""
-        return self.frame.amount * self.share * self.frame.years * 1e6
+        return self.frame.amount * self.share * len(self.years) * 1e6
 
     @cached_property
     def paid(self) -> xr.DataArray:
@@ -76,10 +76,7 @@ class Division:
     def real(self) -> float:
         """What there is of the whole frame in a year, SEK of the price year, expected."""
         terms = self.negotiation.programme.terms
-        level = np.broadcast_to(
-            terms.index, (1, 1, len(terms.years)) if np.ndim(terms.index) == 0 else terms.index.shape
-        )
-        return self.frame.amount * 1e6 * float((1 / level[..., np.isin(terms.years, self.years)]).mean())
+        return float(terms.real(self.frame.amount)[..., np.isin(terms.years, self.years)].mean())
 
     @property
     def years(self) -> list[int]:
@@ -103,6 +100,14 @@ class Division:
             }
         )
         return pareto(printed.loc[self.models], least=("worst", "inequality"), most=("qaly",))
+
+    @cached_property
+    def per_inhabitant(self) -> pd.DataFrame:
+        """SEK of each year per inhabitant and year, were all of the frame divided as the test's part: regions by models, expected."""
+        regions = self.negotiation.programme.regions
+        own = self.found["paid"].sel(place=list(regions.index), model=self.models).sum("year").mean("draw")
+        yearly = own.transpose("place", "model").to_pandas() / len(self.years) / self.share
+        return yearly.div(regions["population"], axis=0)
 
     def lowest(self, model: str) -> str:
         """The region with the lowest expected coverage in the frame's last year."""

@@ -18,8 +18,10 @@ from pmbudget.questions import frame_models
 from pmbudget.questions.agreements import negotiation, programme_at
 from pmbudget.questions.effect import added
 from pmbudget.questions.frames import WITHOUT, apart_in_health, best_models, clauses_of, division, introduction_cost
+from pmbudget.reporting import store
 from pmbudget.reporting.ch05_budget import budget
 from pmbudget.reporting.ch06_agreement import frames
+from pmbudget.reporting.figures import Picture
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
 
@@ -56,6 +58,7 @@ def pieces(scenario, results, found, words):
         frames.frame_answer(scenario, results, found, words),
         frames.models_money(scenario, found, words),
         frames.models_bought(scenario, found, words),
+        frames.frame_chart(scenario, found, words),
         frames.frame_by_region(scenario, found, words),
         frames.whole_frame(found, results, words),
     ]
@@ -221,13 +224,32 @@ def test_least_administration_is_a_key_and_most_is_what_is_applied_for(found):
 def test_the_section_is_written_in_both_languages_for_every_case(scenario, results, found, others, language):
     for case, walked, each in [(scenario, results, found), *others.values()]:
         for text in pieces(case, walked, each, Words(language)):
-            assert text
-            assert not re.search(r"\bnan\b|\{", str(text))
+            said = text.alt if isinstance(text, Picture) else str(text)
+            assert said
+            assert not re.search(r"\bnan\b|\{", said)
 
 
 def test_without_an_agreement_nothing_stands_there(unplanned, table, results, frame):
     assert division(unplanned, table, results, negotiation(unplanned, results), frame, share=1.0) is None
     assert set(map(str, pieces(unplanned, results, None, EN))) == {""}
+
+
+def test_a_shorter_frame_pays_in_its_own_years_alone(scenario, table, results, frame, found):
+    short = frame.model_copy(update={"years": 3})
+    cut = division(scenario, table, results, found.negotiation, short, share=frame.share)
+    assert (cut.years, cut.ceiling) == ([2027, 2028, 2029], pytest.approx(30e6))
+    for name, clauses in cut.designs.items():
+        later = frame_models._from_the_state(found.negotiation.programme, clauses)[..., 3:]
+        assert np.abs(later).max() == 0.0, name
+
+
+def test_what_is_kept_beside_a_run_is_what_was_paid(found, tmp_path):
+    store.store_frame("", found)
+    store.store_frame(str(tmp_path), None)
+    assert not list(tmp_path.iterdir())
+    store.store_frame(str(tmp_path), found)
+    kept = pd.read_parquet(tmp_path / "frame.parquet").groupby("model")["paid"].sum()
+    assert kept[found.models].to_numpy() == pytest.approx(found.paid.sel(model=found.models).values)
 
 
 def test_what_is_paid_and_unused_is_the_tests_part(scenario, found):

@@ -10,6 +10,7 @@ from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.frames import WITHOUT, Division, apart_in_health, best_models, introduction_cost
 from pmbudget.reporting.ch06_agreement.agreement import FEW, NOTHING
+from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, collapsed, note, prose, table
 from pmbudget.reporting.words import Words
@@ -95,6 +96,8 @@ def _aims(found: Division, words: Words) -> str:
 def _health(scenario: Scenario, results: Results, found: Division, words: Words) -> list[str]:
     """What the regions' answer does to coverage and health, beside the programme itself and without it; whether the order is known."""
     reached, bought = (one.sel(model=found.models).mean("draw") for one in (found.found["national"], found.qaly))
+    behind = {name: float(found.found["coverage"].sel(model=name).mean("draw").min()) for name in found.designs}
+    with_money = [behind[name] for name in found.models]
     most, least, gap = apart_in_health(found)
     period, years = next(iter(scenario.periods.items()))
     programme = added_worth(scenario, results.worth)["unplanned", period]["qaly"]
@@ -111,6 +114,12 @@ def _health(scenario: Scenario, results: Results, found: Division, words: Words)
             most=words.number(float(bought.max()), 1),
             programme=words.span(interval_frame(programme).iloc[0], digits=1),
             years=len(years),
+        ),
+        words(
+            "given.behind",
+            still=words.percent(behind[WITHOUT], 1),
+            low=words.percent(min(with_money), 1),
+            high=words.percent(max(with_money), 1),
         ),
         words(
             "given.apart." + ("known" if known else "noise"),
@@ -217,23 +226,56 @@ def frame_by_region(scenario: Scenario, found: Division | None, words: Words) ->
     """SEK per inhabitant and year by region and model, were all of the frame divided as this test's part; in MSEK and exposure below."""
     if found is None:
         return NOTHING
-    yearly = found.found["paid"].sel(model=found.models).sum("year").mean("draw") / found.frame.years / found.share
-    own = yearly.sel(place=list(scenario.regions.index)).transpose("place", "model").to_numpy()
-    people = scenario.regions["population"].to_numpy(float)[:, None]
-    labels = [_row_name(found, name, words) for name in found.models]
-    nation = [words("given.nation"), *(words.number(one, 1) for one in own.sum(axis=0) / people.sum())]
+    own, people = found.per_inhabitant, scenario.regions["population"]
+    nation = (own.mul(people, axis=0)).sum() / people.sum()
     heads = table(
         words("given.region.caption", amount=words.number(found.frame.amount)),
-        [words("region"), *labels],
-        [*_region_rows(scenario, own / people, words), nation],
+        [words("region"), *(_row_name(found, name, words) for name in found.models)],
+        [
+            *_region_rows(scenario, own.to_numpy(), words),
+            [words("given.nation"), *(words.number(one, 1) for one in nation)],
+        ],
         strong=[len(own)],
+    )
+    apart = (own.max() - own.min()).idxmax()
+    place = scenario.regions["region"]
+    said = words(
+        "given.region.apart",
+        model=_label(found, str(apart), words),
+        most=words.number(own[apart].max(), 1),
+        where=place[own[apart].idxmax()],
+        least=words.number(own[apart].min(), 1),
+        there=place[own[apart].idxmin()],
     )
     return Html(
         heads
-        + note(words("given.region.note"))
-        + _in_msek(scenario, found, yearly, words)
+        + note(said, words("given.region.note"))
+        + _in_msek(scenario, found, words)
         + _exposure(scenario, found, words)
     )
+
+
+def frame_chart(scenario: Scenario, found: Division | None, words: Words) -> Picture | Html:
+    """SEK per inhabitant and year, a point for each region, by model."""
+    if found is None:
+        return NOTHING
+    plt, _ = plot()
+    own = found.per_inhabitant
+    figure, axis = plt.subplots(figsize=(11, 4.6))
+    for height, name in enumerate(reversed(found.models)):
+        values = own[name]
+        axis.plot([values.min(), values.max()], [height, height], color="#c7c7c7", linewidth=1, zorder=1)
+        axis.scatter(values, [height] * len(values), s=40, color=COLOURS["new"], alpha=0.55, zorder=2, linewidths=0)
+        region = str(scenario.regions.loc[values.idxmax(), "region"])
+        if np.ptp(values) > 1:
+            axis.annotate(region, (values.max(), height), xytext=(8, -3), textcoords="offset points", fontsize=9)
+    axis.set_yticks(range(len(found.models)), [_row_name(found, name, words) for name in reversed(found.models)])
+    axis.set_xlim(0, own.to_numpy().max() * 1.2)
+    numbered(axis.xaxis, words)
+    axis.set_xlabel(words("given.chart.x"))
+    figure.suptitle(wrapped(words("given.chart.title"), 90), x=0.01, ha="left", fontweight="bold")
+    figure.tight_layout()
+    return picture(figure, words("given.chart.alt"))
 
 
 def _region_rows(scenario: Scenario, values: np.ndarray, words: Words) -> list[list[str]]:
@@ -241,15 +283,12 @@ def _region_rows(scenario: Scenario, values: np.ndarray, words: Words) -> list[l
     return [[str(name), *(words.number(one, 1) for one in row)] for name, row in zip(names, values, strict=True)]
 
 
-def _in_msek(scenario: Scenario, found: Division, yearly: xr.DataArray, words: Words) -> Html:
-    own = yearly.sel(place=list(scenario.regions.index)).transpose("place", "model").to_numpy() / 1e6
+def _in_msek(scenario: Scenario, found: Division, words: Words) -> Html:
+    own = (found.per_inhabitant.mul(scenario.regions["population"], axis=0)).to_numpy() / 1e6
+    whole = found.paid.sel(model=found.models).to_numpy() / len(found.years) / found.share / 1e6
+    below = {"national": whole - own.sum(axis=0), "left": found.frame.amount - whole}
     rows = _region_rows(scenario, own, words)
-    national = yearly.sel(place=NATIONAL).to_numpy() / 1e6 if NATIONAL in yearly["place"] else 0.0 * own[0]
-    left = found.frame.amount - own.sum(axis=0) - national
-    rows += [
-        [words(key), *(words.number(one, 1) for one in row)]
-        for key, row in (("given.national", national), ("given.left", left))
-    ]
+    rows += [[words(f"given.{key}"), *(words.number(one, 1) for one in row)] for key, row in below.items()]
     header = [words("region"), *(_row_name(found, name, words) for name in found.models)]
     caption = words("given.region.msek", amount=words.number(found.frame.amount))
     return collapsed(words("given.region.msek_summary"), table(caption, header, rows))
@@ -269,7 +308,7 @@ def whole_frame(found: Division | None, results: Results, words: Words) -> Html:
     cost = introduction_cost(results, found.negotiation.years)
     rows = []
     for name in found.models:
-        yearly = float(found.paid.sel(model=name)) / found.frame.years
+        yearly = float(found.paid.sel(model=name)) / len(found.years)
         own = found.found.sel(model=name)
         rows.append(
             [
