@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pmbudget.appraisal.ranking import surely_best
 from pmbudget.appraisal.scoring import by_draw, leaders, pareto, score_agreement
 from pmbudget.appraisal.settled import Programme
 from pmbudget.inputs.clauses import Clause, Milestone
@@ -108,6 +109,19 @@ class Division:
         own = self.found["paid"].sel(place=list(regions.index), model=self.models).sum("year").mean("draw")
         yearly = own.transpose("place", "model").to_pandas() / len(self.years) / self.share
         return yearly.div(regions["population"], axis=0)
+
+    def paid_most(self, model: str, *, largest: bool = True) -> str | None:
+        """The region that a model pays most, or least, per inhabitant; None where the draws do not tell it from all others."""
+        regions = self.negotiation.programme.regions
+        own = (
+            self.found["paid"]
+            .sel(model=model, place=list(regions.index))
+            .sum("year")
+            .transpose("place", "draw")
+            .to_numpy()
+        )
+        place = surely_best(own / regions["population"].to_numpy()[:, None], largest=largest)
+        return None if place is None else str(regions.index[place])
 
     def lowest(self, model: str) -> str:
         """The region with the lowest expected coverage in the frame's last year."""
