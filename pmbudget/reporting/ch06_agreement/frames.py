@@ -237,15 +237,14 @@ def frame_by_region(scenario: Scenario, found: Division | None, words: Words) ->
         ],
         strong=[len(own)],
     )
-    apart = (own.max() - own.min()).idxmax()
-    place = scenario.regions["region"]
+    apart = str((own.max() - own.min()).idxmax())
     said = words(
         "given.region.apart",
-        model=_label(found, str(apart), words),
+        model=_label(found, apart, words),
         most=words.number(own[apart].max(), 1),
-        where=place[own[apart].idxmax()],
+        where=_named(scenario, found.paid_most(apart), words),
         least=words.number(own[apart].min(), 1),
-        there=place[own[apart].idxmin()],
+        there=_named(scenario, found.paid_most(apart, largest=False), words),
     )
     return Html(
         heads
@@ -253,6 +252,11 @@ def frame_by_region(scenario: Scenario, found: Division | None, words: Words) ->
         + _in_msek(scenario, found, words)
         + _exposure(scenario, found, words)
     )
+
+
+def _named(scenario: Scenario, region: str | None, words: Words) -> str:
+    """A region in brackets, nothing where none can be named."""
+    return words("given.region.named", region=scenario.regions.loc[region, "region"]) if region else ""
 
 
 def frame_chart(scenario: Scenario, found: Division | None, words: Words) -> Picture | Html:
@@ -266,9 +270,10 @@ def frame_chart(scenario: Scenario, found: Division | None, words: Words) -> Pic
         values = own[name]
         axis.plot([values.min(), values.max()], [height, height], color="#c7c7c7", linewidth=1, zorder=1)
         axis.scatter(values, [height] * len(values), s=40, color=COLOURS["new"], alpha=0.55, zorder=2, linewidths=0)
-        region = str(scenario.regions.loc[values.idxmax(), "region"])
-        if np.ptp(values) > 1:
-            axis.annotate(region, (values.max(), height), xytext=(8, -3), textcoords="offset points", fontsize=9)
+        region = found.paid_most(name)
+        if region:
+            label = str(scenario.regions.loc[region, "region"])
+            axis.annotate(label, (values[region], height), xytext=(8, -3), textcoords="offset points", fontsize=9)
     axis.set_yticks(range(len(found.models)), [_row_name(found, name, words) for name in reversed(found.models)])
     axis.set_xlim(0, own.to_numpy().max() * 1.2)
     numbered(axis.xaxis, words)
