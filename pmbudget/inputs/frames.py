@@ -56,6 +56,14 @@ class Frame(Strict):
     source: Source
     note: str = ""
 
+    @model_validator(mode="after")
+    def _milestones_in_its_years(self) -> Self:
+        for model in self.models.values():
+            for clause in model.clauses:
+                if isinstance(clause, Milestone) and (last := max(step.year for step in clause.steps)) > self.years:
+                    raise ValueError(f"{clause.name} has a milestone in year {last} of {self.years}; move it")
+        return self
+
     @property
     def share(self) -> float:
         """The share of the frame that one introduction has."""

@@ -106,13 +106,9 @@ def test_per_inhabitant_is_the_same_for_every_inhabitant_and_need_for_everyone_e
     paid = found.found["paid"].sel(place=list(scenario.regions.index)).sum("year").mean("draw")
     per_head = paid.sel(model="per_head") / scenario.regions["population"].to_numpy()
     assert np.ptp(per_head.values) == pytest.approx(0.0, abs=1e-9)
-    forecast = found.negotiation.programme.terms
-    expected = (forecast.weight("eligible")[0, forecast_places(found), :5] * 10e6).sum(axis=1)
+    programme = found.negotiation.programme
+    expected = (programme.terms.weight("eligible")[0, programme.places, :5] * 10e6).sum(axis=1)
     assert paid.sel(model="need").values == pytest.approx(expected)
-
-
-def forecast_places(found):
-    return found.negotiation.programme.places
 
 
 def test_transfers_sum_to_zero(found, others):
@@ -270,13 +266,10 @@ def test_the_page_says_first_how_large_the_frame_is_beside_the_test(scenario, re
     text = str(frames.frame_answer(scenario, results, found, EN))
     cost = introduction_cost(results, found.negotiation.years)
     assert f"{found.real / cost:.0f} times" in text.split("</p>")[0]
-    headline = budget.budget_headline(
-        scenario, results, added(results), added_worth(scenario, results.worth), {"cost": 0.5} | SHARES, EN
-    )
+    shares = dict.fromkeys(("cost", "cost_patient", "variance_today", "variance_unplanned", "variance_inmb"), 0.5)
+    worths = added_worth(scenario, results.worth)
+    headline = budget.budget_headline(scenario, results, added(results), worths, shares, EN)
     assert EN.msek(5 * cost) in headline, "the same figure as chapter 05's"
-
-
-SHARES = {name: 0.5 for name in ("cost_patient", "variance_today", "variance_unplanned", "variance_inmb")}
 
 
 def test_coverage_without_an_answer_is_the_programmes_own(scenario, results, found):

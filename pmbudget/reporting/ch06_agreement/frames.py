@@ -151,7 +151,7 @@ def models_money(scenario: Scenario, found: Division | None, words: Words) -> Ht
                 none if name == WITHOUT else words.number(round(found.ceiling / 1e6, 1) - round(paid, 1), 1),
                 words.msek(_expected(own["paid"].sel(place=[NATIONAL]))) if NATIONAL in own["place"] else none,
                 words.msek(_expected(own["administration"])),
-                words.percent(abs(score["marginal"])),
+                words.percent(score["marginal"]),
                 f"{worst} ({place})" if score["worst_sure"] else worst,
                 words.number(score["inequality"] / years, 1),
                 words.msek(_expected(own["paid"].isel(year=[-1]))),
