@@ -16,6 +16,7 @@ from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
 from pmbudget.inputs.contracts import read_contracts
 from pmbudget.inputs.dated import Dated
 from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
+from pmbudget.inputs.frames import read_frame
 from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.needs import NEEDS
 from pmbudget.inputs.parameters import PRICE_YEAR, read_parameters
@@ -35,6 +36,8 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
             validated(Agreement, document, document.data, faults)
     read_funding(root, faults)
     read_contracts(root, faults)
+    for path in sorted((root / "frames").glob("*.yaml")):
+        read_frame(path, faults)
     for path in sorted((root / "cases").glob("*/case.yaml")):
         name = path.parent.name
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)

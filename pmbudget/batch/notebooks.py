@@ -29,7 +29,9 @@ CHAPTERS = (
     Chapter("04_implementation", EVERYTHING),
     Chapter("05_budget_impact", EVERYTHING),
     Chapter(
-        "06_agreement", EVERYTHING, ("agreements/*.yaml", "contracts/*.yaml", "scenarios/*.yaml", "funding/*.yaml")
+        "06_agreement",
+        EVERYTHING,
+        ("agreements/*.yaml", "contracts/*.yaml", "frames/*.yaml", "scenarios/*.yaml", "funding/*.yaml"),
     ),
     Chapter("07_value_of_information", EVERYTHING),
 )

@@ -64,6 +64,10 @@ NEEDS = (
     Need("share_false_non_response", "share", "those with response seen without it", "questions", "payments.yaml"),
     Need("cost_followed_patient", "SEK/year", "following a patient for a contract", "questions", "payments.yaml"),
     Need("cost_contract_year", "SEK/year", "running a contract", "questions", "payments.yaml"),
+    Need("paid_change_response", "share", "what a change that is paid brings about", "programme", "financing.yaml"),
+    Need("administration_by_key", "share", "administration of money by a key", "questions", "financing.yaml"),
+    Need("administration_verified", "share", "administration of money for targets", "questions", "financing.yaml"),
+    Need("administration_applied", "share", "administration of money applied for", "questions", "financing.yaml"),
     Need("participation_limit", "SEK/inhabitant", "what a region puts up with a year", "appraisal", "financing.yaml"),
     Need(
         "drg_point_clinic", "SEK/point", "what a point of clinic care costs", "reporting", "financing.yaml", exact=True

@@ -107,11 +107,6 @@ def top(ceiling: xr.DataArray, held: xr.DataArray) -> xr.DataArray:
     return xr.apply_ufunc(np.maximum, ceiling, held)
 
 
-def shifted(held: xr.DataArray, ceiling: xr.DataArray, by: xr.DataArray) -> xr.DataArray:
-    """Coverage moved on the logit scale of its share of the ceiling: ceiling x expit(logit(held / ceiling) + by)."""
-    return ceiling * _expit(_logit(held / ceiling) + by)
-
-
 @dataclass(frozen=True)
 class OwnCourse:
     """Each region by itself: a curve of the uptake's family towards the ceiling from today's level, from the year after ``today``.
@@ -154,6 +149,18 @@ class Agreed:
         done = progress(self.curve, years - self.starts.sel(region=list(regions.index)) + 1.0, self.ramp)
         planned = held + (top(draws[self.uptake.ceiling], held) - held) * done
         return own + draws[self.uptake.agreement_effect] * (planned - own).clip(min=0)
+
+
+def shifted(coverage: xr.DataArray, ceiling: xr.DataArray, shift: xr.DataArray) -> xr.DataArray:
+    """Coverage whose share of the ceiling has moved by ``shift`` on the logit scale; where that is 0 nothing moves, not even by rounding.
+
+    Examples
+    --------
+    >>> half, whole = xr.DataArray([0.4, 0.4]), xr.DataArray(0.8)
+    >>> shifted(half, whole, xr.DataArray([0.0, np.log(3)])).to_numpy().round(6).tolist()
+    [0.4, 0.6]
+    """
+    return xr.where(shift == 0, coverage, ceiling * _expit(_logit(coverage / ceiling) + shift))
 
 
 def has_begun(pace: Pace, regions: pd.DataFrame, years: list[int]) -> xr.DataArray:
@@ -199,6 +206,5 @@ def coverage(
         if pace.uptake.incentive_response is None:
             raise ValueError("incentive given, and uptake states no incentive_response; add it to the case")
         ceiling, response = top(draws[pace.uptake.ceiling], found), draws[pace.uptake.incentive_response]
-        # Where nothing is lifted nothing moves, not even by rounding.
-        found = xr.where(share > 0, shifted(found, ceiling, response * share), found)
+        found = shifted(found, ceiling, response * share)
     return found.transpose(..., "region", "year")

@@ -245,5 +245,11 @@ def share_of_what_is_new(share: float) -> list[Clause]:
             to="region",
             ends=TERM,
         ),
-        NationalSplit(clause="national_split", name="national_split", label=label, by="population"),
+        national_split(),
     ]
+
+
+def national_split() -> NationalSplit:
+    """What is national and stays with the regions is carried by them per inhabitant."""
+    label = Text(sv="Nationell kostnad fördelad per invånare", en="National cost split per inhabitant")
+    return NationalSplit(clause="national_split", name="national_split", label=label, by="population")

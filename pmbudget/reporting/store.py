@@ -14,6 +14,7 @@ from pmbudget.inputs.files import project_folder
 from pmbudget.inputs.parameters import Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import Negotiation
+from pmbudget.questions.frames import Division
 from pmbudget.questions.structures import Structures
 from pmbudget.reporting.frames import budget_frame, implementation_frame, ledger_frame, outcomes_frame
 from pmbudget.reporting.summary import key_figures, known_use_figures, paired_draws, structure_figures
@@ -63,6 +64,12 @@ def store_agreement(output_dir: str, found: Negotiation | None) -> None:
     if output_dir and found is not None:
         factors = pd.Series(found.factors, name="factor", dtype=float)
         found.scores.join(factors).reset_index().to_parquet(Path(output_dir) / "agreements.parquet")
+
+
+def store_frame(output_dir: str, found: Division | None) -> None:
+    """What each model pays of the test's part of a frame by place and year, SEK of each year, expected; nothing where there is nothing."""
+    if output_dir and found is not None:
+        found.found["paid"].mean("draw").to_dataframe().reset_index().to_parquet(Path(output_dir) / "frame.parquet")
 
 
 def store_implementation(output_dir: str, scenario: Scenario, results: Results) -> None:
