@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+FEWEST = 1e-6
+"""Expected rows below which there is nothing to learn from, and nothing to divide by."""
+
 
 @dataclass(frozen=True)
 class Belief:
@@ -96,7 +99,7 @@ def value_of_rows(mean: Any, sd: Any, rows: Any, row_sd: Any) -> tuple[np.ndarra
     [9.982, 0.22]
     """
     mean, sd, rows, row_sd = np.broadcast_arrays(*(np.asarray(one, float) for one in (mean, sd, rows, row_sd)))
-    told = (rows > 0) & np.isfinite(row_sd) & (sd > 0)
+    told = (rows > FEWEST) & np.isfinite(row_sd) & (sd > 0)
     n, spread = np.where(told, rows, 1.0), np.where(told, row_sd, 1.0)
     both = sd**2 + spread**2 / n
     v = np.where(told, sd**2 / np.sqrt(both), 1.0)

@@ -180,7 +180,8 @@ def _aimed(
     paces, known = paces_by_mix(
         plan, case, regions, scenario.years, draws, eligible=people, worth=gain, belief=belief, noise=noise
     )
-    lifted = None if relief is None else relief.reindex(year=years, fill_value=0.0)
+    # What replaces a region's own money steers nothing.
+    lifted = None if relief is None else relief.reindex(year=years, fill_value=0.0) * (1 - draws["fungibility"])
     found = [coverage(pace, regions, years, draws, lifted if mix == "new" else None) for mix, pace in paces.items()]
     aimed = xr.concat(found, dim="mix").assign_coords(mix=list(paces))
     broad = _rolled_out(case, {mix: has_begun(pace, regions, years) for mix, pace in paces.items()})
