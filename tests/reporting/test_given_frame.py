@@ -20,7 +20,7 @@ from pmbudget.questions.effect import added
 from pmbudget.questions.frames import WITHOUT, apart_in_health, best_models, clauses_of, division, introduction_cost
 from pmbudget.reporting import store
 from pmbudget.reporting.ch05_budget import budget
-from pmbudget.reporting.ch06_agreement import frames
+from pmbudget.reporting.ch06_agreement import frame_regions, frames
 from pmbudget.reporting.figures import Picture
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
@@ -58,8 +58,8 @@ def pieces(scenario, results, found, words):
         frames.frame_answer(scenario, results, found, words),
         frames.models_money(scenario, found, words),
         frames.models_bought(scenario, found, words),
-        frames.frame_chart(scenario, found, words),
-        frames.frame_by_region(scenario, found, words),
+        frame_regions.frame_chart(scenario, found, words),
+        frame_regions.frame_by_region(scenario, found, words),
         frames.whole_frame(found, results, words),
     ]
 
@@ -254,7 +254,7 @@ def test_what_is_paid_and_unused_is_the_tests_part(scenario, found):
 
 
 def test_the_frame_by_region_sums_to_the_frame(scenario, found):
-    told = rows(frames.frame_by_region(scenario, found, EN))
+    told = rows(frame_regions.frame_by_region(scenario, found, EN))
     place = [name for name, _ in told].index(EN("given.nation")) + 1
     in_msek = told[place : place + 23]
     assert [name for name, _ in in_msek[-2:]] == [EN("given.national"), EN("given.left")]

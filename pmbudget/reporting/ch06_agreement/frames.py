@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal.ranking import surely_above, surely_best
@@ -10,12 +9,11 @@ from pmbudget.appraisal.worth import added_worth
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.frames import WITHOUT, Division, apart_in_health, best_models, introduction_cost
 from pmbudget.reporting.ch06_agreement.agreement import FEW, NOTHING
-from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, collapsed, note, prose, table
+from pmbudget.reporting.markup import Html, note, prose, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
-from pmbudget.vocabulary import NATIONAL, TAILS
+from pmbudget.vocabulary import NATIONAL
 
 ASSUMED = ("fungibility", "paid_change_response", "persistence", "displacement")
 """What is assumed of how regions answer, in financing.yaml."""
@@ -57,9 +55,9 @@ def _unused(found: Division, words: Words) -> str:
     whole = [name for name in found.models if words.msek(float(paid.sel(model=name))) == words.msek(found.ceiling)]
     least = str(paid.idxmin("model").item())
     amounts = {"paid": words.msek(float(paid.min())), "ceiling": words.msek(found.ceiling)}
-    named = _together([_label(found, name, words) for name in whole], words)
+    named = _together([model_label(found, name, words) for name in whole], words)
     return words(
-        "given.unused" if whole else "given.none_whole", whole=named, least=_label(found, least, words), **amounts
+        "given.unused" if whole else "given.none_whole", whole=named, least=model_label(found, least, words), **amounts
     )
 
 
@@ -67,12 +65,13 @@ def _together(labels: Sequence[str], words: Words) -> str:
     return words("and").join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
 
 
-def _label(found: Division, name: str, words: Words) -> str:
+def model_label(found: Division, name: str, words: Words) -> str:
     """A model's name inside a sentence."""
     return words("quoted", text=words.label(found.frame.models[name].label))
 
 
-def _row_name(found: Division, name: str, words: Words) -> str:
+def row_name(found: Division, name: str, words: Words) -> str:
+    """A model's name, or that there is no grant, as a row or column has it."""
     return words("given.without") if name == WITHOUT else words.label(found.frame.models[name].label)
 
 
@@ -84,7 +83,7 @@ def _aims(found: Division, words: Words) -> str:
         served.setdefault(tied, []).append(words(f"given.aims.{aim}"))
     parts = []
     for leading, aims in served.items():
-        who = _together([_label(found, name, words) for name in leading], words)
+        who = _together([model_label(found, name, words) for name in leading], words)
         key = "noise" if not leading else "alone" if len(leading) == 1 else "tied"
         parts.append((key, words(f"given.serves.{key}", who=who, aims=_together(aims, words))))
     # What is known comes first.
@@ -123,8 +122,8 @@ def _health(scenario: Scenario, results: Results, found: Division, words: Words)
         ),
         words(
             "given.apart." + ("known" if known else "noise"),
-            most=_label(found, most, words),
-            least=_label(found, least, words),
+            most=model_label(found, most, words),
+            least=model_label(found, least, words),
             gap=words.span(interval_frame(gap).iloc[0], digits=1),
             share=words.probability(float((gap > 0).mean())),
             little=words("given.little") if little else "",
@@ -146,7 +145,7 @@ def models_money(scenario: Scenario, found: Division | None, words: Words) -> Ht
         none = words("not_applicable")
         rows.append(
             [
-                _row_name(found, name, words),
+                row_name(found, name, words),
                 words.number(paid, 1),
                 none if name == WITHOUT else words.number(round(found.ceiling / 1e6, 1) - round(paid, 1), 1),
                 words.msek(_expected(own["paid"].sel(place=[NATIONAL]))) if NATIONAL in own["place"] else none,
@@ -159,11 +158,12 @@ def models_money(scenario: Scenario, found: Division | None, words: Words) -> Ht
         )
     keys = ("model", "paid", "unused", "national", "administration", "marginal", "worst", "inequality", "ends")
     header = [words(f"given.money.{key}", year=found.years[-1]) for key in keys]
-    caption = words("given.money.caption", period=_period(found), ceiling=words.msek(found.ceiling))
+    caption = words("given.money.caption", period=frame_period(found), ceiling=words.msek(found.ceiling))
     return Html(table(caption, header, rows) + note(words("given.money.note")))
 
 
-def _period(found: Division) -> str:
+def frame_period(found: Division) -> str:
+    """The frame's years in words."""
     return f"{found.years[0]}–{found.years[-1]}"
 
 
@@ -186,7 +186,7 @@ def models_bought(scenario: Scenario, found: Division | None, words: Words) -> H
         place = "" if sure is None else f" ({scenario.regions['region'].iloc[sure]})"
         rows.append(
             [
-                _row_name(found, name, words),
+                row_name(found, name, words),
                 still,
                 words.percent(float(own["national"].mean()), 1),
                 lowest + place,
@@ -204,7 +204,8 @@ def models_bought(scenario: Scenario, found: Division | None, words: Words) -> H
     keys = ("model", "still", "reached", "lowest", "more", "qaly", "qaly_still", "after", "front")
     header = [words(f"given.bought.{key}", year=found.years[-1], next=found.years[-1] + 1) for key in keys]
     return Html(
-        table(words("given.bought.caption", period=_period(found)), header, rows) + note(*_assumed(scenario, words))
+        table(words("given.bought.caption", period=frame_period(found)), header, rows)
+        + note(*_assumed(scenario, words))
     )
 
 
@@ -222,90 +223,6 @@ def _assumed(scenario: Scenario, words: Words) -> list[str]:
     return [*said, words("given.response", mean=words.number(spread.mean, 1), low=low, high=high)]
 
 
-def frame_by_region(scenario: Scenario, found: Division | None, words: Words) -> Html:
-    """SEK per inhabitant and year by region and model, were all of the frame divided as this test's part; in MSEK and exposure below."""
-    if found is None:
-        return NOTHING
-    own, people = found.per_inhabitant, scenario.regions["population"]
-    nation = (own.mul(people, axis=0)).sum() / people.sum()
-    heads = table(
-        words("given.region.caption", amount=words.number(found.frame.amount)),
-        [words("region"), *(_row_name(found, name, words) for name in found.models)],
-        [
-            *_region_rows(scenario, own.to_numpy(), words),
-            [words("given.nation"), *(words.number(one, 1) for one in nation)],
-        ],
-        strong=[len(own)],
-    )
-    apart = str((own.max() - own.min()).idxmax())
-    said = words(
-        "given.region.apart",
-        model=_label(found, apart, words),
-        most=words.number(own[apart].max(), 1),
-        where=_named(scenario, found.paid_most(apart), words),
-        least=words.number(own[apart].min(), 1),
-        there=_named(scenario, found.paid_most(apart, largest=False), words),
-    )
-    return Html(
-        heads
-        + note(said, words("given.region.note"))
-        + _in_msek(scenario, found, words)
-        + _exposure(scenario, found, words)
-    )
-
-
-def _named(scenario: Scenario, region: str | None, words: Words) -> str:
-    """A region in brackets, nothing where none can be named."""
-    return words("given.region.named", region=scenario.regions.loc[region, "region"]) if region else ""
-
-
-def frame_chart(scenario: Scenario, found: Division | None, words: Words) -> Picture | Html:
-    """SEK per inhabitant and year, a point for each region, by model."""
-    if found is None:
-        return NOTHING
-    plt, _ = plot()
-    own = found.per_inhabitant
-    figure, axis = plt.subplots(figsize=(11, 4.6))
-    for height, name in enumerate(reversed(found.models)):
-        values = own[name]
-        axis.plot([values.min(), values.max()], [height, height], color="#c7c7c7", linewidth=1, zorder=1)
-        axis.scatter(values, [height] * len(values), s=40, color=COLOURS["new"], alpha=0.55, zorder=2, linewidths=0)
-        region = found.paid_most(name)
-        if region:
-            label = str(scenario.regions.loc[region, "region"])
-            axis.annotate(label, (values[region], height), xytext=(8, -3), textcoords="offset points", fontsize=9)
-    axis.set_yticks(range(len(found.models)), [_row_name(found, name, words) for name in reversed(found.models)])
-    axis.set_xlim(0, own.to_numpy().max() * 1.2)
-    numbered(axis.xaxis, words)
-    axis.set_xlabel(words("given.chart.x"))
-    figure.suptitle(wrapped(words("given.chart.title"), 90), x=0.01, ha="left", fontweight="bold")
-    figure.tight_layout()
-    return picture(figure, words("given.chart.alt"))
-
-
-def _region_rows(scenario: Scenario, values: np.ndarray, words: Words) -> list[list[str]]:
-    names = scenario.regions["region"]
-    return [[str(name), *(words.number(one, 1) for one in row)] for name, row in zip(names, values, strict=True)]
-
-
-def _in_msek(scenario: Scenario, found: Division, words: Words) -> Html:
-    own = (found.per_inhabitant.mul(scenario.regions["population"], axis=0)).to_numpy() / 1e6
-    whole = found.paid.sel(model=found.models).to_numpy() / len(found.years) / found.share / 1e6
-    below = {"national": whole - own.sum(axis=0), "left": found.frame.amount - whole}
-    rows = _region_rows(scenario, own, words)
-    rows += [[words(f"given.{key}"), *(words.number(one, 1) for one in row)] for key, row in below.items()]
-    header = [words("region"), *(_row_name(found, name, words) for name in found.models)]
-    caption = words("given.region.msek", amount=words.number(found.frame.amount))
-    return collapsed(words("given.region.msek_summary"), table(caption, header, rows))
-
-
-def _exposure(scenario: Scenario, found: Division, words: Words) -> Html:
-    bad = found.found["per_head"].quantile(TAILS[1], dim="draw").transpose("region", "model").to_numpy()
-    header = [words("region"), *(_row_name(found, name, words) for name in found.designs)]
-    shown = table(words("given.exposure.caption", period=_period(found)), header, _region_rows(scenario, bad, words))
-    return collapsed(words("given.exposure.summary"), shown)
-
-
 def whole_frame(found: Division | None, results: Results, words: Words) -> Html:
     """What each model would pay and buy were the whole frame laid on this one test: what it could use at all."""
     if found is None:
@@ -317,7 +234,7 @@ def whole_frame(found: Division | None, results: Results, words: Words) -> Html:
         own = found.found.sel(model=name)
         rows.append(
             [
-                _row_name(found, name, words),
+                row_name(found, name, words),
                 words.msek(yearly),
                 words.number(round(found.frame.amount, 1) - round(yearly / 1e6, 1), 1),
                 words.percent(float(own["national"].mean()), 1),
