@@ -11,6 +11,7 @@ import xarray as xr
 from pmbudget.appraisal.negotiation import programme_of, scaled_to
 from pmbudget.appraisal.scoring import GRANT_BEHAVIOUR, PARTICIPATION, by_draw, leaders, pareto, score_agreement
 from pmbudget.appraisal.settled import Outcome, Programme, outcome
+from pmbudget.financing.books import Books
 from pmbudget.financing.incentive import margin_of, share_not_borne
 from pmbudget.financing.ledger import books_of
 from pmbudget.inputs.agreements import Agreement, load_agreements
@@ -181,6 +182,14 @@ def region_outcomes(found: Negotiation) -> xr.Dataset:
     return xr.Dataset(figures, coords={"region": list(programme.regions.index)})
 
 
+def own_books(results: Results, found: Negotiation) -> Books:
+    """The books of the scenario's mix before any transfer, each region's purchaser and providers apart, up to the year after the
+    agreement's last.
+    """
+    accounts = results.settlement.accounts.sel(year=slice(None, found.years[-1] + 1))
+    return books_of(accounts, "new", found.programme.terms)
+
+
 def shares_not_borne(results: Results, found: Negotiation) -> xr.Dataset:
     """The share of one test more that is not borne under each design (design, region, year): by the ``regions`` and by their ``clinic``."""
     about = {name: [clause.model_dump(mode="json") for clause in clauses] for name, clauses in found.designs.items()}
@@ -189,8 +198,7 @@ def shares_not_borne(results: Results, found: Negotiation) -> xr.Dataset:
 
 def _not_borne(results: Results, found: Negotiation) -> xr.Dataset:
     programme = found.programme
-    until = results.settlement.accounts.sel(year=slice(None, found.years[-1] + 1))
-    margin = margin_of(books_of(until, "new", programme.terms), draws=MARGIN_DRAWS)
+    margin = margin_of(own_books(results, found), draws=MARGIN_DRAWS)
 
     def shares(payers: Sequence[str]) -> np.ndarray:
         designs = found.designs.values()

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from pmbudget.financing.agreement import transfers
-from pmbudget.financing.books import Accounts
+from pmbudget.financing.books import Accounts, Books
 from pmbudget.financing.pooling import shapley_shares
 from pmbudget.questions.agreements import Negotiation
 from pmbudget.road import Results
@@ -28,7 +28,7 @@ def paid_by_phase(results: Results, found: Negotiation) -> dict[str, dict[str, n
     payers["others"] = [p for p in map(str, net["payer"].to_numpy()) if p not in {"state", *REGION_PAYERS}]
     whole = {who: net.sel(payer=names).sum("payer").to_numpy() for who, names in payers.items()}
     books = found.programme.books
-    alone = replace(books, accounts=_transition_alone(books.accounts), today=_transition_alone(books.today), moved=())
+    alone = transition_alone(books)
     cost = (alone.cost("all") - alone.cost("all", today=True)).sum(axis=1).mean(axis=0)[found.programme.shown] / 1e6
     care = {who: np.zeros(len(years)) for who in WHO}
     for columns in transfers(found.designs[found.own], alone).values():
@@ -43,9 +43,13 @@ def paid_by_phase(results: Results, found: Negotiation) -> dict[str, dict[str, n
     return {"care_development": care, "routine": {who: whole[who] - care[who] for who in WHO}}
 
 
-def _transition_alone(accounts: Accounts) -> Accounts:
-    """The accounts with nothing in them but what the change itself costs."""
-    return {key: cost * (key[1] == "transition") for key, cost in accounts.items()}
+def transition_alone(books: Books) -> Books:
+    """Books with nothing in them but what the change itself costs, before any transfer."""
+
+    def alone(accounts: Accounts) -> Accounts:
+        return {key: cost * (key[1] == "transition") for key, cost in accounts.items()}
+
+    return replace(books, accounts=alone(books.accounts), today=alone(books.today), moved=())
 
 
 def change_by_payer(results: Results, years: list[int]) -> xr.Dataset:

@@ -1,18 +1,20 @@
 """Purchaser and provider: what ways of paying leave to each unit, which levels close the gaps, and what no level closes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
 from pmbudget.appraisal.scoring import leaders
+from pmbudget.financing.agreement import transfers
 from pmbudget.financing.tariffs import Shortfall, closing_level, shortfall, shortfall_by_draw
 from pmbudget.inputs.clauses import Clause, PerUnit
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.programme.reach import tests_made
-from pmbudget.questions.agreements import Negotiation
+from pmbudget.questions.agreements import Negotiation, own_books
+from pmbudget.questions.phases import transition_alone
 from pmbudget.road import Results
 
 PROVIDERS = ("clinic", "diagnostic_unit")
@@ -30,7 +32,8 @@ class Providers:
     """What the units of care carry more than with today's use in an agreement's years, after all its clauses, and what is paid for.
 
     ``gap`` (draw, unit, region, year): SEK more than today; the units are the clinic, the diagnostic unit and the region that purchases.
-    ``drugs`` (draw, region, year): what of the clinic's gap is drugs, which are billed beside any tariff. ``units`` (draw, driver, region,
+    ``drugs`` (draw, region, year): what of the clinic's gap is drugs, which are billed beside any tariff. ``transition`` (as ``gap``): what
+    of it the change itself costs, after what the agreement pays on that cost alone. ``units`` (draw, driver, region,
     year), what each way of paying counts: patients, by ``production``; how many more than today go the new way, by ``bundle``; how many
     more results of it are acted on, by ``outcome``; and ``tests``, how many more persons it is made on, eligible or not. ``stated`` is
     what presets of agreements state as the level of each.
@@ -46,6 +49,7 @@ class Providers:
 
     gap: xr.DataArray
     drugs: xr.DataArray
+    transition: xr.DataArray
     units: xr.DataArray
     stated: Mapping[str, float]
 
@@ -53,6 +57,11 @@ class Providers:
     def years(self) -> list[int]:
         """The agreement's years."""
         return [int(year) for year in self.gap["year"].to_numpy()]
+
+    @cached_property
+    def apart(self) -> "Providers":
+        """The same with transition paid for by itself, as it falls: what is left for levels is running care."""
+        return replace(self, gap=self.gap - self.transition, transition=0.0 * self.transition)
 
     @cached_property
     def levels(self) -> dict[str, float]:
@@ -132,12 +141,26 @@ def providers(scenario: Scenario, results: Results, found: Negotiation | None) -
     units = xr.concat(list(drivers.values()), dim="driver").assign_coords(driver=list(drivers))
     places = list(accounts["region"].to_numpy())
     order = ("region", "year")
+    gap = net.rename(payer="unit").transpose("draw", "unit", *order)
     return Providers(
-        gap=net.rename(payer="unit").transpose("draw", "unit", *order),
+        gap=gap,
         drugs=(drugs.sel(mix="new", drop=True) - drugs.sel(mix="today", drop=True)).transpose("draw", *order),
+        transition=gap.copy(data=_transition(results, found, gap)),
         units=units.reindex(region=places, fill_value=0.0).transpose("draw", "driver", *order),
         stated=stated_levels(agreement.clauses for agreement in found.agreements.values()),
     )
+
+
+def _transition(results: Results, found: Negotiation, gap: xr.DataArray) -> np.ndarray:
+    """What of each unit's gap is transition, after what the agreement pays on that cost alone (draw, unit, region, year)."""
+    alone = transition_alone(own_books(results, found))
+    moved = transfers(found.designs[found.own], alone)
+    whole = []
+    for unit in gap["unit"].to_numpy():
+        more = np.zeros(alone.shape) + alone.borne("all").get(unit, 0.0) - alone.borne("all", today=True).get(unit, 0.0)
+        whole.append(sum((one[unit] for one in moved.values() if unit in one), start=more))
+    shown = np.isin(alone.terms.years, gap["year"].to_numpy())
+    return np.stack(whole, axis=1)[..., shown]
 
 
 def stated_levels(agreements: Iterable[Sequence[Clause]]) -> dict[str, float]:

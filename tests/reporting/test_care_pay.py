@@ -9,7 +9,7 @@ import xarray as xr
 
 from pmbudget.inputs import load_scenario
 from pmbudget.patient.per_patient import staff_share
-from pmbudget.questions import agreements, billing, providers
+from pmbudget.questions import agreements, billing, phases, providers
 from pmbudget.questions.providers import BY_LEVEL, FRAME, HOSPITAL, PROVIDERS
 from pmbudget.reporting.ch06_agreement import billing as billing_page
 from pmbudget.reporting.ch06_agreement import providers as providers_page
@@ -66,6 +66,22 @@ def test_the_levels_leave_nothing_to_either_unit_in_the_nation(paid):
         assert nation.to_numpy() == pytest.approx(np.zeros(3), abs=1.0)
 
 
+def test_transition_is_what_chapter_06_says_less_what_the_agreement_pays_of_it(paid, results):
+    change = phases.change_by_payer(results, paid.years)["transition"].sum("region")
+    ledger = results.settlement.ledger.sel(mix="new", year=paid.years, entry="state_share").sum(["region", "year"])
+    for unit in PROVIDERS:
+        left = float(paid.transition.sel(unit=unit).sum(["region", "year"]).mean())
+        national = results.settlement.ledger.sel(mix="new", year=paid.years, entry="national_split", payer=unit)
+        expected = float(change.sel(payer=unit) + ledger.sel(payer=unit) + national.sum())
+        assert left == pytest.approx(expected, rel=1e-6, abs=1.0)
+
+
+def test_paid_by_itself_transition_leaves_less_for_levels(paid):
+    for level, needed in paid.levels.items():
+        assert paid.apart.levels[level] < needed
+    assert paid.apart.apart.levels == pytest.approx(paid.apart.levels)
+
+
 def test_where_all_cost_follows_the_pathway_its_price_closes_every_gap_and_a_weight_does_not(paid):
     more = paid.units.sel(driver="bundle", drop=True)
     units = paid.units.copy()
@@ -73,7 +89,9 @@ def test_where_all_cost_follows_the_pathway_its_price_closes_every_gap_and_a_wei
     cost = xr.concat([400.0 * more, 900.0 * more, 0.0 * more], dim="unit").assign_coords(
         unit=list(paid.gap["unit"].to_numpy())
     )
-    proportional = replace(paid, gap=cost.transpose(*paid.gap.dims), drugs=0.0 * paid.drugs, units=units)
+    proportional = replace(
+        paid, gap=cost.transpose(*paid.gap.dims), drugs=0.0 * paid.drugs, transition=0.0 * paid.gap, units=units
+    )
     assert proportional.levels["diagnostic_unit"] == pytest.approx(900.0)
     assert proportional.levels["bundle"] == pytest.approx(1300.0)
     assert proportional.shortfall("bundle")[HOSPITAL].all == pytest.approx(0.0, abs=1e-3)

@@ -1,5 +1,7 @@
 """Chapter 06, purchaser and provider: what ways of paying leave to each unit, which levels close it, and what no level does."""
 
+from collections.abc import Sequence
+
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.agreements import LITTLE
 from pmbudget.questions.providers import BY_LEVEL, FRAME, HOSPITAL, PROVIDERS, Providers
@@ -29,12 +31,16 @@ def providers_headline(scenario: Scenario, paid: Providers | None, words: Words)
         points=words.number(_points(scenario, "production", paid.levels["production"]), 3),
         left=words.msek(paid.shortfall("production")[HOSPITAL].years),
     )
-    return lead(_answer(paid, period, words), frame, levels, words("providers_rest"))
-
-
-def _answer(paid: Providers, period: str, words: Words) -> str:
-    """How much of what is short new levels take away, how much another system does, and what no price closes."""
     best, *tied = paid.least()
+    chosen = "production" if "production" in tied else best
+    whole, apart = (one.shortfall(chosen)[HOSPITAL].all for one in (paid, paid.apart))
+    told = {"left": whole, "transition": whole - apart, "rest": apart}
+    rest = words("providers_rest", **{name: words.msek(one) for name, one in told.items()}) if apart < whole else ""
+    return lead(_answer(paid, best, tied, period, words), frame, levels, rest, words("providers_risk"))
+
+
+def _answer(paid: Providers, best: str, tied: Sequence[str], period: str, words: Words) -> str:
+    """How much of what is short new levels take away, how much another system does, and what no price closes."""
     before, level, least = (paid.shortfall(one)[HOSPITAL].all for one in (FRAME, "production", best))
     figures = {"removed": before - level, "before": before, "more": level - least, "left": least}
     told = {name: words.msek(one) for name, one in figures.items()}
@@ -77,11 +83,14 @@ def levels_table(scenario: Scenario, paid: Providers | None, words: Words) -> Ht
         return NOTHING
     rows = []
     for level in ("diagnostic_unit", *(system for system in BY_LEVEL if system in paid.systems)):
-        needed, stated = paid.levels[level], paid.stated.get(level, float("nan"))
+        needed, lasting = (one.levels[level] for one in (paid, paid.apart))
+        stated = paid.stated.get(level, float("nan"))
         points = _points(scenario, level, needed) if level in POINTS else float("nan")
-        figures = (words.number(one, -1) for one in (stated, needed, needed - stated))
+        figures = (words.number(one, -1) for one in (stated, needed, needed - stated, lasting))
         rows.append([words(f"providers_levels_rows.{level}"), *figures, words.number(points, 3)])
-    header = [words(f"providers_levels_columns.{key}") for key in ("level", "stated", "needed", "change", "points")]
+    header = [
+        words(f"providers_levels_columns.{key}") for key in ("level", "stated", "needed", "change", "lasting", "points")
+    ]
     costs = {name: scenario.parameters.fixed(f"drg_point_{name}") for name in ("clinic", "hospital")}
     known = scenario.parameters["drg_point_price"]
     assert known.distribution is not None
@@ -100,9 +109,10 @@ def left_table(paid: Providers | None, words: Words) -> Html:
     for system in paid.systems:
         short = paid.shortfall(system)
         both = short[HOSPITAL]
-        parts = [*(short[unit].all for unit in PROVIDERS), both.all, both.regions, both.years]
+        apart = paid.apart.shortfall(system)[HOSPITAL]
+        parts = [*(short[unit].all for unit in PROVIDERS), both.all, both.regions, both.years, apart.all]
         rows.append([words(f"providers_systems.{system}"), *(words.msek(one) for one in parts)])
-    keys = ("system", *PROVIDERS, "all", "regions", "years")
+    keys = ("system", *PROVIDERS, "all", "regions", "years", "apart")
     header = [words(f"providers_left_columns.{key}") for key in keys]
     return Html(table(words("providers_left_caption"), header, rows) + note(words("providers_left_note")))
 
