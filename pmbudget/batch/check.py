@@ -11,7 +11,7 @@ from pmbudget.evidence.draws import ReadDraws, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import STANDING, Agreement
 from pmbudget.inputs.alternatives import alternatives
-from pmbudget.inputs.cases import read_case
+from pmbudget.inputs.cases import known_cases, read_case
 from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
 from pmbudget.inputs.dated import Dated
 from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
@@ -33,8 +33,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
         if document is not None:
             validated(Agreement, document, document.data, faults)
     read_funding(root, faults)
-    for path in sorted((root / "cases").glob("*/case.yaml")):
-        name = path.parent.name
+    for name in known_cases(root):
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)
     scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").rglob("*.yaml"))]
     whole: list[Scenario] = []

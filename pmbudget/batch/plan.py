@@ -11,6 +11,7 @@ from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, EVERYTHING, Chapter, 
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
+from pmbudget.inputs.cases import ordinary_cases
 from pmbudget.inputs.files import content_hash, find_folder, project_folder, unsafe
 from pmbudget.inputs.scenarios import case_alone
 from pmbudget.reporting.words import Words
@@ -139,7 +140,7 @@ def plan_batch(
         Scenarios; none means all files in ``parameters/scenarios`` that are not ``on_request`` and, of the cases that run, those in the
         folder of the case's name there, no agreement first and then the slowest pace.
     cases : sequence of str
-        Cases; none means each scenario's own, "all" every case there is.
+        Cases; none means each scenario's own, "all" every case but illustrations.
 
     Raises
     ------
@@ -175,8 +176,7 @@ def chosen_scenarios(
 ) -> list[Scenario]:
     """The scenarios that a batch is asked for, sweeps written out; see :func:`plan_batch`."""
     root = find_folder("parameters")
-    known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
-    asked = known_cases if "all" in cases else list(cases)
+    asked = ordinary_cases(root) if "all" in cases else list(cases)
     own: list[str | None] = [None]
     wanted = [(each, case) for each in names or _files(root / "scenarios") for case in asked or own]
     if not names:
