@@ -45,7 +45,8 @@ class Run:
 class Job:
     """One notebook to execute, and the run folders that its results go to: runs alike in what it reads share it.
 
-    ``walk`` is the key of the result that it reads, None where it reads none.
+    ``walk`` is the key of the result that it reads, None where it reads none. The page of an ``illustration`` says so, and that of a case
+    without ``tests`` leaves out the prose on them.
     """
 
     chapter: Chapter
@@ -57,6 +58,8 @@ class Job:
     posterior: str | None
     settings: Settings
     walk: str | None = None
+    illustration: bool = False
+    tests: bool = True
 
     @property
     def name(self) -> str:
@@ -260,11 +263,14 @@ def _job(
         label = f"{label}: {words.label(scenario.case.strategies[scenario.case.new].label)}"
     posterior = evidence_key(scenario.parameters)
     reads = None if chapter in CHAPTERS[:2] else walk
-    return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings, reads)
+    told = {"illustration": scenario.case.illustration, "tests": scenario.case.has_tests}
+    return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings, reads, **told)
 
 
 def _comparison(folder: Path, runs: Sequence[Run], chapters: Sequence[Job], settings: Settings) -> Job:
     key = content_hash(sorted(job.key for job in chapters), _source(COMPARISON), package_key())
     given = {"batch": str(folder), "runs": [run.folder for run in runs], "language": settings.language}
-    label = Words(settings.language).label(runs[0].scenario.case.label)
-    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, settings)
+    cases = [run.scenario.case for run in runs]
+    label = Words(settings.language).label(cases[0].label)
+    told = {"illustration": any(case.illustration for case in cases), "tests": any(case.has_tests for case in cases)}
+    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, settings, **told)

@@ -114,6 +114,19 @@ class Case(Strict):
         return bool(self.tests)
 
     @property
+    def sought(self) -> Text:
+        """What the tests look for.
+
+        Raises
+        ------
+        ValueError
+            There are none.
+        """
+        if self.finding is None:
+            raise ValueError("nothing is looked for in a case without tests; ask has_tests first")
+        return self.finding
+
+    @property
     def broad(self) -> tuple[str, ...]:
         """The strategies of those who are broadly tested, each once: what laboratories use today, and what is rolled out."""
         return tuple(dict.fromkeys((self.in_use, self.new)))

@@ -96,6 +96,8 @@ class RunSummary:
     new: Text
     in_use: Text
     comparator: Text
+    has_tests: bool
+    illustration: bool
     figures: pd.DataFrame
     draws: pd.DataFrame
 
@@ -141,6 +143,8 @@ def _run(batch: Path, name: str) -> RunSummary:
         new,
         in_use,
         comparator,
+        bool(case["tests"]),
+        case.get("illustration", False),
         figures,
         pd.read_parquet(batch / name / "draws.parquet"),
     )
