@@ -22,7 +22,8 @@ def run(
         list[str] | None, typer.Argument(help="Scenarios; all in parameters/scenarios if none is named.")
     ] = None,
     case: Annotated[
-        list[str] | None, typer.Option(help="Case, may be repeated; 'all' for every case but illustrations. Else the scenario's own.")
+        list[str] | None,
+        typer.Option(help="Case, may be repeated; 'all' for every case but illustrations. Else the scenario's own."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
     language: Annotated[Literal["sv", "en"], typer.Option(help="Language of the reports.")] = "sv",

@@ -86,6 +86,13 @@ def share_reached(reach: Reach, broad: Sequence[str], over: Sequence[str]) -> xr
     return access(persons_served(reach, broad).sum(over), reach.eligible.sum(over))
 
 
+def share_of_those_who_came(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
+    """Share of all the eligible of the years shown who are broadly tested (draw, mix, region); missing where nobody came, as in most draws
+    of a small region in a rare disease, so that no one is counted as missed there.
+    """
+    return share_reached(reach, broad, ("year",)).where(reach.eligible.sum("year") > 0)
+
+
 def national_aim(reach: Reach) -> xr.DataArray:
     """Share of the nation's eligible who would be broadly tested were nothing short (draw, mix, year)."""
     return access((reach.aimed * reach.eligible).sum("region"), reach.eligible.sum("region"))

@@ -23,7 +23,9 @@ SPREADS = ("region", "period", "region_period")
 """How regions and years vary, by the case's parameters ``<name>_sd``."""
 
 
-def rollout_designs(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame | None:
+def rollout_designs(
+    scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int
+) -> pd.DataFrame | None:
     """Orders and paces of regions as experiments on the share of patients on matched treatment, and the scenario's own pace.
 
     Every design is analysed after each number of years and judged at the one that is worth most; the same random numbers serve all.

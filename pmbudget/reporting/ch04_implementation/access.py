@@ -12,7 +12,12 @@ from pmbudget.inputs.norms import discount_rates
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.hubs import break_even_volume, laboratories
-from pmbudget.programme.reach import persons_never_served, share_reached, shares_of
+from pmbudget.programme.reach import (
+    persons_never_served,
+    share_of_those_who_came,
+    share_reached,
+    shares_of,
+)
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, named_by_use, note, table
@@ -24,9 +29,12 @@ from pmbudget.vocabulary import BLOCK
 def laboratories_table(
     scenario: Scenario, results: Results, draws: xr.Dataset, outcomes: xr.Dataset, words: Words
 ) -> Html:
-    """Three organisations in the scenario's last year: laboratories, cost and days per sample, cost for the country; break-even volume."""
+    """Three organisations in the scenario's last year: laboratories, cost and days per sample, cost for the country; break-even volume.
+
+    Nothing in a case that states no limits: chapter 04 has said so where it asks for them.
+    """
     if scenario.case.capacity is None:
-        return note(words("no_limits"))
+        return Html("")
     plan, case, last = scenario.case.capacity.laboratories, scenario.case, scenario.years[-1]
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}
@@ -124,7 +132,8 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     """
     people = results.reach.eligible.sum("year")
     share = share_reached(results.reach, scenario.case.broad, ("year",))
-    level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
+    came = share_of_those_who_came(results.reach, scenario.case.broad).mean("draw")
+    level = came.sel(mix="today", drop=True).fillna(0.0).clip(min=1e-3)
     benefit = care_benefit(
         results.per_patient,
         results.reach,
@@ -138,7 +147,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     rows = []
     for mix in ("today", *scenario.moving_mixes):
         one = share.sel(mix=mix)
-        by_region = one.mean("draw")
+        by_region = came.sel(mix=mix)
         row = [words(f"mixes.{mix}").capitalize()]
         row += [words.percent(float(by_region.min())), words.percent(float(by_region.max()))]
         row += [words.span(interval_frame(measure(one, people)).iloc[0], digits=3) for measure in (gini, theil)]

@@ -85,7 +85,7 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
         ["mix", "year"]
     )
     case = scenario.case
-    beside = {"outside": results.reach.outside}
+    beside = {"outside": results.reach.outside} if case.has_tests else {}
     if case.eligible.reflex:
         everybody = tests_made(results.reach, case.broad).sum("fate")
         beside |= {"unfit": persons_reflexed(results.reach, case.broad), "all": everybody}
@@ -167,7 +167,9 @@ def _share(of: xr.DataArray, among: xr.DataArray) -> float:
 
 
 def unit_cost_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """What testing one patient costs, cash and in all, by strategy and resource; SEK of the price year."""
+    """What testing one patient costs, cash and in all, by strategy and resource; SEK of the price year. Nothing without tests."""
+    if not scenario.case.has_tests:
+        return Html("")
     once = results.per_patient.outcomes["cost_once"]
     own = once.isel(resource=(once["unit"] == "diagnostic_unit").to_numpy())
     names = [name for name in map(str, own["resource"].to_numpy()) if float(own.sel(resource=name).max()) > 0]
@@ -215,7 +217,12 @@ def inputs_table(scenario: Scenario, words: Words) -> Html:
 
 
 def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Full-time posts by profession: in the scenario in the first, fifth and last year, with today's use in the last, and the change."""
+    """Full-time posts by profession: in the scenario in the first, fifth and last year, with today's use in the last, and the change.
+
+    Nothing in a case without tests, whose staff is inside the price of care.
+    """
+    if not scenario.case.has_tests:
+        return Html("")
     years = list(dict.fromkeys([scenario.years[0], *(chosen[-1] for chosen in scenario.periods.values())]))
     posts = results.spending.posts
     change = posts.sel(mix="new") - posts.sel(mix="today")
@@ -261,7 +268,8 @@ def _kinds(change: xr.DataArray) -> list[str]:
 def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses.
 
-    Where tests are ordered with the diagnosis also those not fit for treatment, and what the new strategy costs more for them.
+    Where tests are ordered with the diagnosis also those not fit for treatment, and what the new strategy costs more for them. Without
+    tests there is under-use alone.
     """
     cost, qaly = increments(results.per_patient, scenario.case)
     wtp = thresholds(scenario)["wtp_very_high"]
@@ -276,6 +284,8 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
         "under_use_qaly": (lost["under_use_qaly"], 1.0),
         "under_use": (lost["under_use"], 1e6),
     }
+    if not scenario.case.has_tests:
+        figures = {key: one for key, one in figures.items() if key not in ("outside", "over_use")}
     if scenario.case.eligible.reflex:
         unfit, dearer = _unfit(scenario, results)
         figures |= {"unfit": (unfit, 1.0), "unfit_cost": (dearer, 1e6)}
