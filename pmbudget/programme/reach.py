@@ -82,15 +82,13 @@ def persons_never_served(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
 
 
 def share_reached(reach: Reach, broad: Sequence[str], over: Sequence[str]) -> xr.DataArray:
-    """Share of the eligible who are broadly tested (draw, mix, region, year), less the dims summed ``over``."""
-    return access(persons_served(reach, broad).sum(over), reach.eligible.sum(over))
+    """Share of the eligible who are broadly tested (draw, mix, region, year), less the dims summed ``over``.
 
-
-def share_of_those_who_came(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
-    """Share of all the eligible of the years shown who are broadly tested (draw, mix, region); missing where nobody came, as in most draws
-    of a small region in a rare disease, so that no one is counted as missed there.
+    Where nobody is eligible, as in many years of a rare disease, nobody is missed: what is aimed at stands there, on average.
     """
-    return share_reached(reach, broad, ("year",)).where(reach.eligible.sum("year") > 0)
+    eligible = reach.eligible.sum(over)
+    share = access(persons_served(reach, broad).sum(over), eligible)
+    return share.where(eligible > 0, reach.reached.mean(over))
 
 
 def national_aim(reach: Reach) -> xr.DataArray:

@@ -12,12 +12,7 @@ from pmbudget.inputs.norms import discount_rates
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.programme.hubs import break_even_volume, laboratories
-from pmbudget.programme.reach import (
-    persons_never_served,
-    share_of_those_who_came,
-    share_reached,
-    shares_of,
-)
+from pmbudget.programme.reach import persons_never_served, share_reached, shares_of
 from pmbudget.programme.supply import service
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, named_by_use, note, table
@@ -132,8 +127,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     """
     people = results.reach.eligible.sum("year")
     share = share_reached(results.reach, scenario.case.broad, ("year",))
-    came = share_of_those_who_came(results.reach, scenario.case.broad).mean("draw")
-    level = came.sel(mix="today", drop=True).fillna(0.0).clip(min=1e-3)
+    level = share.sel(mix="today", drop=True).mean("draw").clip(min=1e-3)
     benefit = care_benefit(
         results.per_patient,
         results.reach,
@@ -147,7 +141,7 @@ def equity_table(scenario: Scenario, results: Results, words: Words, *, wtp: flo
     rows = []
     for mix in ("today", *scenario.moving_mixes):
         one = share.sel(mix=mix)
-        by_region = came.sel(mix=mix)
+        by_region = one.mean("draw")
         row = [words(f"mixes.{mix}").capitalize()]
         row += [words.percent(float(by_region.min())), words.percent(float(by_region.max()))]
         row += [words.span(interval_frame(measure(one, people)).iloc[0], digits=3) for measure in (gini, theil)]

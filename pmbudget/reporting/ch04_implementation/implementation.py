@@ -10,7 +10,7 @@ import xarray as xr
 from pmbudget.appraisal.equity import gini
 from pmbudget.appraisal.ranking import ERRORS, simulation_error, surely_above, surely_best
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.programme.reach import national_aim, share_of_those_who_came, share_reached
+from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.questions.limits import Limited
 from pmbudget.reporting.ch04_implementation.supply import count, limit_name
 from pmbudget.reporting.figures import COLOURS, Picture, picture, plot, wrapped
@@ -86,7 +86,7 @@ def _would_hold_back(scenario: Scenario, limited: Limited | None, year: int, wor
 
 def _between_regions(scenario: Scenario, results: Results, words: Words) -> str:
     """How far apart regions are: those with a university hospital and the others, which is all that the model can tell apart."""
-    share = share_of_those_who_came(results.reach, scenario.case.broad).sel(mix="new")
+    share = share_reached(results.reach, scenario.case.broad, ("year",)).sel(mix="new")
     uneven = gini(share_reached(results.reach, scenario.case.broad, ("year",)), results.reach.eligible.sum("year"))
     university = (scenario.regions["university_hospital"] != "").to_numpy()
     here, there = (share.isel(region=chosen).mean("region") for chosen in (university, ~university))
@@ -97,8 +97,7 @@ def _between_regions(scenario: Scenario, results: Results, words: Words) -> str:
         "today": words.number(float(uneven.sel(mix="today").mean()), 2),
         "new": words.number(float(uneven.sel(mix="new").mean()), 2),
     }
-    both = (here.notnull() & there.notnull()).to_numpy()
-    apart = surely_above(here[both], there[both]) or surely_above(there[both], here[both])
+    apart = surely_above(here, there) or surely_above(there, here)
     return words("headline_regions" if apart else "headline_regions_alike", **told)
 
 

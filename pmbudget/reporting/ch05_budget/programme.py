@@ -19,6 +19,9 @@ from pmbudget.reporting.value import reflex_sentence
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
+FEW_PERSONS = 10
+"""Persons a year below which means are told with a decimal."""
+
 
 def funnel_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """The funnel of the first year, step by step with source and grade; by region behind a line."""
@@ -94,12 +97,13 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     over = [interval_frame(rolled_out).set_index("year")]
     if np.allclose(over[0], new.loc["new"]):
         over = []
+    digits = 0 if eligible["mean"].min() >= FEW_PERSONS else 1
     rows = [
         [
             str(year),
-            words.span(eligible.loc[year], digits=0),
-            *(words.span(new.loc[mix, year], digits=0) for mix in ("today", "unplanned", "new")),
-            *(words.span(one.loc[year], digits=0) for one in [*over, *tests.values()]),
+            words.span(eligible.loc[year], digits=digits),
+            *(words.span(new.loc[mix, year], digits=digits) for mix in ("today", "unplanned", "new")),
+            *(words.span(one.loc[year], digits=digits) for one in [*over, *tests.values()]),
         ]
         for year in scenario.years
     ]

@@ -98,19 +98,20 @@ def cash_table(found: OneOff | None, words: Words) -> Html:
         return NOTHING
     means = (found.paid.mean("draw").sum("region") / 1e6).to_series().unstack("year")
     after = means[[year for year in means.columns if year not in found.years]].sum(axis=1)
-    # Cells are rounded before they are summed, so that what is printed adds up.
-    printed = means[list(found.years)].assign(after=after).round(1)
+    columns = means[list(found.years)].assign(after=after)
     rows, sums = [], []
     for design in found.clauses:
-        own = printed.loc[design]
-        for payer in own.index[(own != 0).any(axis=1)]:
+        # What is printed adds up: the manufacturer's cell and all payers' but one are rounded, and that one is what is left.
+        received, own = columns.loc[design].sum().round(1), columns.loc[design].round(1)
+        own.loc["region"] = received - own.drop("region").sum()
+        payers = own.index[(own != 0).any(axis=1)]
+        for payer in payers if len(payers) > 1 else ():
             rows.append(
                 _cash_row(design_name(found, design, words), words(f"one_off.payers.{payer}"), own.loc[payer], words)
             )
+        who = words("one_off.payers.manufacturer" if len(payers) > 1 else f"one_off.payers.{payers[0]}")
         sums.append(len(rows))
-        rows.append(
-            _cash_row(design_name(found, design, words), words("one_off.payers.manufacturer"), own.sum(), words)
-        )
+        rows.append(_cash_row(design_name(found, design, words), who, received, words))
     header = [words("money_columns.design"), words("payer"), *map(str, found.years)]
     header += [words("one_off.after", year=found.years[-1]), words("total")]
     return table(words("one_off.cash_caption"), header, rows, strong=sums, text_columns=2)
