@@ -263,8 +263,20 @@ def _job(
         label = f"{label}: {words.label(scenario.case.strategies[scenario.case.new].label)}"
     posterior = evidence_key(scenario.parameters)
     reads = None if chapter in CHAPTERS[:2] else walk
-    told = {"illustration": scenario.case.illustration, "tests": scenario.case.has_tests}
-    return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings, reads, **told)
+    source, case = str(notebook_path(chapter)), scenario.case
+    return Job(
+        chapter,
+        key,
+        source,
+        given,
+        folders,
+        label,
+        posterior,
+        settings,
+        reads,
+        illustration=case.illustration,
+        tests=case.has_tests,
+    )
 
 
 def _comparison(folder: Path, runs: Sequence[Run], chapters: Sequence[Job], settings: Settings) -> Job:
@@ -272,5 +284,16 @@ def _comparison(folder: Path, runs: Sequence[Run], chapters: Sequence[Job], sett
     given = {"batch": str(folder), "runs": [run.folder for run in runs], "language": settings.language}
     cases = [run.scenario.case for run in runs]
     label = Words(settings.language).label(cases[0].label)
-    told = {"illustration": any(case.illustration for case in cases), "tests": any(case.has_tests for case in cases)}
-    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, settings, **told)
+    source = str(notebook_path(COMPARISON))
+    return Job(
+        COMPARISON,
+        key,
+        source,
+        given,
+        (".",),
+        label,
+        None,
+        settings,
+        illustration=any(case.illustration for case in cases),
+        tests=any(case.has_tests for case in cases),
+    )

@@ -262,7 +262,7 @@ def where_it_fails(found: OneOff) -> pd.DataFrame:
     """
     price, rows = float(found.price.mean()), {}
     for design, clauses in found.clauses.items():
-        row = {}
+        row: dict[str, float] = {}
         for outcome in ("works", "fails"):
             known = [_with_outcome(one, works=outcome == "works") for one in clauses]
             row |= {f"{payer}_{outcome}": paid for payer, paid in zip(PAYERS, _one_patient(known, price), strict=True)}

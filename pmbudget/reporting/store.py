@@ -96,10 +96,10 @@ class RunSummary:
     new: Text
     in_use: Text
     comparator: Text
-    has_tests: bool
-    illustration: bool
     figures: pd.DataFrame
     draws: pd.DataFrame
+    has_tests: bool = True
+    illustration: bool = False
 
     def paired(self, measure: str, reference: str, period: str) -> np.ndarray:
         """The draws of a measure in order."""
@@ -143,8 +143,8 @@ def _run(batch: Path, name: str) -> RunSummary:
         new,
         in_use,
         comparator,
-        bool(case["tests"]),
-        case.get("illustration", False),
         figures,
         pd.read_parquet(batch / name / "draws.parquet"),
+        bool(case["tests"]),
+        case.get("illustration", False),
     )
