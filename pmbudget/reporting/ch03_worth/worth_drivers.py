@@ -21,6 +21,8 @@ from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
 LOW = "#8fb8d0"
+LONG = 1e6
+"""Figures from which on only a few ticks have room beside each other."""
 
 
 def subgroup_frame(scenario: Scenario, parts: Breakdown, wtp: float) -> pd.DataFrame:
@@ -212,6 +214,8 @@ def map_chart(scenario: Scenario, surface: xr.DataArray, words: Words, *, wtp: f
     for name, set_label, ticks in ((across, axis.set_xlabel, axis.xaxis), (up, axis.set_ylabel, axis.yaxis)):
         parameter = scenario.parameters[name]
         set_label(wrapped(f"{words.label(parameter.record.label)} ({words.data(parameter.unit)})", 40))
+        if float(surface[name].max()) >= LONG:
+            ticks.set_major_locator(MaxNLocator(3))
         numbered(ticks, words)
     new = strategy_labels(scenario, words)[scenario.case.new]
     share = float((thousands > 0).mean())

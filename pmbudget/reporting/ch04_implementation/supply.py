@@ -58,7 +58,7 @@ def count(values: xr.DataArray, words: Words) -> str:
 
 
 def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
-    """Where and when each stated limit holds back: share of months and draws by year, and by region over all years."""
+    """Where and when each stated limit holds back: share of months and draws by year, and by region over all years; nothing without any."""
     if limited is None:
         return Html("")
     scenario, results = limited.scenario, limited.results
@@ -97,7 +97,10 @@ def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
 
 
 def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture | Html:
-    """By profession or instrument and year: what is needed beyond today's use against what is open to it, with 95 % intervals."""
+    """By profession or instrument and year: what is needed beyond today's use against what is open to it, with 95 % intervals.
+
+    Nothing in a case that states no limits.
+    """
     if results.reach.supply is None:
         return Html("")
     plt, _ = plot()
@@ -140,7 +143,10 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
 
 
 def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """By profession or instrument: how many there are, are open to the test, are needed beyond today's use; risk that it falls short."""
+    """By profession or instrument: how many there are, are open to the test, are needed beyond today's use; risk that it falls short.
+
+    Nothing in a case that states no limits.
+    """
     if results.reach.supply is None:
         return Html("")
     years = sorted({shown[-1] for shown in scenario.periods.values()})
@@ -162,7 +168,7 @@ def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def waiting_table(limited: Limited | None, words: Words) -> Html:
-    """The nation by year under all stated limits: months waited, those given the comparator, the lost; 95 % intervals."""
+    """The nation by year under all stated limits: months waited, those given the comparator, the lost; 95 % intervals; nothing without any."""
     if limited is None:
         return Html("")
     scenario, results = limited.scenario, limited.results
@@ -203,7 +209,10 @@ def waiting_table(limited: Limited | None, words: Words) -> Html:
 
 
 def limit_values_table(scenario: Scenario, values: xr.Dataset | None, words: Words, *, wtp: float) -> Html:
-    """What each limit costs over all years: persons more were it lifted alone, and for a tenth of a post more, and what that is worth."""
+    """What each limit costs over all years: persons more were it lifted alone, and for a tenth of a post more, and what that is worth.
+
+    Nothing in a case that states no limits.
+    """
     if values is None:
         return Html("")
     rows = []

@@ -342,7 +342,12 @@ LEVER_DIGITS = {"net": 2, "net_regions": 2, "tested": 0, "outside": 0, "qaly": 2
 
 
 def lever_table(scenario: Scenario, effects: pd.DataFrame, words: Words) -> Html:
-    """Each lever alone against itself off: every figure that it moves in the scenario, expected change with interval."""
+    """Each lever alone against itself off: every figure that it moves in the scenario, expected change with interval.
+
+    Nothing in a case that has none.
+    """
+    if not scenario.case.levers:
+        return Html("")
     rows = []
     for name, lever in scenario.case.levers.items():
         grade, moved = words(f"evidence.{lever.evidence}"), effects.loc[name]
