@@ -168,7 +168,7 @@ def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def waiting_table(limited: Limited | None, words: Words) -> Html:
-    """The nation by year under all stated limits: months waited, those given the comparator, the lost; 95 % intervals; nothing without any."""
+    """The nation by year under all stated limits: months waited, those given the comparator, the lost; nothing without any."""
     if limited is None:
         return Html("")
     scenario, results = limited.scenario, limited.results
