@@ -22,7 +22,8 @@ def run(
         list[str] | None, typer.Argument(help="Scenarios; all in parameters/scenarios if none is named.")
     ] = None,
     case: Annotated[
-        list[str] | None, typer.Option(help="Case, may be repeated; 'all' for every case. Else the scenario's own.")
+        list[str] | None,
+        typer.Option(help="Case, may be repeated; 'all' for every case but illustrations. Else the scenario's own."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
     language: Annotated[Literal["sv", "en"], typer.Option(help="Language of the reports.")] = "sv",
@@ -125,12 +126,12 @@ def headline(
 ) -> None:
     """Print the headline of cases as Markdown, a row for each scenario that runs by default."""
     from pmbudget.batch.plan import chosen_scenarios
+    from pmbudget.inputs.cases import ordinary_cases
     from pmbudget.inputs.files import find_folder
     from pmbudget.reporting.headline import headline_table
     from pmbudget.road import evaluated
 
-    known = sorted(path.parent.name for path in (find_folder() / "cases").glob("*/case.yaml"))
-    for case in cases or known:
+    for case in cases or ordinary_cases(find_folder()):
         scenarios = chosen_scenarios([], [case])
         print(f"{case}\n\n{headline_table((one, evaluated(one, draws=draws, seed=seed)) for one in scenarios)}\n")
 

@@ -109,7 +109,7 @@ def _score(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> d
         "worst_region": programme.regions.index[worst],
         "worst_sure": surely_best(per_head.T) is not None,
         "inequality": np.sqrt((weight * (means - (weight * means).sum()) ** 2).sum()),
-        "marginal": float(np.nansum(np.nanmean(marginal, axis=1) * weight)),
+        "marginal": _mean_share(marginal, weight),
         "early_movers": _early_movers(programme, received[:, shown].sum(axis=-1) / people),
         "paid_last": found.paid[after - 1],
         "cliff": found.paid[after - 1] - found.paid[after] if after < len(found.paid) else np.nan,
@@ -168,6 +168,11 @@ def cvar(values: np.ndarray) -> float:
     """The mean of the worst twentieth of the draws: conditional value at risk at 95 %."""
     count = max(1, round(WORST * len(values)))
     return float(np.partition(values, -count)[-count:].mean())
+
+
+def _mean_share(marginal: np.ndarray, weight: np.ndarray) -> float:
+    """The mean share (region, year) over years and, by weight, regions; missing where nothing is tested for in any of them."""
+    return float(np.nansum(np.nanmean(marginal, axis=1) * weight)) if not np.isnan(marginal).all() else float("nan")
 
 
 def _early_movers(programme: Programme, per_head: np.ndarray) -> float:

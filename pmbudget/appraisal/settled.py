@@ -19,7 +19,7 @@ from pmbudget.financing.ledger import books_of, terms_of
 from pmbudget.financing.measures import measures_of
 from pmbudget.financing.settlement import Settlement
 from pmbudget.inputs.clauses import Clause, Instalments, Shared
-from pmbudget.programme.reach import Reach, access, persons_served
+from pmbudget.programme.reach import Reach, persons_served, share_reached
 from pmbudget.vocabulary import REGION_PAYERS, TERM
 
 
@@ -129,7 +129,7 @@ def programme_of(
     by = patients.sel(fate=list(broad)).sel(own_regions).rename(fate="strategy").isel(year=shown)
     more = by.sel(mix="new", drop=True) - by.sel(mix="unplanned", drop=True)
     health = (more * facts["health_value"]).sum("strategy").sum("year").mean("draw").to_numpy()
-    national = access(*(one.isel(year=shown.stop - 1).sum("region") for one in (begun, eligible))).mean("draw")
+    national = share_reached(reach, broad, ("region",)).sel(year=int(terms.years[shown.stop - 1])).mean("draw")
     people = regions["population"].to_numpy(float)
     added = region["new"] - region["unplanned"]
     return Programme(

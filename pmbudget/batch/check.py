@@ -11,7 +11,7 @@ from pmbudget.evidence.draws import ReadDraws, draw_parameters
 from pmbudget.inputs import Scenario, expand
 from pmbudget.inputs.agreements import STANDING, Agreement
 from pmbudget.inputs.alternatives import alternatives
-from pmbudget.inputs.cases import read_case
+from pmbudget.inputs.cases import known_cases, read_case
 from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
 from pmbudget.inputs.contracts import read_contracts
 from pmbudget.inputs.dated import Dated
@@ -38,8 +38,7 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     read_contracts(root, faults)
     for path in sorted((root / "frames").glob("*.yaml")):
         read_frame(path, faults)
-    for path in sorted((root / "cases").glob("*/case.yaml")):
-        name = path.parent.name
+    for name in known_cases(root):
         read_case(root, name, read_parameters(root, name, PRICE_YEAR, {}, faults), faults)
     scenarios = [read_scenario(path, root, {}, None, faults) for path in sorted((root / "scenarios").rglob("*.yaml"))]
     whole: list[Scenario] = []

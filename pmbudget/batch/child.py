@@ -112,6 +112,8 @@ def _export(job: dict[str, Any], notebook: Any, stem: Path) -> None:
         index=index,
         made=made,
         quick=settings["quick"],
+        illustration=job["illustration"],
+        tests=job["tests"],
     )
     stem.with_suffix(".html").write_text(page, "utf-8")
     for cell in notebook.cells:

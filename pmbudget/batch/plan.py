@@ -11,6 +11,7 @@ from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, EVERYTHING, Chapter, 
 from pmbudget.errors import Fault, InputError
 from pmbudget.evidence.fit import evidence_key
 from pmbudget.inputs import Scenario, expand, load_scenario
+from pmbudget.inputs.cases import ordinary_cases
 from pmbudget.inputs.files import content_hash, find_folder, project_folder, unsafe
 from pmbudget.inputs.scenarios import case_alone
 from pmbudget.reporting.words import Words
@@ -44,7 +45,8 @@ class Run:
 class Job:
     """One notebook to execute, and the run folders that its results go to: runs alike in what it reads share it.
 
-    ``walk`` is the key of the result that it reads, None where it reads none.
+    ``walk`` is the key of the result that it reads, None where it reads none. The page of an ``illustration`` says so, and that of a case
+    without ``tests`` leaves out the prose on them.
     """
 
     chapter: Chapter
@@ -56,6 +58,8 @@ class Job:
     posterior: str | None
     settings: Settings
     walk: str | None = None
+    illustration: bool = False
+    tests: bool = True
 
     @property
     def name(self) -> str:
@@ -139,7 +143,7 @@ def plan_batch(
         Scenarios; none means all files in ``parameters/scenarios`` that are not ``on_request`` and, of the cases that run, those in the
         folder of the case's name there, no agreement first and then the slowest pace.
     cases : sequence of str
-        Cases; none means each scenario's own, "all" every case there is.
+        Cases; none means each scenario's own, "all" every case but illustrations.
 
     Raises
     ------
@@ -175,8 +179,7 @@ def chosen_scenarios(
 ) -> list[Scenario]:
     """The scenarios that a batch is asked for, sweeps written out; see :func:`plan_batch`."""
     root = find_folder("parameters")
-    known_cases = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
-    asked = known_cases if "all" in cases else list(cases)
+    asked = ordinary_cases(root) if "all" in cases else list(cases)
     own: list[str | None] = [None]
     wanted = [(each, case) for each in names or _files(root / "scenarios") for case in asked or own]
     if not names:
@@ -260,11 +263,37 @@ def _job(
         label = f"{label}: {words.label(scenario.case.strategies[scenario.case.new].label)}"
     posterior = evidence_key(scenario.parameters)
     reads = None if chapter in CHAPTERS[:2] else walk
-    return Job(chapter, key, str(notebook_path(chapter)), given, folders, label, posterior, settings, reads)
+    source, case = str(notebook_path(chapter)), scenario.case
+    return Job(
+        chapter,
+        key,
+        source,
+        given,
+        folders,
+        label,
+        posterior,
+        settings,
+        reads,
+        illustration=case.illustration,
+        tests=case.has_tests,
+    )
 
 
 def _comparison(folder: Path, runs: Sequence[Run], chapters: Sequence[Job], settings: Settings) -> Job:
     key = content_hash(sorted(job.key for job in chapters), _source(COMPARISON), package_key())
     given = {"batch": str(folder), "runs": [run.folder for run in runs], "language": settings.language}
-    label = Words(settings.language).label(runs[0].scenario.case.label)
-    return Job(COMPARISON, key, str(notebook_path(COMPARISON)), given, (".",), label, None, settings)
+    cases = [run.scenario.case for run in runs]
+    label = Words(settings.language).label(cases[0].label)
+    source = str(notebook_path(COMPARISON))
+    return Job(
+        COMPARISON,
+        key,
+        source,
+        given,
+        (".",),
+        label,
+        None,
+        settings,
+        illustration=any(case.illustration for case in cases),
+        tests=any(case.has_tests for case in cases),
+    )

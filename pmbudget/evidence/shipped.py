@@ -7,6 +7,7 @@ from pmbudget.errors import Fault
 from pmbudget.evidence import cache as kept
 from pmbudget.evidence.blocks import Block, blocks_of
 from pmbudget.evidence.fit import CACHE, Settings, fit_blocks
+from pmbudget.inputs import cases as inputs_cases
 from pmbudget.inputs import expand, load_parameters, load_scenario
 from pmbudget.inputs.files import find_folder, project_folder, read_yaml, shown
 
@@ -14,8 +15,8 @@ SHIPPED = Settings()
 
 
 def known_cases(folder: str | Path = "parameters") -> list[str]:
-    """The cases of a folder of parameters."""
-    return sorted(path.parent.name for path in (find_folder(folder) / "cases").glob("*/case.yaml"))
+    """The cases of a folder of parameters, illustrations too."""
+    return inputs_cases.known_cases(find_folder(folder))
 
 
 def shipped_blocks(case: str, folder: str | Path = "parameters") -> dict[str, Block]:

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.clauses import Clause
 from pmbudget.inputs.dated import FIRST_YEAR
 from pmbudget.inputs.files import Document, Evidence, Source, Strict, find_folder, near, read_yaml, unsafe, validated
@@ -19,15 +20,36 @@ class Agreement(Strict):
     """Clauses in the order in which they settle, with where they come from.
 
     With ``precedent_sums`` the amounts are those of a whole field, as they were paid; laid beside other designs for one test they are
-    scaled to the same expected outlay.
+    scaled to the same expected outlay. One that is ``only_for`` cases named makes no sense beside the designs of the others.
     """
 
     label: Text
     precedent_sums: bool = False
+    only_for: tuple[str, ...] = ()
     clauses: tuple[Clause, ...] = Field(min_length=1)
     evidence: Evidence
     source: Source
     note: str = ""
+
+    @property
+    def counts_tests(self) -> bool:
+        """Whether a clause pays for tests, tested persons or their answers."""
+        return any(
+            getattr(clause, "covers", None) == "tests" or getattr(clause, "unit", None) in ("tested", "acted_on")
+            for clause in self.clauses
+        )
+
+    def is_for(self, name: str, case: Case) -> bool:
+        """Whether the agreement is a design for a case, ``name`` being the case's.
+
+        In a case without tests it is none if it counts tests or drugs of the benefit that the case has not, nor if its sums are those of a
+        whole field, which were paid for testing.
+        """
+        if self.only_for:
+            return name in self.only_for
+        benefit = any(one.channel == "benefit" for one in case.resources.values())
+        elsewhere = not benefit and any(getattr(clause, "covers", None) == "benefit_drugs" for clause in self.clauses)
+        return case.has_tests or not (self.counts_tests or self.precedent_sums or elsewhere)
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

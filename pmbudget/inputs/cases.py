@@ -29,6 +29,8 @@ from pmbudget.inputs.research import Research
 from pmbudget.inputs.structures import Breadth, Severity, Structure
 from pmbudget.inputs.validation import Check
 
+EVERYBODY = {"everybody": TrueClass(label=Text(sv="Alla", en="Everybody"), prevalence="else")}
+"""The classes of a case without tests, in which nothing is looked for."""
 CURVE_STATES = ("progression_free", "progressed", "dead")
 """The states between two survival curves."""
 
@@ -36,7 +38,9 @@ CURVE_STATES = ("progression_free", "progressed", "dead")
 class Case(Strict):
     """A clinical application; ``evidence`` and ``source`` are of the figures that stand in it: regimens in days, landmarks in months.
 
-    ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. Without ``severity`` no
+    ``finding`` is what the tests look for and ``action`` what it leads to, in words that stand in a sentence. A case may be without
+    ``tests``: whom its therapy is for is known, all are alike and each strategy names its management; what is looked for is then nothing,
+    and ``action`` the therapy. An ``illustration`` is called so on every page and runs only where it is named. Without ``severity`` no
     assessment of it was read. ``new`` is the strategy that is rolled out; ``in_use`` is the one which those whom today's use counts as
     broadly tested get today (the new one if left out), and the others get the ``comparator``. ``structures`` are alternatives to what the
     case says, each tried by itself beside the strategies; ``validation`` is what of it can be held against what was read elsewhere; no
@@ -45,7 +49,8 @@ class Case(Strict):
 
     label: Text
     question: Text
-    finding: Text
+    illustration: bool = False
+    finding: Text | None = None
     action: Text
     evidence: Evidence
     source: Source
@@ -57,10 +62,10 @@ class Case(Strict):
     horizon_years: int = Field(gt=0, le=100)
     eligible: Eligible
     uptake: Uptake
-    classes: dict[str, TrueClass]
-    tests: dict[str, Test]
+    classes: dict[str, TrueClass] = Field(default_factory=lambda: dict(EVERYBODY))
+    tests: dict[str, Test] = Field(default_factory=dict)
     strategies: dict[str, Strategy]
-    pathway: Pathway
+    pathway: Pathway = Field(default_factory=Pathway)
     relatives: Cascade | None = None
     states: dict[StateName, State]
     before_death: tuple[LastMonths, ...] = ()
@@ -90,6 +95,36 @@ class Case(Strict):
     @classmethod
     def _in_use_is_the_new_one(cls, data: Any) -> Any:
         return {"in_use": data["new"], **data} if isinstance(data, Mapping) and "new" in data else data
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_test_misleads(cls, data: Any) -> Any:
+        without = isinstance(data, Mapping) and "reference" in data and not data.get("tests")
+        return {"mismatched": data["reference"], **data} if without else data
+
+    @model_validator(mode="after")
+    def _tests_look_for_something(self) -> Self:
+        if self.has_tests != (self.finding is not None):
+            raise ValueError("finding is what the tests look for; add or remove finding, or the tests")
+        return self
+
+    @property
+    def has_tests(self) -> bool:
+        """Whether anything is tested for; without tests those who are eligible are known, and a strategy is a management."""
+        return bool(self.tests)
+
+    @property
+    def sought(self) -> Text:
+        """What the tests look for.
+
+        Raises
+        ------
+        ValueError
+            There are none.
+        """
+        if self.finding is None:
+            raise ValueError("nothing is looked for in a case without tests; ask has_tests first")
+        return self.finding
 
     @property
     def broad(self) -> tuple[str, ...]:
@@ -263,6 +298,8 @@ class Case(Strict):
         for name, strategy in self.strategies.items():
             yield from [(f"strategies.{name}.tests", step.test, self.tests) for step in strategy.tests]
             yield from [(f"strategies.{name}.not_acted_on", one, self.classes) for one in strategy.not_acted_on]
+            if strategy.management:
+                yield f"strategies.{name}.management", strategy.management, self.managements
         for name, management in self.managements.items():
             if management.starts_in:
                 yield f"managements.{name}.starts_in", management.starts_in, dict(list(self.states.items())[:-1])
@@ -316,9 +353,20 @@ class Case(Strict):
                 yield f"validation.{place}.model.{key}", name, funnel if key == "eligible" else getattr(self, key)
 
 
+def known_cases(root: Path) -> list[str]:
+    """The names of all cases of a folder of parameters."""
+    return sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
+
+
+def ordinary_cases(root: Path) -> list[str]:
+    """The cases that run where none is named: all but illustrations."""
+    documents = {name: read_yaml(root / "cases" / name / "case.yaml", []) for name in known_cases(root)}
+    return [name for name, one in documents.items() if one is None or not one.data.get("illustration")]
+
+
 def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Fault]) -> Case | None:
     """The case of that name, each parameter it names being in ``parameters``."""
-    known = sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
+    known = known_cases(root)
     if case not in known:
         faults.append(Fault("parameters/cases", "case", "no such case", near(case, known), case))
         return None

@@ -83,15 +83,23 @@ class TestOffered(Strict):
 
 
 class Strategy(Strict):
-    """Tests in order, until one is positive; tissue runs out by ``exhaustion`` for each test made. Without tests all have the reference
-    management. Answers of the classes in ``not_acted_on`` change no treatment.
+    """Tests in order, until one is positive; tissue runs out by ``exhaustion`` for each test made. Without tests all have the
+    ``management`` named, the reference if none is: whom a therapy is for is then known. Answers of the classes in ``not_acted_on`` change
+    no treatment.
     """
 
     label: Text
     tests: tuple[TestOffered, ...] = ()
+    management: str | None = None
     turnaround: Ref | None = None
     exhaustion: Ref | None = None
     not_acted_on: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _tests_or_a_management(self) -> Self:
+        if self.tests and self.management is not None:
+            raise ValueError("what tests find decides the management; remove management, or the tests")
+        return self
 
     @model_validator(mode="after")
     def _follows_an_earlier_test(self) -> Self:
@@ -179,7 +187,7 @@ class Pathway(Strict):
     repeat: Repeat | None = None
     timing: Timing | None = None
     late: Late | None = None
-    after_result: dict[Literal["discussed", "followed", "available", "accepted"], Ref]
+    after_result: dict[Literal["discussed", "followed", "available", "accepted"], Ref] = Field(default_factory=dict)
     positive_items: tuple[Item, ...] = ()
 
 

@@ -88,12 +88,15 @@ def class_shares(draws: Draws, case: Case) -> xr.Variable:
 def walk_pathway(draws: Draws, case: Case, strategy: str) -> Pathway:
     """The pathway of one strategy: its tests (:func:`pmbudget.patient.search.search`), what becomes of a carrier (:func:`_paths`), and the
     management that each leads to. A wrong answer is acted on as a right one is: in time, or by a change of treatment when it comes late.
+    A strategy that names its management has no tests.
 
     Raises
     ------
     ValueError
         A probability outside 0-1: strategy, node and draw are named.
     """
+    if management := case.strategies[strategy].management:
+        return untested(draws, case, management)
     tested = search(draws, case, strategy)
     answers = tested.answers
     followed = prod(

@@ -82,8 +82,13 @@ def persons_never_served(reach: Reach, broad: Sequence[str]) -> xr.DataArray:
 
 
 def share_reached(reach: Reach, broad: Sequence[str], over: Sequence[str]) -> xr.DataArray:
-    """Share of the eligible who are broadly tested (draw, mix, region, year), less the dims summed ``over``."""
-    return access(persons_served(reach, broad).sum(over), reach.eligible.sum(over))
+    """Share of the eligible who are broadly tested (draw, mix, region, year), less the dims summed ``over``.
+
+    Where nobody is eligible, as in many years of a rare disease, nobody is missed: what is aimed at stands there, on average.
+    """
+    eligible = reach.eligible.sum(over)
+    share = access(persons_served(reach, broad).sum(over), eligible)
+    return share.where(eligible > 0, reach.reached.mean(over))
 
 
 def national_aim(reach: Reach) -> xr.DataArray:

@@ -92,12 +92,16 @@ class Negotiation:
 
 
 def negotiation(scenario: Scenario, results: Results) -> Negotiation | None:
-    """Every agreement of the folder settled on the scenario's programme; None without an agreement."""
+    """Every agreement of the folder that is for the case settled on the scenario's programme; None without an agreement."""
     if scenario.agreement is None or scenario.definition.agreement is None:
         return None
     programme = programme_at(scenario, results)
-    agreements = load_agreements(scenario.folder)
-    own = scenario.definition.agreement
+    own, case = scenario.definition.agreement, scenario.case
+    agreements = {
+        name: one
+        for name, one in load_agreements(scenario.folder).items()
+        if name == own or one.is_for(scenario.definition.case, case)
+    }
     empty = float(outcome(programme, ()).by_state.mean())
     outlay = float(outcome(programme, scenario.agreement.clauses).by_state.mean()) - empty
     designs: dict[str, Sequence[Clause]] = {}

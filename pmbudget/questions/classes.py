@@ -98,6 +98,16 @@ class Breakdown:
         whole = (self.benefit(case, wtp) * self.share).sum("subgroup")
         return whole - self.share * (wtp * increment(self.qaly, case) - increment(self.care(case), case))
 
+    def priced(self, case: Case) -> xr.DataArray:
+        """What the question of the highest price is about, per patient with the new strategy (draw,), SEK: all its tests, or in a case
+        without tests its drugs.
+        """
+        if case.has_tests:
+            return self.tests.sum("resource").sel(strategy=case.new, drop=True)
+        drugs = [case.resources[str(name)].kind == "drug" for name in self.cost["resource"].to_numpy()]
+        own = self.cost.sel(strategy=case.new, drop=True).isel(resource=drugs).sum("resource")
+        return (own * self.share).sum("subgroup")
+
     def care(self, case: Case) -> xr.DataArray:
         """Cost of all but the tests and what answers lead to before a management (draw, strategy, subgroup), SEK."""
         tests = {item.resource for item in case.diagnostic_items()}

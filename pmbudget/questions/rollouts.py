@@ -23,7 +23,9 @@ SPREADS = ("region", "period", "region_period")
 """How regions and years vary, by the case's parameters ``<name>_sd``."""
 
 
-def rollout_designs(scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int) -> pd.DataFrame:
+def rollout_designs(
+    scenario: Scenario, draws: xr.Dataset, results: Results, *, wtp: float, seed: int
+) -> pd.DataFrame | None:
     """Orders and paces of regions as experiments on the share of patients on matched treatment, and the scenario's own pace.
 
     Every design is analysed after each number of years and judged at the one that is worth most; the same random numbers serve all.
@@ -33,7 +35,10 @@ def rollout_designs(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     DataFrame
         Columns of :func:`pmbudget.appraisal.rollout_value` with ``order`` ("own" for the scenario's pace) and ``waves``; best first.
         SEK present value against no use of the new strategy: where another is in use today, against that for those who would have had it.
+        None in a case that proposes nothing to find out.
     """
+    if scenario.case.research is None:
+        return None
     case, research = scenario.case, proposals(scenario).rollout
     codes = list(scenario.regions.index)
     people, served, on_new = (

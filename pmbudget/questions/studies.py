@@ -29,6 +29,7 @@ from pmbudget.road import Results
 
 QUALITIES = ("as_is", "known", "complete", "clean")
 """A register's data: as they are, with rates of error that are known, without gaps, without gaps and errors."""
+STUDY_COLUMNS = ("study", "n", "participants", "years", "evsi", "se", "reached", "cost", "enbs", "best")
 BATCHES = 20
 """Into how many parts the draws are split for the error of a difference between options."""
 
@@ -41,8 +42,10 @@ def studies_by_size(scenario: Scenario, draws: xr.Dataset, results: Results, *, 
     DataFrame
         One row per study and size: study, n, participants, ``years`` to the result, ``evsi`` and ``se`` (SEK per patient),
         ``reached`` (discounted patients after the result), ``cost`` (SEK), ``enbs`` (SEK) and ``best`` (whether the size is the study's
-        optimum and pays).
+        optimum and pays). No rows in a case that proposes no studies.
     """
+    if scenario.case.research is None:
+        return pd.DataFrame(columns=list(STUDY_COLUMNS))
     patients, _ = national_use(scenario, results)
     parts = []
     for name, study in proposals(scenario).studies.items():
@@ -100,7 +103,7 @@ def data_quality(
         standard error, at most: as if the two were drawn apart. The same random numbers serve all.
     """
     rows = {}
-    for name, study in proposals(scenario).studies.items():
+    for name, study in proposals(scenario).studies.items() if len(studies) else ():
         as_is = designed(study, draws)
         if _with_quality(as_is, draws, "clean") == as_is:
             continue
@@ -143,7 +146,7 @@ def _with_quality(study: Study, draws: xr.Dataset, quality: str) -> Study:
 
 def choices(
     scenario: Scenario, draws: xr.Dataset, results: Results, studies: pd.DataFrame, *, wtp: float, seed: int
-) -> pd.DataFrame:
+) -> pd.DataFrame | None:
     """Introduce now, introduce and study, study first, stay at today's use or withdraw; with the proposed study that is worth most.
 
     Introducing now is the programme of :func:`pmbudget.appraisal.worth.programme_worth` against today's use over all years shown, to the
@@ -156,8 +159,10 @@ def choices(
     DataFrame
         :func:`pmbudget.appraisal.adoption`, its values against today's use, and ``error``: the Monte Carlo standard error of how far each
         option lies behind the best, by batch means in which everything that moves a draw counts.
-        ``attrs`` hold the study, n, participants and years of the study that is worth most.
+        ``attrs`` hold the study, n, participants and years of the study that is worth most. None where no study is proposed.
     """
+    if studies.empty:
+        return None
     chosen = studies.loc[studies["enbs"].idxmax()]
     study = proposals(scenario).studies[chosen["study"]]
     design = designed(study, draws)

@@ -15,6 +15,7 @@ from pmbudget.reporting.ch08_comparison.comparison import (
     known_use_comparison,
     run_label,
     value_comparison,
+    words_of,
     worth_comparison,
 )
 from pmbudget.reporting.store import RunSummary
@@ -49,11 +50,21 @@ def _css() -> str:
 
 
 def notebook_html(
-    notebook: Any, *, language: str, title: str, about: str, index: str, made: str, quick: bool = False
+    notebook: Any,
+    *,
+    language: str,
+    title: str,
+    about: str,
+    index: str,
+    made: str,
+    quick: bool = False,
+    illustration: bool = False,
+    tests: bool = True,
 ) -> str:
     """An executed notebook as one HTML file: prose in one language, outputs, no code, no script, no link to the outside.
 
-    ``about`` says above the heading what the page is about; ``index`` is the way to the page that compares.
+    ``about`` says above the heading what the page is about; ``index`` is the way to the page that compares. Cells tagged ``with-tests`` are
+    for cases with ``tests`` alone, those tagged ``without-tests`` for the others.
     """
     from nbconvert import HTMLExporter
     from traitlets.config import Config
@@ -64,7 +75,8 @@ def notebook_html(
     folder = Path(str(files("pmbudget.reporting"))) / "template"
     config = Config()
     config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_cell_tags = {f"lang-{other}" for other in LANGUAGES if other != language}
+    other_languages = {f"lang-{other}" for other in LANGUAGES if other != language}
+    config.TagRemovePreprocessor.remove_cell_tags = other_languages | {"without-tests" if tests else "with-tests"}
     config.TagRemovePreprocessor.remove_all_outputs_tags = {"parameters", "injected-parameters"}
     config.HTMLExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePreprocessor"]
     exporter = HTMLExporter(
@@ -83,6 +95,7 @@ def notebook_html(
         "index": index,
         "index_title": words("to_index"),
         "warning": words("quick_warning") if quick else "",
+        "illustration": words("illustration_warning") if illustration else "",
     }
     body, _ = exporter.from_notebook_node(notebook, resources=resources)
     return body
@@ -103,15 +116,16 @@ def overview_html(
     environment = Environment(loader=PackageLoader("pmbudget.reporting", "template"), autoescape=True, trim_blocks=True)
     cases = []
     for own in by_case(runs):
+        said = words_of(own[0], words)
         cases.append(
             {
                 "label": words.label(own[0].case),
-                "answer": _safe(comparison_headline(own, words)),
-                "today": _safe(known_use_comparison(own, words)),
-                "value": _safe(value_comparison(own, words)),
-                "budget": _safe(comparison_tables(own, words)),
-                "worth": _safe(worth_comparison(own, words)),
-                "assumptions": _safe(assumption_comparison(own, words)),
+                "answer": _safe(comparison_headline(own, said)),
+                "today": _safe(known_use_comparison(own, said)),
+                "value": _safe(value_comparison(own, said)),
+                "budget": _safe(comparison_tables(own, said)),
+                "worth": _safe(worth_comparison(own, said)),
+                "assumptions": _safe(assumption_comparison(own, said)),
             }
         )
     intro = words(
@@ -124,6 +138,7 @@ def overview_html(
         words=words,
         css=_safe(_css()),
         quick=quick,
+        illustration=any(run.illustration for run in runs),
         intro=intro,
         cases=cases,
         runs=[

@@ -105,6 +105,8 @@ class RunSummary:
     comparator: Text
     figures: pd.DataFrame
     draws: pd.DataFrame
+    has_tests: bool = True
+    illustration: bool = False
 
     def paired(self, measure: str, reference: str, period: str) -> np.ndarray:
         """The draws of a measure in order."""
@@ -150,4 +152,6 @@ def _run(batch: Path, name: str) -> RunSummary:
         comparator,
         figures,
         pd.read_parquet(batch / name / "draws.parquet"),
+        bool(case["tests"]),
+        case.get("illustration", False),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -14,17 +15,33 @@ from pmbudget.vocabulary import LANGUAGES
 
 
 @cache
-def _phrases(language: str) -> Mapping[str, Any]:
-    """All texts of a language, from its folder of one file per chapter."""
+def _phrases(language: str, *, tests: bool = True) -> Mapping[str, Any]:
+    """All texts of a language, from its folder of one file per chapter; of a case without tests with those that are said otherwise."""
+    texts = files("pmbudget.reporting") / "texts"
+    phrases = _of_folder(texts / language)
+    return phrases if tests else _said_otherwise(phrases, _of_folder(texts / "without_tests" / language))
+
+
+def _of_folder(folder: Traversable) -> dict[str, Any]:
     phrases: dict[str, Any] = {}
-    for file in (files("pmbudget.reporting") / "texts" / language).iterdir():
+    for file in folder.iterdir():
         own = YAML(typ="safe").load(file.read_text("utf-8"))
         if twice := set(own) & set(phrases):
             raise ValueError(
-                f"{', '.join(sorted(twice))} stands in {file.name} and in another file of texts/{language}"
+                f"{', '.join(sorted(twice))} stands in {file.name} and in another file of texts/{folder.name}"
             )
         phrases |= own
     return phrases
+
+
+def _said_otherwise(phrases: Mapping[str, Any], instead: Mapping[str, Any]) -> dict[str, Any]:
+    """Texts with some of them replaced, key by key; one that replaces nothing is a fault."""
+    if unknown := sorted(set(instead) - set(phrases)):
+        raise ValueError(f"{', '.join(unknown)} stands in texts/without_tests and in no file of texts; correct the key")
+    changed = {
+        key: _said_otherwise(phrases[key], text) if isinstance(text, Mapping) else text for key, text in instead.items()
+    }
+    return {**phrases, **changed}
 
 
 ENDS = {"mean": "mean", "low": "lower", "high": "upper"}
@@ -32,9 +49,10 @@ ENDS = {"mean": "mean", "low": "lower", "high": "upper"}
 
 @dataclass(frozen=True)
 class Words:
-    """The texts of one language, and numbers in its format."""
+    """The texts of one language, and numbers in its format; for a case without ``tests`` in words that speak of none."""
 
     language: str
+    tests: bool = True
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
@@ -42,7 +60,7 @@ class Words:
 
     def __call__(self, key: str, **filled: Any) -> str:
         """The text under ``key`` ("a.b" for one inside another), its braces filled in."""
-        found: Any = _phrases(self.language)
+        found: Any = _phrases(self.language, tests=self.tests)
         for step in key.split("."):
             found = found[step]
         return str(found).format(**filled) if filled else str(found)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 
 from pmbudget.batch.notebooks import CHAPTERS, COMPARISON, notebook_path
+from pmbudget.inputs.cases import ordinary_cases
 
 DRAWS = 100
 """Regressions on what a study tells of four parameters need so many."""
@@ -23,6 +25,7 @@ evidence: assumption
 source: {title: "Invented"}
 """
 CASES = sorted(path.parent.name for path in Path(__file__).parents[2].glob("parameters/cases/*/case.yaml"))
+WITH_TESTS = ordinary_cases(Path(__file__).parents[2] / "parameters")
 EVIDENCE, *REST = CHAPTERS
 
 
@@ -73,6 +76,19 @@ def run(project, monkeypatch):
         yield executed
 
 
+OF_TESTS = re.compile(r"\b(test|tests|tested|testing|untested|laborator\w*|diagnostic\w*)\b", re.IGNORECASE)
+"""Words that a case without tests has no use for."""
+SAID_OF_NONE = {"there is no test here", "no tests; the strategy decides the treatment"}
+
+
+def speaks_of_tests(page):
+    """What a page's tables and sentences say of tests, but that there are none."""
+    shown = [re.sub(r"<[^>]+>", " ", str(data.get("text/html", ""))).lower() for data in page]
+    for none in SAID_OF_NONE:
+        shown = [text.replace(none, "") for text in shown]
+    return [text[max(0, found.start() - 80) : found.end() + 40] for text in shown for found in OF_TESTS.finditer(text)]
+
+
 def has_content(page):
     return all({"text/html", "image/png"} & set(data) for data in page) and len(page) > 5
 
@@ -80,7 +96,10 @@ def has_content(page):
 @pytest.mark.parametrize("chapter", REST, ids=lambda chapter: chapter.name)
 @pytest.mark.parametrize(("case", "scenario"), RUNS)
 def test_every_cell_of_a_chapter_runs(run, without_pymc, tmp_path, case, scenario, chapter):
-    assert has_content(run(chapter, case=case, scenario=scenario, draws=DRAWS, language="en", output_dir=str(tmp_path)))
+    page = run(chapter, case=case, scenario=scenario, draws=DRAWS, language="en", output_dir=str(tmp_path))
+    assert has_content(page)
+    if case not in WITH_TESTS:
+        assert speaks_of_tests(page) == []
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -243,7 +243,9 @@ def result_of(study: rows.Study, words: Words) -> str:
 
 
 def studies_table(scenario: Scenario, words: Words) -> Html:
-    """Every study behind what is learnt, used or not, with why."""
+    """Every study behind what is learnt, used or not, with why; nothing where nothing is."""
+    if not case_blocks(scenario):
+        return Html("")
     body = []
     for block in case_blocks(scenario):
         for study, weight in zip(block.studies, block.weights, strict=True):
@@ -270,8 +272,10 @@ def studies_table(scenario: Scenario, words: Words) -> Html:
 
 def influence_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
     """How far each pooled quantity moves when a study is left out, under other priors and at other weights of
-    borrowed studies.
+    borrowed studies. Nothing where nothing is learnt from studies.
     """
+    if not case_blocks(scenario):
+        return Html("")
     body = []
     for block in case_blocks(scenario):
         if block.model not in LINKS or (block.model == "accuracy" and len(block.counted) == 1):
@@ -315,9 +319,11 @@ def _range(frame: pd.DataFrame, words: Words) -> str:
 
 def check_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
     """Posterior predictive check: of the counted studies, how many report what the model expects of such a study, and
-    which do not.
+    which do not. Nothing where nothing is learnt from studies.
     """
     blocks = case_blocks(scenario)
+    if not blocks:
+        return Html("")
     found = predictive_check(blocks, posterior.fitted, generator(1, "predictive check", 0))
     apart = contradictions(blocks).set_index(["block", "part"])
     body = []
@@ -349,7 +355,9 @@ def _contradiction(apart: pd.DataFrame, place: tuple[str, str], words: Words) ->
 
 
 def diagnostics_table(scenario: Scenario, posterior: Posterior, words: Words) -> Html:
-    """The worst r-hat and effective sample sizes of what each parameter is drawn from."""
+    """The worst r-hat and effective sample sizes of what each parameter is drawn from; nothing where nothing is learnt from studies."""
+    if not case_blocks(scenario):
+        return Html("")
     body = [
         [
             words.label(scenario.parameters[str(name)].record.label),

@@ -21,7 +21,7 @@ from pmbudget.patient.tree import PATHS
 from pmbudget.reporting.ch01_evidence.evidence import frame_sentences
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, lead, note, table
+from pmbudget.reporting.markup import Html, lead, note, prose, table
 from pmbudget.reporting.verdict import error_words, known_digits, known_span
 from pmbudget.reporting.words import Words
 from pmbudget.vocabulary import TAILS
@@ -52,8 +52,10 @@ def staff_share_row(case: Case, cost_once: xr.DataArray) -> pd.Series:
 
 
 def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
-    """How many are found and treated by each strategy, and what share of diagnostics is staff."""
+    """How many are found and treated by each strategy, and what share of diagnostics is staff; without tests, what the therapy gains."""
     case = scenario.case
+    if not case.has_tests:
+        return lead(_gain_sentence(scenario, outcomes, words))
     names = (case.comparator, case.new)
     found = {name: outcomes["found"].sel(strategy=name) for name in names}
     staff = {name: staff_share_row(case, outcomes["cost_once"].sel(strategy=name)) for name in names}
@@ -63,7 +65,7 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
             "headline_found",
             new=words.label(case.strategies[case.new].label),
             comparator=inside[case.comparator],
-            finding=words.label(case.finding),
+            finding=words.label(case.sought),
             found_new=_percent(interval_frame(found[case.new]).iloc[0], words),
             found_old=_percent(interval_frame(found[case.comparator]).iloc[0], words),
         )
@@ -77,6 +79,19 @@ def pathway_headline(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> 
             staff_new=_percent(staff[case.new], words),
             staff_old=_percent(staff[case.comparator], words),
         ),
+    )
+
+
+def _gain_sentence(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> str:
+    """Life years and QALYs that the new strategy adds to the comparator per patient, undiscounted."""
+    case = scenario.case
+    gained = {name: increment(outcomes[name].sum("year_since_start"), case) for name in ("life_years", "qaly")}
+    return words(
+        "headline_therapy",
+        new=words.label(case.strategies[case.new].label),
+        comparator=words.inside(case.strategies[case.comparator].label),
+        horizon=words.number(case.horizon_years),
+        **{name: known_span(values, words, 1) for name, values in gained.items()},
     )
 
 
@@ -130,10 +145,15 @@ def _tenths(share: float, words: Words) -> str:
     return f"{words.number(100 * share, 1)} %"
 
 
-def tree_chart(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Picture:
-    """The pathway of each strategy as a tree: the mean probability on each branch, the share of all patients at each end."""
-    plt, _ = plot()
+def tree_chart(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Picture | Html:
+    """The pathway of each strategy as a tree: the mean probability on each branch, the share of all patients at each end.
+
+    In a case without tests there is none, which is said.
+    """
     case = scenario.case
+    if not case.has_tests:
+        return prose(words("no_tests", action=words.label(case.action)))
+    plt, _ = plot()
     figure, axes = plt.subplots(2, 1, figsize=(12, 10))
     for axis, name in zip(axes, (case.comparator, case.new), strict=True):
         tree = pathway_tree(case, draws, outcomes.sel(strategy=name), words)
@@ -171,7 +191,7 @@ def pathway_tree(case: Case, draws: xr.Dataset, outcomes: xr.Dataset, words: Wor
     found = outcomes["found"] * carriers
     wrong, wrong_carriers = float(outcomes["mismatched"].mean()), float(outcomes["mismatched_carriers"].mean())
     with_, without = float(carriers.mean()), 1 - float(carriers.mean())
-    with_label, without_label = (words(key, finding=words.label(case.finding)) for key in ("tree_with", "tree_without"))
+    with_label, without_label = (words(key, finding=words.label(case.sought)) for key in ("tree_with", "tree_without"))
     if float(found.mean()) == wrong == 0:
         untested: Tree = {words("tree_steps.missed"): (1.0, {})}
         return {with_label: (with_, untested), without_label: (without, {words("tree_steps.usual"): (1.0, {})})}
@@ -315,8 +335,10 @@ def health_table(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, wo
 
 
 def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
-    """What the tests answer, per 100 patients by strategy, with 95 % intervals; what no strategy has is left out."""
+    """What the tests answer, per 100 patients by strategy, with 95 % intervals; what no strategy has is left out. Nothing without tests."""
     case = scenario.case
+    if not case.has_tests:
+        return Html("")
     matched = treated_share(outcomes)
     found = outcomes["found"] * outcomes["carriers"]
     later = {"first_line": treated_share(outcomes, first_line=True)} if has_later_lines(case) else {}
@@ -334,7 +356,7 @@ def answers_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Htm
     names = [case.comparator, case.new]
     rows = [
         [
-            words(f"answers_rows.{name}", finding=words.label(case.finding), action=words.label(case.action)),
+            words(f"answers_rows.{name}", finding=words.label(case.sought), action=words.label(case.action)),
             *(words.span(interval_frame(values.sel(strategy=one)).iloc[0], per=0.01, digits=1) for one in names),
         ]
         for name, values in lines.items()
@@ -367,8 +389,13 @@ def times_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Html:
 
 
 def paths_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
-    """What becomes of 100 patients with something to find, by strategy: each on one path, so that a row sums to 100; means."""
+    """What becomes of 100 patients with something to find, by strategy: each on one path, so that a row sums to 100; means.
+
+    Nothing where nothing is looked for.
+    """
     case = scenario.case
+    if not case.has_tests:
+        return Html("")
     shares = 100 * outcomes["on_path"].mean("draw") / outcomes["carriers"].isel(strategy=0).mean("draw")
     rows = [
         [
@@ -378,15 +405,20 @@ def paths_table(scenario: Scenario, outcomes: xr.Dataset, words: Words) -> Html:
         ]
         for name, plan in case.strategies.items()
     ]
-    caption = f"{words('paths_caption', finding=words.label(case.finding))}. {words('paths_note')}"
+    caption = f"{words('paths_caption', finding=words.label(case.sought))}. {words('paths_note')}"
     header = [words("strategy"), *(words(f"paths.{path}") for path in PATHS), words("paths.ever")]
     chosen = list(case.strategies).index(case.new)
     return table(caption, header, rows, strong=[chosen])
 
 
 def class_paths_table(scenario: Scenario, draws: xr.Dataset, words: Words) -> Html:
-    """What becomes of 100 patients of each class with something to find, with the new strategy and the comparator; means."""
+    """What becomes of 100 patients of each class with something to find, with the new strategy and the comparator; means.
+
+    Nothing where nothing is looked for.
+    """
     case = scenario.case
+    if not case.has_tests:
+        return Html("")
     shares = 100 * simulate(draws, case, horizon=1, by_class=True)["on_path"].mean("draw")
     names = (case.comparator, case.new)
     rows = [
@@ -477,11 +509,11 @@ def pathway_frame(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, w
     case = scenario.case
     question, patients, rests, following = frame_sentences(scenario, words, "03_cost_effectiveness")
     cost, qaly = (increment(values, case) for values in present_values(outcomes, draws))
-    gained = increment(treated_share(outcomes), case)
+    found = {"gained": error_words(100 * increment(treated_share(outcomes), case), words)} if case.has_tests else {}
     simulation = words(
         "simulation_pathway",
         draws=words.number(outcomes.sizes["draw"]),
-        gained=error_words(100 * gained, words),
+        **found,
         qaly=error_words(qaly, words),
         cost=error_words(cost, words),
     )
@@ -489,8 +521,13 @@ def pathway_frame(scenario: Scenario, outcomes: xr.Dataset, draws: xr.Dataset, w
 
 
 def staff_table(scenario: Scenario, draws: xr.Dataset, outcomes: xr.Dataset, words: Words) -> Html:
-    """Minutes per patient and full-time posts per 1,000 patients by profession and strategy, with 95 % intervals."""
+    """Minutes per patient and full-time posts per 1,000 patients by profession and strategy, with 95 % intervals.
+
+    Nothing in a case without tests, whose staff is inside the price of care.
+    """
     case = scenario.case
+    if not case.has_tests:
+        return Html("")
     names = [case.comparator, case.new]
     posts_per_minute = 1000 / (draws[case.productive_hours] * 60)
     rows = []

@@ -236,8 +236,10 @@ def _population_grades(scenario: Scenario, utility: str, words: Words) -> str:
 
 
 def pathway_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """What testing leads to by strategy, with staff's share of the cost of diagnostics."""
+    """What testing leads to by strategy, with staff's share of the cost of diagnostics; nothing without tests."""
     case, outcomes = scenario.case, results.per_patient.outcomes
+    if not case.has_tests:
+        return Html("")
     measures = {
         "found_row": (outcomes["found"], 0),
         "matched_row": (treated_share(outcomes), 1),

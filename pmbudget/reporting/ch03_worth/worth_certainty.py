@@ -121,9 +121,11 @@ def frontier_title(grid: np.ndarray, best: np.ndarray, new: str, words: Words) -
 
 
 def _prices(scenario: Scenario, parts: Breakdown, wtp: np.ndarray | list[float]) -> tuple[xr.DataArray, xr.DataArray]:
-    """What all testing costs per patient with the new strategy (draw), and the most it may (probability, wtp), SEK."""
+    """What is priced costs per patient with the new strategy (draw), and the most it may (probability, wtp), SEK: all testing, or without
+    tests the drug.
+    """
     cost, qaly = (increment(values, scenario.case) for values in parts.value())
-    now = parts.tests.sum("resource").sel(strategy=scenario.case.new, drop=True)
+    now = parts.priced(scenario.case)
     return now, price_threshold(net_monetary_benefit(cost, qaly, wtp), now, 1.0, list(CERTAINTY))
 
 

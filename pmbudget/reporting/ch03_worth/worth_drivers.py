@@ -21,6 +21,8 @@ from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
 LOW = "#8fb8d0"
+LONG = 1e6
+"""Figures from which on only a few ticks have room beside each other."""
 
 
 def subgroup_frame(scenario: Scenario, parts: Breakdown, wtp: float) -> pd.DataFrame:
@@ -32,7 +34,9 @@ def subgroup_frame(scenario: Scenario, parts: Breakdown, wtp: float) -> pd.DataF
 
 
 def subgroup_table(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> Html:
-    """What the new strategy does for a patient of each true class, and what the class adds to the whole."""
+    """What the new strategy does for a patient of each true class, and what the class adds to the whole; nothing where all are of one."""
+    if len(scenario.case.classes) == 1:
+        return Html("")
     cost, qaly = increment(parts.cost, scenario.case).sum("resource"), increment(parts.qaly, scenario.case)
     benefit = parts.benefit(scenario.case, wtp)
     decimals = min(known_digits(simulation_error(qaly.sel(subgroup=name)), 3) for name in scenario.case.classes)
@@ -59,8 +63,10 @@ def subgroup_table(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: f
     return table(caption, header, rows, strong=[len(rows) - 1])
 
 
-def subgroup_chart(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> Picture:
-    """What each true class adds to the net monetary benefit of an average patient."""
+def subgroup_chart(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> Picture | Html:
+    """What each true class adds to the net monetary benefit of an average patient; nothing where all are of one."""
+    if len(scenario.case.classes) == 1:
+        return Html("")
     plt, _ = plot()
     frame = subgroup_frame(scenario, parts, wtp).iloc[::-1]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.46 * len(frame) + 1.5), layout="constrained")
@@ -128,7 +134,9 @@ def perspectives_note(scenario: Scenario, parts: Breakdown, words: Words) -> Htm
 
 
 def attribution_table(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
-    """The result with all of the tests' cost, with their cash alone, and without them."""
+    """The result with all of the tests' cost, with their cash alone, and without them; nothing where there are none."""
+    if not scenario.case.has_tests:
+        return Html("")
     views = {words(f"attributions.{name}"): parts.value(attribution=name) for name in ATTRIBUTIONS}
     return _views_table(scenario, views, words, caption=words("attribution_caption"), first=words("attribution_first"))
 
@@ -206,6 +214,8 @@ def map_chart(scenario: Scenario, surface: xr.DataArray, words: Words, *, wtp: f
     for name, set_label, ticks in ((across, axis.set_xlabel, axis.xaxis), (up, axis.set_ylabel, axis.yaxis)):
         parameter = scenario.parameters[name]
         set_label(wrapped(f"{words.label(parameter.record.label)} ({words.data(parameter.unit)})", 40))
+        if float(surface[name].max()) >= LONG:
+            ticks.set_major_locator(MaxNLocator(3))
         numbered(ticks, words)
     new = strategy_labels(scenario, words)[scenario.case.new]
     share = float((thousands > 0).mean())

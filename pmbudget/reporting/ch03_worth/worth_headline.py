@@ -159,7 +159,12 @@ def best_sentence(scenario: Scenario, results: Results, words: Words) -> str:
 
 
 def classes_sentence(scenario: Scenario, parts: Breakdown, words: Words, *, wtp: float) -> str:
-    """From which true class most net benefit comes, and which loses most; only those that surely stand above the others are said to."""
+    """From which true class most net benefit comes, and which loses most; only those that surely stand above the others are said to.
+
+    Nothing where all are of one class.
+    """
+    if len(scenario.case.classes) == 1:
+        return ""
     adds = (parts.benefit(scenario.case, wtp) * parts.share).transpose("subgroup", "draw")
     means = adds.mean("draw").to_numpy()
     told = []
@@ -180,7 +185,7 @@ def class_name(case: Case, name: str, words: Words) -> str:
     """Patients of a true class inside a sentence; those left over by what they lack, since their label says only that."""
     one = case.classes[name]
     if one.prevalence == "else" and not one.is_sought:
-        return words("class_without", finding=words.label(case.finding))
+        return words("class_without", finding=words.label(case.sought))
     return words.inside(one.label)
 
 

@@ -24,9 +24,12 @@ from pmbudget.vocabulary import BLOCK
 def laboratories_table(
     scenario: Scenario, results: Results, draws: xr.Dataset, outcomes: xr.Dataset, words: Words
 ) -> Html:
-    """Three organisations in the scenario's last year: laboratories, cost and days per sample, cost for the country; break-even volume."""
+    """Three organisations in the scenario's last year: laboratories, cost and days per sample, cost for the country; break-even volume.
+
+    Nothing in a case that states no limits: chapter 04 has said so where it asks for them.
+    """
     if scenario.case.capacity is None:
-        return note(words("no_limits"))
+        return Html("")
     plan, case, last = scenario.case.capacity.laboratories, scenario.case, scenario.years[-1]
     few = min(BLOCK, results.per_patient.cost.sizes["draw"])
     rows_of = {"draw": slice(few)}

@@ -58,9 +58,9 @@ def count(values: xr.DataArray, words: Words) -> str:
 
 
 def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
-    """Where and when each stated limit holds back: share of months and draws by year, and by region over all years."""
+    """Where and when each stated limit holds back: share of months and draws by year, and by region over all years; nothing without any."""
     if limited is None:
-        return note(words("no_limits"))
+        return Html("")
     scenario, results = limited.scenario, limited.results
     assert results.reach.supply is not None
     from matplotlib.ticker import MaxNLocator
@@ -97,9 +97,12 @@ def limits_chart(limited: Limited | None, words: Words) -> Picture | Html:
 
 
 def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture | Html:
-    """By profession or instrument and year: what is needed beyond today's use against what is open to it, with 95 % intervals."""
+    """By profession or instrument and year: what is needed beyond today's use against what is open to it, with 95 % intervals.
+
+    Nothing in a case that states no limits.
+    """
     if results.reach.supply is None:
-        return note(words("no_limits"))
+        return Html("")
     plt, _ = plot()
     names = [str(name) for name in results.reach.supply["limit"].to_numpy()]
     figure, axes = plt.subplots(1, len(names), figsize=(2.6 * len(names), 3.6), squeeze=False)
@@ -140,9 +143,12 @@ def posts_chart(scenario: Scenario, results: Results, words: Words) -> Picture |
 
 
 def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """By profession or instrument: how many there are, are open to the test, are needed beyond today's use; risk that it falls short."""
+    """By profession or instrument: how many there are, are open to the test, are needed beyond today's use; risk that it falls short.
+
+    Nothing in a case that states no limits.
+    """
     if results.reach.supply is None:
-        return note(words("no_limits"))
+        return Html("")
     years = sorted({shown[-1] for shown in scenario.periods.values()})
     supply = results.reach.supply
     rows = []
@@ -162,9 +168,9 @@ def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
 
 
 def waiting_table(limited: Limited | None, words: Words) -> Html:
-    """The nation by year under all stated limits: months waited, those given the comparator, the lost; 95 % intervals."""
+    """The nation by year under all stated limits: months waited, those given the comparator, the lost; nothing without any."""
     if limited is None:
-        return note(words("no_limits"))
+        return Html("")
     scenario, results = limited.scenario, limited.results
     assert results.reach.supply is not None
     columns = ("months_waited", "moved", "lost", "waiting")
@@ -206,9 +212,12 @@ def waiting_table(limited: Limited | None, words: Words) -> Html:
 
 
 def limit_values_table(scenario: Scenario, values: xr.Dataset | None, words: Words, *, wtp: float) -> Html:
-    """What each limit costs over all years: persons more were it lifted alone, and for a tenth of a post more, and what that is worth."""
+    """What each limit costs over all years: persons more were it lifted alone, and for a tenth of a post more, and what that is worth.
+
+    Nothing in a case that states no limits.
+    """
     if values is None:
-        return note(words("no_limits"))
+        return Html("")
     rows = []
     for name in map(str, values["limit"].to_numpy()):
         one = values.sel(limit=name)

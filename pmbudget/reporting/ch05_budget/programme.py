@@ -20,6 +20,9 @@ from pmbudget.reporting.value import reflex_sentence
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
+FEW_PERSONS = 10
+"""Persons a year below which means are told with a decimal."""
+
 
 def funnel_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """The funnel of the first year, step by step with source and grade; by region behind a line."""
@@ -84,7 +87,7 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
         ["mix", "year"]
     )
     case = scenario.case
-    beside = {"outside": results.reach.outside}
+    beside = {"outside": results.reach.outside} if case.has_tests else {}
     if case.eligible.reflex:
         everybody = tests_made(results.reach, case.broad).sum("fate")
         beside |= {"unfit": persons_reflexed(results.reach, case.broad), "all": everybody}
@@ -93,12 +96,13 @@ def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
     over = [interval_frame(rolled_out).set_index("year")]
     if np.allclose(over[0], new.loc["new"]):
         over = []
+    digits = 0 if eligible["mean"].min() >= FEW_PERSONS else 1
     rows = [
         [
             str(year),
-            words.span(eligible.loc[year], digits=0),
-            *(words.span(new.loc[mix, year], digits=0) for mix in ("today", "unplanned", "new")),
-            *(words.span(one.loc[year], digits=0) for one in [*over, *tests.values()]),
+            words.span(eligible.loc[year], digits=digits),
+            *(words.span(new.loc[mix, year], digits=digits) for mix in ("today", "unplanned", "new")),
+            *(words.span(one.loc[year], digits=digits) for one in [*over, *tests.values()]),
         ]
         for year in scenario.years
     ]
@@ -166,7 +170,9 @@ def _share(of: xr.DataArray, among: xr.DataArray) -> float:
 
 
 def unit_cost_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """What testing one patient costs, cash and in all, by strategy and resource; SEK of the price year."""
+    """What testing one patient costs, cash and in all, by strategy and resource; SEK of the price year. Nothing without tests."""
+    if not scenario.case.has_tests:
+        return Html("")
     once = results.per_patient.outcomes["cost_once"]
     own = once.isel(resource=(once["unit"] == "diagnostic_unit").to_numpy())
     names = [name for name in map(str, own["resource"].to_numpy()) if float(own.sel(resource=name).max()) > 0]
@@ -214,7 +220,12 @@ def inputs_table(scenario: Scenario, words: Words) -> Html:
 
 
 def posts_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Full-time posts by profession: in the scenario in the first, fifth and last year, with today's use in the last, and the change."""
+    """Full-time posts by profession: in the scenario in the first, fifth and last year, with today's use in the last, and the change.
+
+    Nothing in a case without tests, whose staff is inside the price of care.
+    """
+    if not scenario.case.has_tests:
+        return Html("")
     years = list(dict.fromkeys([scenario.years[0], *(chosen[-1] for chosen in scenario.periods.values())]))
     posts = results.spending.posts
     change = posts.sel(mix="new") - posts.sel(mix="today")
@@ -261,7 +272,7 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """By region over the whole period: tests outside and what they cost, eligible without the new strategy and what that loses.
 
     Where tests are ordered with the diagnosis also those not fit for treatment, and what the new strategy costs more for them. What a
-    patient gains is at the prices that those who start in these years meet.
+    patient gains is at the prices that those who start in these years meet. Without tests there is under-use alone.
     """
     cost, qaly = increments(at_prices_met(scenario, results).per_patient, scenario.case)
     wtp = thresholds(scenario)["wtp_very_high"]
@@ -276,6 +287,8 @@ def misuse_table(scenario: Scenario, results: Results, words: Words) -> Html:
         "under_use_qaly": (lost["under_use_qaly"], 1.0),
         "under_use": (lost["under_use"], 1e6),
     }
+    if not scenario.case.has_tests:
+        figures = {key: one for key, one in figures.items() if key not in ("outside", "over_use")}
     if scenario.case.eligible.reflex:
         unfit, dearer = _unfit(scenario, results)
         figures |= {"unfit": (unfit, 1.0), "unfit_cost": (dearer, 1e6)}
@@ -328,7 +341,12 @@ LEVER_DIGITS = {"net": 2, "net_regions": 2, "tested": 0, "outside": 0, "qaly": 2
 
 
 def lever_table(scenario: Scenario, effects: pd.DataFrame, words: Words) -> Html:
-    """Each lever alone against itself off: every figure that it moves in the scenario, expected change with interval."""
+    """Each lever alone against itself off: every figure that it moves in the scenario, expected change with interval.
+
+    Nothing in a case that has none.
+    """
+    if not scenario.case.levers:
+        return Html("")
     rows = []
     for name, lever in scenario.case.levers.items():
         grade, moved = words(f"evidence.{lever.evidence}"), effects.loc[name]

@@ -46,9 +46,10 @@ def risk_table(scenario: Scenario, results: Results, words: Words, *, cap_msek: 
 def neutral_note(scenario: Scenario, results: Results, words: Words) -> Html:
     """The price of a test at which introduction costs nothing net over the first five years, all payers together.
 
-    Nothing where another strategy is in use today: what those who go over cost and save is not by the tests that are more.
+    Nothing where another strategy is in use today: what those who go over cost and save is not by the tests that are more; nor where
+    nothing is tested for.
     """
-    if scenario.case.in_use != scenario.case.new:
+    if scenario.case.in_use != scenario.case.new or not scenario.case.has_tests:
         return Html("")
     found = neutral_price(scenario, results)
     if found.tests <= 0:

@@ -162,9 +162,13 @@ def _place(found: Negotiation, words: Words, rows: list[list[str]]) -> int:
 
 
 def property_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Html:
-    """Every design: who takes part, who loses most, spread, incentive, early movers, the end of the money, whether it is on the front."""
+    """Every design: who takes part, who loses most, spread, incentive, early movers, the end of the money, whether it is on the front.
+
+    Without tests no share of the next test is anybody's.
+    """
     if found is None:
         return NOTHING
+    tests = scenario.case.has_tests
     rows = []
     for name, row in _in_order(found.scores, "state").iterrows():
         rows.append(
@@ -173,14 +177,15 @@ def property_table(scenario: Scenario, found: Negotiation | None, words: Words) 
                 words.probability(row["p_all"]),
                 _highest(scenario, found, row, words),
                 words.number(row["inequality"] / len(found.years), 1),
-                words.percent(row["marginal"]),
+                *([words.percent(row["marginal"])] if tests else []),
                 words.number(row["early_movers"], 1),
                 words.msek(row["cliff"]),
                 words.msek(row["year_after"]),
                 words("on_front") if found.front[name] else words("not_applicable"),
             ]
         )
-    keys = ("design", "p_all", "worst", "inequality", "marginal", "early", "cliff", "after", "front")
+    incentive = ("marginal",) if tests else ()
+    keys = ("design", "p_all", "worst", "inequality", *incentive, "early", "cliff", "after", "front")
     header = [words(f"property_columns.{key}") for key in keys]
     caption = words("property_caption", tolerance=limit_words(found, words))
     return Html(table(caption, header, rows, strong=[_place(found, words, rows)]) + note(words("property_note")))

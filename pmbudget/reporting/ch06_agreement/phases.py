@@ -22,8 +22,11 @@ def phases_table(
     *,
     provider_may_receive: bool = False,
 ) -> Html:
-    """Cost by phase over the agreement's years and who pays it; the switch of project money and administration beside it."""
-    if found is None:
+    """Cost by phase over the agreement's years and who pays it; the switch of project money and administration beside it.
+
+    Nothing in a case without tests: the research and the project money are those of testing.
+    """
+    if found is None or not scenario.case.has_tests:
         return NOTHING
     funding, years = load_funding(scenario.folder), found.years
     by_payer = paid_by_phase(results, found)

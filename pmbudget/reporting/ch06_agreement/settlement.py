@@ -92,8 +92,8 @@ def region_money(scenario: Scenario, results: Results, found: Negotiation | None
 
 
 def incentive_table(found: Negotiation | None, results: Results, scenario: Scenario, words: Words) -> Html:
-    """The share of one test more that the region and its clinic do not bear, first year, by design."""
-    if found is None:
+    """The share of one test more that the region and its clinic do not bear, first year, by design; nothing without tests."""
+    if found is None or not scenario.case.has_tests:
         return NOTHING
     shares = incentives(results, found)
     rows = [

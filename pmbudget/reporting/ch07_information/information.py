@@ -52,6 +52,8 @@ def information_frame(scenario: Scenario, results: Results, words: Words, *, wtp
         rate=rate(scenario, "discount_rate_cost", words),
         year=scenario.parameters.price_year,
     )
+    if scenario.case.research is not None:
+        frame = f"{frame} {words('info_frame_studies')}"
     others = [other for other in leading_thresholds(scenario).values() if other != wtp]
     told = [
         words(
@@ -217,8 +219,10 @@ def fit_note(check: pd.DataFrame, words: Words) -> Html:
     )
 
 
-def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Picture:
-    """Expected net benefit of each proposed study over its size, the best size marked."""
+def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Picture | Html:
+    """Expected net benefit of each proposed study over its size, the best size marked; nothing where none is proposed."""
+    if studies.empty:
+        return Html("")
     plt, _ = plot()
     figure, axis = plt.subplots(figsize=(11, 5))
     for (colour, style), (name, frame) in zip(cycle(LINES), studies.groupby("study", sort=False), strict=False):
@@ -240,7 +244,12 @@ def studies_chart(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Pi
 
 
 def studies_table(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Html:
-    """Each proposed study at its best size: participants, price, years, value per patient, patients reached, net benefit."""
+    """Each proposed study at its best size: participants, price, years, value per patient, patients reached, net benefit.
+
+    Nothing where none is proposed.
+    """
+    if studies.empty:
+        return Html("")
     rows = [
         [
             words.label(proposals(scenario).studies[str(name)].label),
@@ -263,7 +272,7 @@ def clusters_note(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Ht
     largest.
     """
     told = []
-    for name, study in proposals(scenario).studies.items():
+    for name, study in proposals(scenario).studies.items() if len(studies) else ():
         own = studies[studies["study"] == name]
         if study.clusters is None or own["evsi"].iloc[-1] <= ERRORS * own["se"].iloc[-1]:
             continue
@@ -280,8 +289,13 @@ def clusters_note(scenario: Scenario, studies: pd.DataFrame, words: Words) -> Ht
     return note(*told) if told else Html("")
 
 
-def options_table(scenario: Scenario, options: pd.DataFrame, words: Words) -> Html:
-    """Introduce now, with a study, after a study, or not: present value against today's use and what the result leads to."""
+def options_table(scenario: Scenario, options: pd.DataFrame | None, words: Words) -> Html:
+    """Introduce now, with a study, after a study, or not: present value against today's use and what the result leads to.
+
+    Nothing where no study is proposed.
+    """
+    if options is None:
+        return Html("")
     rows = [
         [
             words(f"info_option.{name}"),
@@ -315,14 +329,18 @@ def states_table(scenario: Scenario, results: Results, states: pd.DataFrame, wor
 
 
 def rollouts_intro(scenario: Scenario, words: Words) -> Html:
-    """What is simulated for each order and pace."""
+    """What is simulated for each order and pace; nothing in a case that proposes nothing to find out."""
+    if scenario.case.research is None:
+        return Html("")
     return prose(words("info_rollout_intro", action=words.label(scenario.case.action)))
 
 
-def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
+def rollouts_table(rollouts: pd.DataFrame | None, words: Words) -> Html:
     """Orders and paces of regions: how well each would tell the effect, and the parts that its value is the sum of; a sentence where none
-    surely teaches anything.
+    surely teaches anything. Nothing without any.
     """
+    if rollouts is None:
+        return Html("")
     if _teach_nothing(rollouts):
         return note(words("info_rollout_none"))
     rows = [
@@ -340,12 +358,12 @@ def rollouts_table(rollouts: pd.DataFrame, words: Words) -> Html:
     return table(words("info_rollout_caption"), [words(f"info_rollout_columns.{key}") for key in keys], rows)
 
 
-def rollouts_note(rollouts: pd.DataFrame, words: Words) -> Html:
+def rollouts_note(rollouts: pd.DataFrame | None, words: Words) -> Html:
     """Which orders and paces give most, those within the error together, against the scenario's own; and that all end in withdrawal.
 
     Nothing where none surely teaches anything.
     """
-    if _teach_nothing(rollouts):
+    if rollouts is None or _teach_nothing(rollouts):
         return Html("")
     own = rollouts[rollouts["order"] == "own"].iloc[0]
     values = rollouts["value"].set_axis(rollouts.index.map(str))
@@ -373,8 +391,10 @@ def _waves(row: pd.Series, words: Words) -> str:
 
 def quality_table(scenario: Scenario, quality: pd.DataFrame, words: Words) -> Html:
     """What clean register data are worth, as finely as the errors allow; or that no proposed study uses a register, or none of them is
-    surely worth anything, however clean its data.
+    surely worth anything, however clean its data. Nothing where no study is proposed.
     """
+    if scenario.case.research is None:
+        return Html("")
     if quality.empty:
         return note(words("info_quality_none"))
     sure = quality[quality[list(QUALITIES)].max(axis=1) > ERRORS * quality["error"]]

@@ -23,21 +23,28 @@ def information_headline(
     losses: pd.DataFrame,
     ranked: pd.DataFrame,
     studies: pd.DataFrame,
-    options: pd.DataFrame,
+    options: pd.DataFrame | None,
     states: pd.DataFrame,
     words: Words,
     *,
     wtp: float,
 ) -> Html:
-    """The answers: cost a year, parameters, study, decision now, information against implementation; each with its condition."""
+    """The answers: cost a year, parameters, study, decision now, information against implementation; each with its condition.
+
+    In a case that proposes no studies (``options`` None) that is said in their place.
+    """
     best = best_strategies(scenario, results, wtp)
     names = strategy_names(scenario, words)
-    study = words("quoted", text=words.label(proposals(scenario).studies[options.attrs["study"]].label))
+    if options is None:
+        proposed = [words("info_no_studies"), patient_sentence(names, best, words)]
+    else:
+        study = words("quoted", text=words.label(proposals(scenario).studies[options.attrs["study"]].label))
+        decision = f"{decision_sentence(options, names, study, words)} {patient_sentence(names, best, words)}"
+        proposed = [study_sentence(scenario, studies, words), decision]
     return lead(
         loss_sentence(losses, names, best, words, wtp=wtp),
         knowledge_sentence(scenario, ranked, words),
-        study_sentence(scenario, studies, words),
-        f"{decision_sentence(options, names, study, words)} {patient_sentence(names, best, words)}",
+        *proposed,
         states_sentence(states.loc["new"], names, best, words),
     )
 

@@ -6,6 +6,7 @@ error, ranks only where paired draws bear them), resting on what (share of assum
 
 import html
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,12 @@ def each_case(runs: Sequence[RunSummary], piece: Callable[..., Html], words: Wor
     """A piece of a page for each case, under the case's name where there are several."""
     groups = by_case(runs)
     titles = [f"<h3>{html.escape(words.label(own[0].case))}</h3>" if len(groups) > 1 else "" for own in groups]
-    return Html("".join(title + piece(own, words) for title, own in zip(titles, groups, strict=True)))
+    return Html("".join(title + piece(own, words_of(own[0], words)) for title, own in zip(titles, groups, strict=True)))
+
+
+def words_of(run: RunSummary, words: Words) -> Words:
+    """The words in which a run's case is told: one without tests in words that speak of none."""
+    return replace(words, tests=run.has_tests)
 
 
 def run_label(run: RunSummary, runs: Sequence[RunSummary], words: Words) -> str:
