@@ -97,7 +97,7 @@ def _instalments(clause: Instalments, books: Books) -> dict[str, np.ndarray]:
         alive = clause.alive
     else:
         responding = books.terms.measure("responding")
-        alive = [responding[..., due : due + 1] for due in range(clause.years or 0)]
+        alive = [responding[..., due : due + 1] for due in range(clause.parts)]
     moved = {
         payer: instalments(cost * bought, alive) - cost * bought for payer, cost in books.borne(clause.covers).items()
     }

@@ -271,6 +271,11 @@ class Instalments(Shared):
             raise ValueError("give alive, or years where it is to be computed; write one of the two")
         return self
 
+    @property
+    def parts(self) -> int:
+        """In how many yearly parts a year's cost is paid."""
+        return len(self.alive) if self.alive is not None else int(self.years or 0)
+
 
 class AdaptivePrice(Shared):
     """The price falls to where the expected net benefit per patient, given the data before the year, is not negative."""

@@ -19,8 +19,12 @@ from pmbudget.vocabulary import FOLLOWED
 
 
 def contracted(case: Case) -> list[str]:
-    """The managements that a finding leads to at once, rightly or wrongly, and that use a drug from the start; none in some cases."""
-    first = dict.fromkeys([*(one.matched for one in case.classes.values()), case.mismatched])
+    """The managements that a finding leads to at once, rightly or wrongly, or that a strategy is, and that use a drug from the start.
+
+    None in some cases.
+    """
+    found = [*(one.matched for one in case.classes.values()), case.mismatched]
+    first = dict.fromkeys([*found, *(one.management for one in case.strategies.values())])
     return [name for name in first if name and _drugs(case, name)]
 
 

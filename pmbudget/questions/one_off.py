@@ -92,7 +92,8 @@ def one_off(scenario: Scenario, results: Results, draws: xr.Dataset, *, seed: in
     clauses: dict[str, Sequence[Clause]] = {AT_ONCE: (), **{key: one.clauses for key, one in own.items()}}
     price, rate = _price(scenario, draws), _rate(scenario, results, draws)
     patients = rate.copy(data=counted(rate.to_numpy(), seed=seed))
-    settled = [settled_on(scenario, clauses, persons * price) for persons in (patients, rate)]
+    facts = results.settlement.facts
+    settled = [settled_on(scenario, clauses, persons * price, facts) for persons in (patients, rate)]
     tolerance = scenario.parameters[PARTICIPATION].distribution
     assert tolerance is not None
     return OneOff(
@@ -131,22 +132,26 @@ def counted(rate: np.ndarray, *, seed: int) -> np.ndarray:
     return np.concatenate(parts).astype(float)
 
 
-def settled_on(scenario: Scenario, clauses: Mapping[str, Sequence[Clause]], cost: xr.DataArray) -> xr.DataArray:
+def settled_on(
+    scenario: Scenario, clauses: Mapping[str, Sequence[Clause]], cost: xr.DataArray, facts: xr.Dataset
+) -> xr.DataArray:
     """What is paid to the manufacturer of a drug that costs so much where it is given (draw, region, year), by each design.
+
+    ``facts`` hold who responds, as :func:`pmbudget.financing.measures.facts_of` has it: what designs that pay by outcome go by.
 
     Returns
     -------
     DataArray
         (design, payer, draw, region, year), SEK; the years go on for as long as an instalment falls due.
     """
-    longest = max(
-        (len(one.alive) for each in clauses.values() for one in each if isinstance(one, Instalments)), default=1
-    )
+    longest = max((one.parts for each in clauses.values() for one in each if isinstance(one, Instalments)), default=1)
     years = [*scenario.years, *range(scenario.years[-1] + 1, scenario.years[-1] + longest)]
     bought = cost.reindex(year=years, fill_value=0.0).transpose("draw", "region", "year")
     accounts = {PURCHASE: bought.to_numpy()}
     places = tuple(str(code) for code in bought["region"].to_numpy())
-    terms = Terms(scenario.agreement_start, np.array(years), places, scenario.regions)
+    who = {name: facts[name].transpose("draw", ...).to_numpy() for name in ("response", "responding")}
+    measures = {"response": who["response"][:, None, None], "responding": who["responding"][:, None, :]}
+    terms = Terms(scenario.agreement_start, np.array(years), places, scenario.regions, measures=measures)
     books = Books(accounts, accounts, terms)
     parts = [np.stack([_borne(one, books, payer) for payer in PAYERS]) for one in clauses.values()]
     coords = {"design": list(clauses), "payer": list(PAYERS), "region": list(places), "year": years}
@@ -273,7 +278,7 @@ def where_it_fails(found: OneOff) -> pd.DataFrame:
 def _with_outcome(clause: Clause, *, works: bool) -> Clause:
     """A clause that pays by outcome with that of one patient; others as they are."""
     if isinstance(clause, Instalments):
-        return clause.model_copy(update={"alive": (1.0, *[float(works)] * (len(clause.alive) - 1))})
+        return clause.model_copy(update={"alive": (1.0, *[float(works)] * (clause.parts - 1)), "years": None})
     if isinstance(clause, MoneyBack):
         return clause.model_copy(update={"response": float(works)})
     return clause
@@ -281,7 +286,7 @@ def _with_outcome(clause: Clause, *, works: bool) -> Clause:
 
 def _one_patient(clauses: Sequence[Clause], price: float) -> list[float]:
     """What all regions together, and the state, have paid in the end for one patient treated in the agreement's first year."""
-    years = np.arange(1, 1 + max((len(one.alive) for one in clauses if isinstance(one, Instalments)), default=1))
+    years = np.arange(1, 1 + max((one.parts for one in clauses if isinstance(one, Instalments)), default=1))
     bought = np.zeros((1, 1, len(years)))
     bought[0, 0, 0] = price
     terms = Terms(1, years, ("one",), pd.DataFrame({"population": [1.0]}, index=["one"]))

@@ -48,7 +48,7 @@ def small_books():
     }
     measures |= {
         "response": np.array([0.6, 0.8])[:, None, None],
-        "responding": np.array([[1.0, 0.6, 0.4], [1.0, 0.8, 0.5]])[:, None, :],
+        "responding": np.array([[1.0, 0.6, 0.4, 0.3, 0.2], [1.0, 0.8, 0.5, 0.5, 0.4]])[:, None, :],
         "learnt_mean": np.array([[10.0] * 5, [-30.0, -20.0, -5.0, 5.0, 20.0]])[:, None, :],
         "learnt_sd": np.full((2, 1, 5), 40.0),
         "row_sd": np.full((2, 1, 1), 100.0),
