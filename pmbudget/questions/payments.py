@@ -208,8 +208,11 @@ def sight_of(scenario: Scenario, draws: xr.Dataset) -> dict[str, np.ndarray]:
     """
     own = scenario.case.follow_up
     missing = by_draw(draws, ["share_outcome_missing"]) if own is None else 1 - by_draw(draws, [own.followed])
-    wrong = {name: by_draw(draws, [f"share_{name}"]) for name in ("false_response", "false_non_response")}
-    return {"missing": missing, **wrong}
+    return {
+        "missing": missing,
+        "false_response": by_draw(draws, ["share_false_response"]),
+        "false_non_response": by_draw(draws, ["share_false_non_response"]),
+    }
 
 
 def payment_risk(found: xr.Dataset) -> pd.DataFrame:
