@@ -20,7 +20,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.contracted import contracted
 from pmbudget.patient.costing import by_draw
 from pmbudget.programme.reach import persons_served
-from pmbudget.questions.cohorts import Cohort, cohort, simulated, smallest_region
+from pmbudget.questions.cohorts import Cohort, cohort, contract_years, simulated, smallest_region
 from pmbudget.road import Results, answered
 from pmbudget.vocabulary import BLOCK, TAILS
 
@@ -273,7 +273,7 @@ def paid_per_diagnosis(scenario: Scenario, results: Results) -> pd.DataFrame:
         ``sd_results`` of the two payments, ``chance`` the share of the latter's variance that is chance, and ``manufacturer`` the share of
         the variation of the payment per test that the supplier carries when paid per result.
     """
-    case, years = scenario.case, list(scenario.agreement_years)
+    case, years = scenario.case, contract_years(scenario)
     served = persons_served(results.reach, [case.new]).sel(mix="new", year=years, drop=True).sum("year")
     cost = results.per_patient.test_cost.sel(strategy=case.new, drop=True)
     acted = results.settlement.facts["acted_on"].sel(strategy=case.new, drop=True)
