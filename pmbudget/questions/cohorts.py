@@ -21,11 +21,11 @@ from pmbudget.vocabulary import FOLLOWED
 
 @dataclass(frozen=True)
 class Cohort:
-    """Those contracted for, on the first block of draws; arrays are (draw, …), money SEK at list price.
+    """Those contracted for, on the first block of draws; SEK.
 
-    ``starts`` (draw, place, year, management): expected patients, place 0 being the smallest region and 1 the others. ``course`` and
-    ``net`` (draw, management): what a patient is expected to use, at list price and net. ``added`` is what a patient tested is expected to
-    use more than with the comparator.
+    ``starts`` (draw, place, year, management): expected patients, place 0 being the smallest region and 1 the others. ``prices`` are list
+    prices. ``use`` (draw, management, own year): what a patient is expected to use at list price, ``net`` (draw, management) of all years
+    at the net price. ``added`` is what a patient tested is expected to use more than with the comparator, at list price.
     """
 
     names: list[str]
@@ -56,6 +56,11 @@ class Cohort:
         for since in range(FOLLOWED):
             found[since : since + years] += (starting * self.use[:, None, :, since]).sum(axis=2).mean(axis=0)
         return found
+
+
+def contract_years(scenario: Scenario) -> list[int]:
+    """The agreement's years that the scenario shows: those in which patients start."""
+    return [year for year in scenario.agreement_years if year in scenario.years]
 
 
 def smallest_region(scenario: Scenario) -> str:
@@ -93,7 +98,7 @@ def _to_each(scenario: Scenario, draws: xr.Dataset, courses: xr.Dataset) -> dict
 
 def _starting(scenario: Scenario, draws: xr.Dataset, results: Results, to: Mapping[str, np.ndarray]) -> np.ndarray:
     """Expected patients who start in the agreement's years (draw, place, year, management)."""
-    case, years, size = scenario.case, list(scenario.agreement_years), draws.sizes["draw"]
+    case, years, size = scenario.case, contract_years(scenario), draws.sizes["draw"]
     eligible = expected_eligible(draws, case.eligible, scenario.regions, years, scenario.years[0])
     chosen = {"draw": slice(0, size), "year": [scenario.years.index(year) for year in years]}
     reach = replace(results.reach, patients=results.reach.patients.isel(chosen))
@@ -103,7 +108,8 @@ def _starting(scenario: Scenario, draws: xr.Dataset, results: Results, to: Mappi
     people = np.broadcast_to(persons.to_numpy(), reached.shape)
     served = reached.to_numpy()
     each = {name: served * shares.sel(fate=name).to_numpy() for name in case.broad}
-    each[case.comparator] = each.get(case.comparator, 0.0) + 1 - served
+    # Who waited since the year before may make more than all of a year's.
+    each[case.comparator] = each.get(case.comparator, 0.0) + (1 - served).clip(min=0)
     started = sum((people * share)[..., None] * to[name][:, None, None, :] for name, share in each.items()) + np.zeros(
         (*people.shape, len(contracted(case)))
     )

@@ -20,7 +20,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.contracted import contracted
 from pmbudget.patient.costing import by_draw
 from pmbudget.programme.reach import persons_served
-from pmbudget.questions.cohorts import Cohort, cohort, simulated, smallest_region
+from pmbudget.questions.cohorts import Cohort, cohort, contract_years, simulated, smallest_region
 from pmbudget.road import Results, answered
 from pmbudget.vocabulary import BLOCK, TAILS
 
@@ -208,8 +208,11 @@ def sight_of(scenario: Scenario, draws: xr.Dataset) -> dict[str, np.ndarray]:
     """
     own = scenario.case.follow_up
     missing = by_draw(draws, ["share_outcome_missing"]) if own is None else 1 - by_draw(draws, [own.followed])
-    wrong = {name: by_draw(draws, [f"share_{name}"]) for name in ("false_response", "false_non_response")}
-    return {"missing": missing, **wrong}
+    return {
+        "missing": missing,
+        "false_response": by_draw(draws, ["share_false_response"]),
+        "false_non_response": by_draw(draws, ["share_false_non_response"]),
+    }
 
 
 def payment_risk(found: xr.Dataset) -> pd.DataFrame:
@@ -270,7 +273,7 @@ def paid_per_diagnosis(scenario: Scenario, results: Results) -> pd.DataFrame:
         ``sd_results`` of the two payments, ``chance`` the share of the latter's variance that is chance, and ``manufacturer`` the share of
         the variation of the payment per test that the supplier carries when paid per result.
     """
-    case, years = scenario.case, list(scenario.agreement_years)
+    case, years = scenario.case, contract_years(scenario)
     served = persons_served(results.reach, [case.new]).sel(mix="new", year=years, drop=True).sum("year")
     cost = results.per_patient.test_cost.sel(strategy=case.new, drop=True)
     acted = results.settlement.facts["acted_on"].sel(strategy=case.new, drop=True)

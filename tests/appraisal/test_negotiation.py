@@ -134,6 +134,8 @@ def test_scaling_takes_every_sum_of_money_and_nothing_else():
     assert (gain.threshold, gain.share) == (8.0, 0.5)
     assert (loss.layers[0].above, loss.layers[0].share) == (2.0, 0.5)
     assert match.cap_per_inhabitant == 12.0
+    (worth,) = scaled([given[1].model_copy(update={"at_most": "worth"})], 2.0)
+    assert (worth.price, worth.at_most) == (6.0, "worth"), "what a row is worth is no sum to scale"
 
 
 def test_what_is_not_paid_in_proportion_cannot_be_scaled(programme):

@@ -131,6 +131,13 @@ def test_a_case_without_drugs_or_without_follow_up_says_so(shipped, crude_draws,
     assert (found is None) == (case == "rare_disease_wgs")
 
 
+def test_who_has_waited_is_counted_once_and_nobody_less_than_once(limited, crude_draws, terms):
+    draws = crude_draws(limited, 6)
+    who = cohort(limited, draws, evaluate_draws(limited, draws))
+    assert (who.starts >= 0).all()
+    assert (who.starts.sum(axis=(1, 2, 3)) > 0).all()
+
+
 def test_without_an_agreement_the_section_is_empty(unplanned, small, results, terms):
     assert contracts_compared(unplanned, small, results, terms, seed=1) is None
     assert not any(pieces(unplanned, results, None, None, terms, EN))

@@ -6,7 +6,7 @@ import xarray as xr
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.contracts import ContractTerms
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.cohorts import smallest_region
+from pmbudget.questions.cohorts import contract_years, smallest_region
 from pmbudget.questions.payments import (
     BY_OUTCOME,
     RULES,
@@ -52,7 +52,7 @@ def contracts_answer(scenario: Scenario, found: xr.Dataset | None, terms: Contra
         return lead(words("contracts_no_drug"))
     risk, served = payment_risk(found), best_contracts(found)
     flat = risk.loc["rebate"]
-    years = list(scenario.agreement_years)
+    years = contract_years(scenario)
     said = [
         words(
             "contracts_answer",
@@ -215,7 +215,7 @@ def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
     ]
     keys = ("place", "count", "mean", "tests", "results", "chance", "supplier")
     header = [words(f"diagnosis_columns.{key}") for key in keys]
-    years = list(scenario.agreement_years)
+    years = contract_years(scenario)
     test = words.inside(scenario.case.strategies[scenario.case.new].label)
     caption = words(
         "diagnosis_caption",
