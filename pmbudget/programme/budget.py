@@ -172,7 +172,7 @@ def cost_by_start(
     Raises
     ------
     ValueError
-        A year of the start that ``price_factor`` lacks, or its years are not one after the other.
+        A year of the start that ``price_factor`` lacks, or a gap between its years; a resource of its own.
     """
     told = price_factor["year"].to_numpy()
     begun = np.asarray(told if years is None else list(years))
@@ -180,6 +180,8 @@ def cost_by_start(
         raise ValueError(f"price_factor has year {', '.join(map(str, told))}; give each year of the start and after it")
     order = ("draw", "strategy", "year_since_start", "resource")
     resources = outcomes["resource"].to_numpy()
+    if strange := [str(name) for name in price_factor["resource"].to_numpy() if name not in resources]:
+        raise ValueError(f"price_factor has resource {', '.join(strange)}, which outcomes lacks")
     factor = price_factor.reindex(resource=resources, fill_value=1.0)
     factor = factor.expand_dims([dim for dim in ("draw", "mix") if dim not in factor.dims])
     factor = factor.transpose("draw", "mix", "year", "resource")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from pmbudget.inputs.price_paths import BenefitPath, TenderPath
@@ -85,6 +85,7 @@ def test_prices_that_stand_still_leave_the_present_value_of_the_course():
         cost_by_start(outcomes, index, xr.DataArray(0.03), years=[2040])
 
 
+@settings(deadline=None, max_examples=20)
 @given(some.integers(0, 2**32 - 1))
 def test_budget_and_cohorts_are_the_two_ways_to_sum_the_same_double_sum(seed):
     """Sum over starts j and years since start k of u_j p_k R_{j+k-1} v_{j+k-1}, by mix, each resource with an index of its own."""

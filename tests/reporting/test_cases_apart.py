@@ -25,7 +25,7 @@ OF_CASE = {
 }
 OURS = ("01", "02", "03", "07")
 FILES = ("common", "evidence", "pathway", "worth", "information")
-PICKED = {"checklist_drugs", "checklist_course", "families"}
+PICKED = {"checklist_drugs", "checklist_course", "families", "drug_prices_rebates"}
 """Texts that the code chooses among by what a case has."""
 
 

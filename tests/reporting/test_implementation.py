@@ -6,7 +6,7 @@ import pytest
 
 from pmbudget.patient import simulate
 from pmbudget.programme.reach import national_aim, share_reached
-from pmbudget.questions import limit_values
+from pmbudget.questions import at_prices_met, limit_values
 from pmbudget.questions.limits import Limited
 from pmbudget.reporting import store
 from pmbudget.reporting.ch04_implementation import access, implementation, supply
@@ -68,7 +68,8 @@ def test_lifting_a_limit_serves_more_and_a_tenth_of_a_post_no_more_than_that(val
 
 
 def test_a_tenth_is_worth_the_persons_it_serves_at_their_benefit(limited, walked, values):
-    benefit = walked.per_patient.qaly * WTP - walked.per_patient.cost
+    met = at_prices_met(limited, walked).per_patient
+    benefit = met.qaly * WTP - met.cost
     case = limited.case
     gain = benefit.sel(strategy=case.new, drop=True) - benefit.sel(strategy=case.comparator, drop=True)
     assert (values["value"] - values["per_tenth"] * gain).to_numpy() == pytest.approx(0, abs=1e-3)

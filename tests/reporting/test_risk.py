@@ -72,10 +72,12 @@ def test_the_bar_of_an_allocation_key_that_is_not_used_is_told_to_be_of_another_
 
 
 def test_that_drugs_keep_their_price_is_said_where_there_are_any(scenario):
-    assert "exclusivity" in programme.prices_moves(scenario, EN)
+    static = scenario.with_prices("static")
+    assert "exclusivity" in programme.prices_moves(static, EN)
+    assert EN("prices_drugs") in programme.prices_moves(scenario, EN)
     dry = {name: one for name, one in scenario.case.resources.items() if one.kind != "drug"}
     assert "exclusivity" not in programme.prices_moves(
-        replace(scenario, case=scenario.case.model_copy(update={"resources": dry})), EN
+        replace(static, case=scenario.case.model_copy(update={"resources": dry})), EN
     )
 
 

@@ -318,7 +318,7 @@ def method_note(scenario: Scenario, results: Results, words: Words) -> Html:
         )
     ]
     if any(one.kind == "drug" for one in case.resources.values()):
-        sentences.append(words("method_drug_prices"))
+        sentences.append(words("method_drug_prices" if scenario.price_paths else "method_drug_prices_still"))
     if case.has_curves:
         sentences.append(words("method_crossings", share=words.percent(results.per_patient.crossings, 1)))
     if case.eligible.reflex:

@@ -90,10 +90,10 @@ def static_table(scenario: Scenario, results: Results, moved: xr.DataArray, word
             rows.append([period, words(f"payers.{payer}"), static, words.span_msek(dated), words.span_msek(difference)])
     header = [words("period_word"), words("payer")]
     header += [words(f"drug_prices_static_columns.{key}") for key in ("static", "dated", "moved")]
+    said = [words("drug_prices_static_note"), *([words("drug_prices_rebates.budget")] if _rebates(scenario) else [])]
     caption = words("drug_prices_static_caption", draws=words.number(moved.sizes["draw"]))
     return Html(
-        table(f"{caption} {prices_note(scenario, words)}", header, rows, strong=strong, text_columns=2)
-        + note(words("drug_prices_static_note"))
+        table(f"{caption} {prices_note(scenario, words)}", header, rows, strong=strong, text_columns=2) + note(*said)
     )
 
 
@@ -107,6 +107,11 @@ def _nets(scenario: Scenario, results: Results, moved: xr.DataArray) -> dict[str
         static = dated.mean("draw") - difference.mean("draw")
         found[period] = {"dated": dated, "moved": difference, "static": static}
     return found
+
+
+def _rebates(scenario: Scenario) -> bool:
+    """Whether a drug that has a path has a rebate."""
+    return any(scenario.case.resources[name].rebate for name in scenario.price_paths)
 
 
 def _rule(path: PricePath) -> str:
@@ -134,7 +139,8 @@ def _notes(scenario: Scenario, words: Words) -> list[str]:
     shares = {name: words.percent(value, decimals_stated(100 * value)) for name, value in rules.items()}
     sources = "; ".join(words.data(parameters[name].record.figure_source.title) for name in RULES)
     age = words.number(parameters.fixed("years_old_drugs"))
-    said = [words("drug_prices_method"), words("drug_prices_law", age=age, sources=sources, **shares)]
+    said = [words("drug_prices_method"), *([words("drug_prices_rebates.paths")] if _rebates(scenario) else [])]
+    said.append(words("drug_prices_law", age=age, sources=sources, **shares))
     still = [words.inside(case.resources[name].label) for name in drugs if name not in paths]
     said += [words("drug_prices_without", drugs=words("and").join(still))] if still else []
     return [*said, words("drug_prices_after", year=scenario.years[-1])]
