@@ -14,6 +14,7 @@ from pmbudget.inputs import load_scenario
 from pmbudget.inputs.agreements import load_agreements
 from pmbudget.patient import simulate
 from pmbudget.patient.outcomes import occupancy_by_strategy
+from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.questions import one_off as asked
 from pmbudget.questions.one_off import AT_ONCE, counted, fund, one_off, region_risk, reserve, where_it_fails
 from pmbudget.reporting.ch06_agreement import one_off as pages
@@ -219,3 +220,17 @@ def test_the_pages_say_it_and_their_columns_add_up(found, language):
         cells = [re.sub(r"[\s\u00a0\u202f,]", "", cell) for cell in re.findall(r"<td class=num>(.*?)</td>", row)]
         figures = [round(10 * float(cell)) if "." in cell else int(cell) for cell in cells]
         assert sum(figures[:-1]) == figures[-1]
+
+
+# Years in which nobody comes
+
+
+def test_where_nobody_is_eligible_nobody_is_missed(scenario, results):
+    """The share reached is told of those who came; where none did it is what was aimed at, and never 0 for want of patients."""
+    nobody = results.reach.eligible.sum("region") == 0
+    assert bool(nobody.any())
+    reached = share_reached(results.reach, scenario.case.broad, ("region",))
+    for share, aim in ((reached, results.reach.reached), (national_aim(results.reach), results.reach.aimed)):
+        expected = aim.mean("region").where(nobody)
+        np.testing.assert_allclose(share.where(nobody), expected.transpose(*share.dims))
+        assert float(share.sel(mix="new").min()) > 0

@@ -65,7 +65,7 @@ class Case(Strict):
     classes: dict[str, TrueClass] = Field(default_factory=lambda: dict(EVERYBODY))
     tests: dict[str, Test] = Field(default_factory=dict)
     strategies: dict[str, Strategy]
-    pathway: Pathway = Field(default_factory=Pathway)
+    pathway: Pathway = Field(default_factory=lambda: Pathway(after_result={}))
     relatives: Cascade | None = None
     states: dict[StateName, State]
     before_death: tuple[LastMonths, ...] = ()
@@ -106,6 +106,8 @@ class Case(Strict):
     def _tests_look_for_something(self) -> Self:
         if self.has_tests != (self.finding is not None):
             raise ValueError("finding is what the tests look for; add or remove finding, or the tests")
+        if self.has_tests and (lacking := {"classes", "pathway"} - self.model_fields_set):
+            raise ValueError(f"tests go with {' and '.join(sorted(lacking))}; add what is missing, or remove the tests")
         return self
 
     @property

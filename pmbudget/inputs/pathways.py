@@ -187,7 +187,7 @@ class Pathway(Strict):
     repeat: Repeat | None = None
     timing: Timing | None = None
     late: Late | None = None
-    after_result: dict[Literal["discussed", "followed", "available", "accepted"], Ref] = Field(default_factory=dict)
+    after_result: dict[Literal["discussed", "followed", "available", "accepted"], Ref]
     positive_items: tuple[Item, ...] = ()
 
 

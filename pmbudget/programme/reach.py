@@ -93,7 +93,9 @@ def share_reached(reach: Reach, broad: Sequence[str], over: Sequence[str]) -> xr
 
 def national_aim(reach: Reach) -> xr.DataArray:
     """Share of the nation's eligible who would be broadly tested were nothing short (draw, mix, year)."""
-    return access((reach.aimed * reach.eligible).sum("region"), reach.eligible.sum("region"))
+    eligible = reach.eligible.sum("region")
+    aimed = access((reach.aimed * reach.eligible).sum("region"), eligible)
+    return aimed.where(eligible > 0, reach.aimed.mean("region"))
 
 
 def access(persons: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:

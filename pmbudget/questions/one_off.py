@@ -30,6 +30,8 @@ AT_ONCE = "paid_at_once"
 """The design that the others are held against: the region where the patient lives pays the price when the therapy is given."""
 PAYERS = ("region", "state")
 """Who pays the manufacturer: the regions, and the state."""
+BY_OUTCOME = (Instalments, MoneyBack)
+"""Clauses by which the manufacturer is paid by what becomes of the patient."""
 SOLVENT = 0.95
 """How probably a fund is to be able to pay all that falls due."""
 PURCHASE = ("clinic", "procured")
@@ -89,6 +91,8 @@ def one_off(scenario: Scenario, results: Results, draws: xr.Dataset, *, seed: in
     own = {key: one for key, one in agreements.items() if name in one.only_for}
     if not own or scenario.agreement is None:
         return None
+    # Those that pay by outcome first: they move money between the payers and the manufacturer, the others between payers.
+    own = dict(sorted(own.items(), key=lambda item: not any(isinstance(each, BY_OUTCOME) for each in item[1].clauses)))
     clauses: dict[str, Sequence[Clause]] = {AT_ONCE: (), **{key: one.clauses for key, one in own.items()}}
     price, rate = _price(scenario, draws), _rate(scenario, results, draws)
     patients = rate.copy(data=counted(rate.to_numpy(), seed=seed))

@@ -152,6 +152,6 @@ def _run(batch: Path, name: str) -> RunSummary:
         comparator,
         figures,
         pd.read_parquet(batch / name / "draws.parquet"),
-        bool(case["tests"]),
+        bool(case.get("tests", True)),
         case.get("illustration", False),
     )

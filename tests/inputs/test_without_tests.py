@@ -1,5 +1,6 @@
 """Cases without tests as data, and illustrations that run only where they are named."""
 
+import re
 import shutil
 
 import pytest
@@ -41,6 +42,17 @@ def test_a_case_without_tests_has_one_class_and_nothing_to_find(shipped):
     assert case.mismatched == case.reference
     with pytest.raises(ValueError, match="without tests"):
         case.sought  # noqa: B018
+
+
+def test_tests_go_with_classes_and_a_pathway(shipped, tmp_path):
+    folder = shutil.copytree(shipped, tmp_path / "parameters")
+    path = folder / "cases" / "fh_cascade" / "case.yaml"
+    text = path.read_text("utf-8")
+    without = re.sub(r"\npathway:.*?(?=\n\w)", "", text, count=1, flags=re.DOTALL)
+    assert without != text
+    path.write_text(without, "utf-8")
+    with pytest.raises(InputError, match="tests go with pathway"):
+        load_scenario("unplanned", folder, case="fh_cascade")
 
 
 def test_tests_and_a_management_exclude_each_other():
