@@ -57,9 +57,10 @@ def test_what_a_rule_moves_between_the_payers_of_a_perspective_cancels(parts):
 
 def test_a_region_forgoes_the_state_s_part_of_rebates_as_in_the_budget(parts, table, scenario):
     case = scenario.case
-    [drugs] = [name for name, one in case.resources.items() if one.channel == "benefit"]
-    spent = (parts.cost.sel(resource=drugs, drop=True) * parts.share).sum("subgroup")
-    share = table[case.resources[drugs].rebate]
+    drugs = [name for name, one in case.resources.items() if one.channel == "benefit"]
+    spent = (parts.cost.sel(resource=drugs).sum("resource") * parts.share).sum("subgroup")
+    [rebate] = {case.resources[name].rebate for name in drugs}
+    share = table[rebate]
     forgone = 0.4 * spent * share / (1 - share)
     np.testing.assert_allclose(parts.moved.sel(payer="state"), -forgone, rtol=1e-9)
     fees = parts.moved.sel(payer="patient")

@@ -247,6 +247,11 @@ def test_parameters_that_the_patient_s_model_does_not_read_are_nothing_to_learn(
     assert not {scenario.case.uptake.today, *(one.fixed_cost for one in scenario.case.research.studies.values())} & set(
         read
     )
-    assert list(learnable_parameters(scenario, table)["parameter"].to_numpy()) == [
-        name for name in read if np.ptp(table[name].to_numpy()) > 0
-    ]
+    varying = [name for name in read if np.ptp(table[name].to_numpy()) > 0]
+    static = scenario.with_prices("static")
+    assert list(learnable_parameters(static, table)["parameter"].to_numpy()) == varying
+    # Where drugs' prices are dated, when they fall is worth knowing too.
+    dates = {path.exclusivity_ends for path in scenario.price_paths.values()}
+    learnable = set(learnable_parameters(scenario, table)["parameter"].to_numpy())
+    assert dates <= learnable - set(varying)
+    assert set(varying) <= learnable
