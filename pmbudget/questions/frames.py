@@ -131,7 +131,9 @@ class Division:
 def division(
     scenario: Scenario, draws: Draws, results: Results, negotiation: Negotiation | None, frame: Frame, *, share: float
 ) -> Division | None:
-    """A frame's share divided by each of its models on the scenario's programme; None without an agreement.
+    """A frame's share divided by each of its models on the scenario's programme.
+
+    None without an agreement, or where nothing is tested for.
 
     Parameters
     ----------
@@ -140,7 +142,7 @@ def division(
     share : float
         Of the frame, the test's.
     """
-    if negotiation is None:
+    if negotiation is None or not scenario.case.has_tests:
         return None
     programme = negotiation.programme
     designs: dict[str, list[Clause]] = {WITHOUT: [national_split()]}

@@ -121,8 +121,8 @@ class Providers:
 
 
 def providers(scenario: Scenario, results: Results, found: Negotiation | None) -> Providers | None:
-    """The units of care under the scenario's own agreement; None without one."""
-    if found is None:
+    """The units of care under the scenario's own agreement; None without one, or where nothing is tested for."""
+    if found is None or not scenario.case.has_tests:
         return None
     case, years = scenario.case, found.years
     net = results.settlement.net_budget("today").sel(year=years, payer=[*PROVIDERS, "region"])

@@ -197,7 +197,7 @@ def _swing(found: xr.Dataset, name: str) -> float:
 
 def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
     """The test paid for by result acted on instead of by test made: price, spread and who carries it."""
-    if scenario.agreement is None:
+    if scenario.agreement is None or not scenario.case.has_tests:
         return NOTHING
     frame = paid_per_diagnosis(scenario, results)
     places = {"nation": words("diagnosis_nation"), "small": _small(scenario)}
