@@ -30,7 +30,7 @@ def starts_table(scenario: Scenario, results: Results, words: Words) -> Html:
     whole = table(words("starts_caption", new=new, comparator=comparator), header, rows, strong=[0])
     highest = by_start[max(limits.values())]
     said = words(f"starts_lead.{_direction(highest)}", first=scenario.years[0], last=scenario.years[-1])
-    moves = words(f"starts_moves.{'paths' if scenario.price_paths else 'static' if _has_drugs(scenario) else 'none'}")
+    moves = words(f"starts_moves.{_moving(scenario)}")
     return Html(note(said) + whole + note(f"{moves} {words('starts_note', year=scenario.years[-1])}"))
 
 
@@ -47,5 +47,10 @@ def _direction(benefit: xr.DataArray) -> str:
     return "more" if surely_above(last, first) else "less" if surely_above(first, last) else "alike"
 
 
-def _has_drugs(scenario: Scenario) -> bool:
-    return any(one.kind == "drug" for one in scenario.case.resources.values())
+def _moving(scenario: Scenario) -> str:
+    """Which prices move: those of drugs along their paths or none of them, and those of tests where the case states it."""
+    case = scenario.case
+    if not any(one.kind == "drug" for one in case.resources.values()):
+        return "none"
+    tests = case.prices is not None and case.prices.resources
+    return ("paths" if scenario.price_paths else "static") + ("" if tests else "_alone")
