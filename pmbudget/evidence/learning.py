@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+LEAST_SD = 1e-6
+"""Spread of one row below which rows are taken to have this one: a row without any would tell all there is to know."""
 FEWEST = 1e-6
 """Expected rows below which there is nothing to learn from, and nothing to divide by."""
 
@@ -63,7 +65,7 @@ def learnt(
         (draw, year), standard normal.
     """
     told = np.isfinite(patient_sd)[:, None]
-    sd = np.where(told, patient_sd[:, None], 1.0)
+    sd = np.where(told, np.maximum(patient_sd[:, None], LEAST_SD), 1.0)
     came = np.where(told, patients, 0.0)
     sums = np.cumsum(observed(truth[:, None], came, sd, noise), axis=1)
     known, total = (np.zeros_like(came), np.zeros_like(came))

@@ -34,7 +34,8 @@ def test_what_is_used_is_what_the_model_of_one_patient_counts(case_draws):
     whole, case = case, case.model_copy(update={"relatives": None})
     assert contracted(whole)[0] == name
     found = simulate(draws, case, horizon=FOLLOWED, beside={"alone": name}).sel(strategy="alone")
-    drugs = found["cost"].sel(resource="benefit_drugs").transpose("year_since_start", "draw").to_numpy()
+    benefit = (found["channel"] == "benefit").to_numpy()
+    drugs = found["cost"].isel(resource=benefit).sum("resource").transpose("year_since_start", "draw").to_numpy()
     use = curves(draws, case, [name])[name].use(drug_price(draws, case, name))
     assert use == pytest.approx(drugs, rel=1e-9)
 
