@@ -129,6 +129,8 @@ def risk_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerm
         notes.append(words("contract_note_adaptive"))
     if scenario.case.follow_up is None:
         notes.append(words("contract_note_not_followed"))
+    if scenario.case.relatives is not None:
+        notes.append(words("contract_note_relatives"))
     return Html(table(f"{caption} {words('interval_note')}", header, rows) + note(*notes))
 
 
@@ -225,4 +227,5 @@ def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
     )
     told = {"small": _small(scenario), "chance": words.percent(frame["chance"].loc["small"])}
     said = words("diagnosis_note", action=words.label(scenario.case.action), **told)
-    return Html(table(caption, header, rows) + note(said))
+    beside = [words("diagnosis_relatives")] if scenario.case.relatives is not None else []
+    return Html(table(caption, header, rows) + note(said, *beside, words("diagnosis_beside")))
