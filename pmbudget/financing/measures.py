@@ -120,9 +120,9 @@ def facts_of(
         ``rebate_ratio`` and ``years_per_krona`` (draw,), by year too where drugs' prices move; ``response`` (draw,) and ``responding``
         (draw, since), as :func:`pmbudget.patient.contracted.responding` has them.
     """
-    unmatched = [name for name in case.managements if name in (case.reference, case.mismatched)]
     broad = list(case.broad)
-    acted_on = 1 - outcomes["treated"].sel(strategy=broad, management=unmatched).sum("management")
+    # Those on a path to what the finding leads to, as chapter 02 has them; who leaves before a later line is on none.
+    acted_on = outcomes["on_path"].sel(strategy=broad).drop_sel(path="never").sum("path")
     each = qaly.sel(strategy=broad) - qaly.sel(strategy=case.comparator, drop=True)
     gained, dearer = increment(qaly, case), increment(cost, case)
     whole = xr.ones_like(gained)

@@ -12,11 +12,22 @@ from pydantic import Field, model_validator
 from pmbudget.errors import Fault
 from pmbudget.inputs.capacity import WAITING, Capacity
 from pmbudget.inputs.courses import LastMonths, Management, Mortality, State, StateName
-from pmbudget.inputs.files import Evidence, Ref, Source, Strict, near, read_yaml, references, unsafe, validated
+from pmbudget.inputs.files import (
+    Document,
+    Evidence,
+    Ref,
+    Source,
+    Strict,
+    near,
+    read_yaml,
+    references,
+    unsafe,
+    validated,
+)
 from pmbudget.inputs.items import CareItem, Item, Resource
 from pmbudget.inputs.parameters import ParameterSet, Text
 from pmbudget.inputs.pathways import Cascade, Pathway, Strategy, Test, TrueClass
-from pmbudget.inputs.price_paths import PriceChange
+from pmbudget.inputs.price_paths import UNITS, PriceChange
 from pmbudget.inputs.programmes import (
     BorneElsewhere,
     Eligible,
@@ -269,6 +280,16 @@ class Case(Strict):
             raise ValueError(f"months in a state {', '.join(odd)} do not end with {cycle}; use a multiple of it")
         return self
 
+    @model_validator(mode="after")
+    def _rebates_are_taken_off(self) -> Self:
+        for item in (*self.diagnostic_items(), *self.care_items()):
+            rebate = self.resources[item.resource].rebate if item.resource in self.resources else None
+            if rebate and rebate not in item.less:
+                raise ValueError(
+                    f"{item.resource} has the rebate {rebate}, and an item of it is not less by it; add it to less"
+                )
+        return self
+
     def care_items(self) -> Iterator[CareItem]:
         """Every item under a management, those for all included."""
         yield from self.items_for_all
@@ -355,6 +376,18 @@ class Case(Strict):
                 yield f"validation.{place}.model.{key}", name, funnel if key == "eligible" else getattr(self, key)
 
 
+def _path_faults(case: Case, parameters: ParameterSet, document: Document) -> Iterator[Fault]:
+    """Parameters of price paths that are counted in something else than what their key means."""
+    for drug, path in (case.prices.paths if case.prices else {}).items():
+        for key, unit in UNITS.items():
+            name = getattr(path, key, None)
+            found = parameters[name].unit if name in parameters else unit
+            if found != unit:
+                loc = ("prices", "paths", drug, key)
+                problem, remedy = f"is counted in {found}", f"name a parameter with the unit {unit}"
+                yield Fault(document.file, ".".join(loc), problem, remedy, name, document.line(list(loc)))
+
+
 def known_cases(root: Path) -> list[str]:
     """The names of all cases of a folder of parameters."""
     return sorted(path.parent.name for path in (root / "cases").glob("*/case.yaml"))
@@ -384,4 +417,6 @@ def read_case(root: Path, case: str, parameters: ParameterSet, faults: list[Faul
             key = ".".join(map(str, loc))
             problem, remedy = "names no parameter", near(name, parameters.raw)
             faults.append(Fault(document.file, key, problem, remedy, name, document.line(loc)))
+    if found is not None:
+        faults += _path_faults(found, parameters, document)
     return found

@@ -58,6 +58,7 @@ NEEDS = (
     Need("fall_price_ceiling", "share", "the fall that brings it", "programme", "drug_prices.yaml", exact=True),
     Need("years_price_ceiling", "years", "the time before it", "programme", "drug_prices.yaml", exact=True),
     Need("cut_old_drugs", "share", "the cut of the fifteen-year rule", "programme", "drug_prices.yaml", exact=True),
+    Need("fall_strong_competition", "share", "when competition is strong", "programme", "drug_prices.yaml"),
     Need("years_old_drugs", "years", "the age at which it falls", "programme", "drug_prices.yaml", exact=True),
     Need("share_outcome_missing", "share", "outcomes missing when paid by", "questions", "payments.yaml"),
     Need("share_false_response", "share", "those without response seen with it", "questions", "payments.yaml"),

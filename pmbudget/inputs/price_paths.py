@@ -42,6 +42,19 @@ class TenderPath(Strict):
     first_tender: Ref
 
 
+UNITS = {
+    "trend": "per year",
+    "approved": "year",
+    "exclusivity_ends": "year",
+    "fall": "share",
+    "years": "years",
+    "exchanged": "share",
+    "contract": "years",
+    "contract_left": "share",
+    "first_tender": "share",
+}
+"""What the parameters that a path names are counted in, by its keys: one of another unit would be a price that means nothing."""
+
 PricePath = Annotated[BenefitPath | TenderPath, Field(discriminator="rule")]
 
 
@@ -64,4 +77,6 @@ class PriceChange(Strict):
         stated = [name for name in ("trend", "learning", "years_before") if getattr(self, name) is not None]
         if len(stated) != (3 if self.resources else 0):
             raise ValueError("trend, learning and years_before go with resources; give all of them or none")
+        if both := sorted(set(self.resources) & set(self.paths)):
+            raise ValueError(f"{', '.join(both)} stands among resources and has a path; keep one of the two")
         return self

@@ -76,10 +76,12 @@ def _in_benefit(draws: Draws, path: BenefitPath, times: np.ndarray) -> np.ndarra
 
     g goes from 0 when exclusivity ends to 1 some years later; e is exchanged at the cheapest price and the rest is paid by the original's,
     c, which is 1 until the ceiling holds: the cheapest has fallen by what the rule asks for, and its waiting time is over. The cut of the
-    fifteen-year rule falls on the first of its days after the drug has reached the age, if nobody competes on that day.
+    fifteen-year rule falls on the first of its days after the drug has reached the age, where competition is none or weak on that day: the
+    cheapest has not yet fallen by ``fall_strong_competition``.
     """
     end, fall, years = (by_draw(draws, [name])[:, None] for name in (path.exclusivity_ends, path.fall, path.years))
-    cheapest = 1 - fall * np.clip((times - end) / years, 0, 1)
+    old = cut_day(by_draw(draws, [path.approved]) + by_draw(draws, ["years_old_drugs"]))[:, None]
+    cheapest, then = (1 - fall * np.clip((time - end) / years, 0, 1) for time in (times, old))
     paid = cheapest
     if path.exchanged is not None:
         exchanged, ceiling, enough, wait = (
@@ -88,8 +90,8 @@ def _in_benefit(draws: Draws, path: BenefitPath, times: np.ndarray) -> np.ndarra
         )
         holds = (cheapest <= 1 - enough) & (times >= end + wait)
         paid = exchanged * cheapest + (1 - exchanged) * np.where(holds, ceiling, 1.0)
-    old = cut_day(by_draw(draws, [path.approved]) + by_draw(draws, ["years_old_drugs"]))[:, None]
-    cut = by_draw(draws, ["cut_old_drugs"])[:, None] * ((times >= old) & (end > old))
+    weak = then > 1 - by_draw(draws, ["fall_strong_competition"])[:, None]
+    cut = by_draw(draws, ["cut_old_drugs"])[:, None] * ((times >= old) & weak)
     return np.asarray(paid * (1 - cut))
 
 

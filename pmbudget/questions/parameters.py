@@ -55,12 +55,14 @@ def most_valuable(scenario: Scenario, draws: xr.Dataset, ranked: pd.DataFrame, *
 
 
 def learnable_parameters(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
-    """The parameters that the patient's model reads, and those that decide the prices then met, as (draw, parameter)."""
+    """The parameters that the patient's model reads, and those that decide the prices met by those who start later (draw, parameter)."""
     varying = parameter_table(draws)
     if not varying["parameter"].size:
         return varying
-    paths = {name for path in scenario.price_paths.values() for _, name in references(path)}
-    read = {*patient_parameters(scenario, draws), *paths}
+    moving = [one for one in (scenario.case.prices,) if one is not None]
+    if moving and not scenario.price_paths:
+        moving = [moving[0].model_copy(update={"paths": {}})]
+    read = {*patient_parameters(scenario, draws), *(name for one in moving for _, name in references(one))}
     return varying.sel(parameter=[name for name in varying["parameter"].to_numpy() if name in read])
 
 

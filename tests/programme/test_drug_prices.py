@@ -157,6 +157,7 @@ KNOWN = {
     "years_price_ceiling": 0.5,
     "cut_old_drugs": 0.075,
     "years_old_drugs": 15.0,
+    "fall_strong_competition": 0.3,
 }
 
 
@@ -197,6 +198,8 @@ def test_the_cut_of_the_fifteen_year_rule_falls_on_its_day_and_spares_what_has_c
     # Approved in March 2015: fifteen in March 2030, cut on 1 June.
     assert net(BENEFIT, approved=2015.2, end=2050.0)[2:5] == pytest.approx([1, 1 - 0.075 * 7 / 12, 0.925])
     assert net(BENEFIT, approved=2015.2, end=2029.0)[-1] == pytest.approx(0.2)
+    # Others sell since May 2030 and the price has fallen by less than three tenths on the day of cuts: weak competition spares nothing.
+    assert net(BENEFIT, approved=2015.2, end=2030.35)[-1] == pytest.approx(0.2 * 0.925)
     # A rebate larger than the cut takes it all.
     np.testing.assert_allclose(net(BENEFIT, approved=2015.2, end=2050.0, rebate="discount"), 1)
     # What was cut before the price year is in today's price.
