@@ -74,7 +74,8 @@ def _rows_answer(found: xr.Dataset, words: Words) -> str:
             str(int(year))
         )
     average, first = found["average"].mean("draw").to_numpy(), found["year"].to_numpy()[[0, -1]]
-    judged = words("and").join(words(f"rows_{key}", years=_joined(own, words)) for key, own in years.items() if own)
+    told = {key: _joined(own, len(found["year"]), words) for key, own in years.items() if own}
+    judged = ", ".join(words(f"rows_{key}", years=own) for key, own in told.items())
     said = words(
         "rows_answer",
         stated=words.number(float(found["stated"][:, 0].mean())),
@@ -84,8 +85,11 @@ def _rows_answer(found: xr.Dataset, words: Words) -> str:
         start=words.number(float(average[0])),
         end=words.number(float(average[-1])),
     )
-    return f"{said} {words('rows_dear', years=_joined(years['above'], words))}" if years["above"] else said
+    return f"{said} {words('rows_dear', years=told['above'])}" if "above" in told else said
 
 
-def _joined(years: list[str], words: Words) -> str:
+def _joined(years: list[str], count: int, words: Words) -> str:
+    """Years inside a sentence, or that they are all there are."""
+    if len(years) == count:
+        return words("rows_all_years")
     return words("and").join([", ".join(years[:-1]), years[-1]][-len(years) :])
