@@ -153,7 +153,7 @@ def leaders(values: Mapping[str, np.ndarray], *, largest: bool, order: bool = Tr
         Whether the order must hold in 70 draws of 100 too, as in :func:`surely_above`. It says nothing of a probability, whose draws are 0
         and 1; there the mean difference must exceed two simulation errors.
     step : float
-        In which means are printed: those alike to the reader are tied, however surely the draws tell them apart.
+        In which means are printed: who looks like one of those named is named too, however surely the draws tell them apart.
     """
     signed = {name: (1 if largest else -1) * np.asarray(column, float) for name, column in values.items()}
     ranked = sorted(signed, key=lambda name: signed[name].mean(), reverse=True)
@@ -161,11 +161,13 @@ def leaders(values: Mapping[str, np.ndarray], *, largest: bool, order: bool = Tr
 
     def below(column: np.ndarray) -> bool:
         apart = best - column
-        if step and round(best.mean() / step) == round(column.mean() / step):
-            return False
         return surely_above(best, column) if order else bool(apart.mean() > ERRORS * simulation_error(apart))
 
-    return [ranked[0], *(name for name in ranked[1:] if not below(signed[name]))]
+    tied = [ranked[0], *(name for name in ranked[1:] if not below(signed[name]))]
+    if not step:
+        return tied
+    printed = {name: round(signed[name].mean() / step) for name in ranked}
+    return [name for name in ranked if printed[name] in {printed[one] for one in tied}]
 
 
 def cvar(values: np.ndarray) -> float:
