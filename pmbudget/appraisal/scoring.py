@@ -140,7 +140,7 @@ def by_draw(programme: Programme, clauses: Sequence[Clause], epsilon: float) -> 
     }
 
 
-def leaders(values: Mapping[str, np.ndarray], *, largest: bool, order: bool = True) -> list[str]:
+def leaders(values: Mapping[str, np.ndarray], *, largest: bool, order: bool = True, step: float = 0.0) -> list[str]:
     """The best option and all that cannot be told apart from it, the best first.
 
     Parameters
@@ -152,6 +152,8 @@ def leaders(values: Mapping[str, np.ndarray], *, largest: bool, order: bool = Tr
     order : bool
         Whether the order must hold in 70 draws of 100 too, as in :func:`surely_above`. It says nothing of a probability, whose draws are 0
         and 1; there the mean difference must exceed two simulation errors.
+    step : float
+        In which means are printed: who looks like one of those named is named too, however surely the draws tell them apart.
     """
     signed = {name: (1 if largest else -1) * np.asarray(column, float) for name, column in values.items()}
     ranked = sorted(signed, key=lambda name: signed[name].mean(), reverse=True)
@@ -161,7 +163,11 @@ def leaders(values: Mapping[str, np.ndarray], *, largest: bool, order: bool = Tr
         apart = best - column
         return surely_above(best, column) if order else bool(apart.mean() > ERRORS * simulation_error(apart))
 
-    return [ranked[0], *(name for name in ranked[1:] if not below(signed[name]))]
+    tied = [ranked[0], *(name for name in ranked[1:] if not below(signed[name]))]
+    if not step:
+        return tied
+    printed = {name: round(signed[name].mean() / step) for name in ranked}
+    return [name for name in ranked if printed[name] in {printed[one] for one in tied}]
 
 
 def cvar(values: np.ndarray) -> float:

@@ -105,7 +105,7 @@ def facts_of(
     outcomes : Dataset
         As from :func:`pmbudget.patient.simulate`, with the comparator and the broad strategies.
     cost, qaly : DataArray
-        (draw, strategy): discounted, per patient.
+        (draw, strategy): discounted, per patient; cost at the prices that patients meet.
     years : list of int
     price_year : int
         Of all money.

@@ -25,6 +25,8 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.costing import Draws
 from pmbudget.patient.per_patient import PerPatient
 from pmbudget.programme.reach import Reach, persons_served
+from pmbudget.programme.spending import Spending, cost_met
+from pmbudget.vocabulary import BLOCK
 
 RELIEF_DRAWS = 100
 """Draws behind the relief: within 0.02 of what 400 tell of any clause that pays by the test, and 0.07 on average of a grant that falls at
@@ -59,7 +61,7 @@ def settlement(
     courses: xr.Dataset,
     reach: Reach,
     cost: xr.DataArray,
-    drugs: xr.Dataset,
+    spending: Spending,
     *,
     expected: Expected | None,
     noise: np.ndarray,
@@ -72,8 +74,8 @@ def settlement(
         With draws, as from :func:`pmbudget.patient.per_patient.follow`.
     cost : DataArray
         (draw, mix, region, year, resource), SEK, as from :func:`pmbudget.programme.spending.spend`.
-    drugs : Dataset
-        Relative prices and rebates of the drugs that have a path.
+    spending : Spending
+        Whose drug prices clauses read, and whose cost by year of the start what is worth knowing is reckoned at.
     expected : Expected, optional
         The forecast that clauses are settled on; without one, that of these draws.
     noise : ndarray
@@ -83,8 +85,13 @@ def settlement(
     case, years = scenario.case, scenario.years
     price_year = scenario.parameters.price_year
     outcomes = courses.sel(strategy=[case.comparator, *case.broad])
+    met = cost_met(
+        spending.strategy_cost,
+        _forecast_patients(reach, expected),
+        rate=scenario.parameters.fixed("discount_rate_cost"),
+    )
     facts = facts_of(
-        draws, case, outcomes, per_patient.cost, per_patient.qaly, years=years, price_year=price_year, drugs=drugs
+        draws, case, outcomes, met, per_patient.qaly, years=years, price_year=price_year, drugs=spending.drug_prices
     )
     if reach.known is not None:
         facts["known"] = reach.known.variable
@@ -108,6 +115,14 @@ def settlement(
         ledger=mean_ledger(accounts, moved),
         checks={"transfers": largest_imbalance(accounts, moved), "budget": float(off.max())},
     )
+
+
+def _forecast_patients(reach: Reach, expected: Expected | None) -> xr.DataArray:
+    """The eligible in the nation as they are forecast (year,): the same for blocks of any size."""
+    if expected is None:
+        return reach.eligible.isel(draw=slice(0, BLOCK)).mean("draw").sum("region")
+    forecast = xr.DataArray(expected["eligible"].sum(axis=0), {"year": expected.years}, ("year",))
+    return forecast.sel(year=reach.eligible["year"])
 
 
 def _terms(

@@ -7,13 +7,16 @@ from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
 from pmbudget.inputs.cases import Case
-from pmbudget.inputs.clauses import Clause
+from pmbudget.inputs.clauses import Adaptive, AdaptivePrice, Clause, PerUnit
 from pmbudget.inputs.dated import FIRST_YEAR
 from pmbudget.inputs.files import Document, Evidence, Source, Strict, find_folder, near, read_yaml, unsafe, validated
 from pmbudget.inputs.parameters import Text
 
 STANDING = "standing_rules"
 """The agreement that holds whatever is agreed for the test: who pays for drugs in Sweden. It settles in all mixes."""
+
+DRUGS = {"drugs": ("benefit", "procured"), "benefit_drugs": ("benefit",), "procured_drugs": ("procured",)}
+"""By what a clause on drugs covers, the channels by which they are bought."""
 
 
 class Agreement(Strict):
@@ -42,14 +45,13 @@ class Agreement(Strict):
     def is_for(self, name: str, case: Case) -> bool:
         """Whether the agreement is a design for a case, ``name`` being the case's.
 
-        In a case without tests it is none if it counts tests or drugs of the benefit that the case has not, nor if its sums are those of a
-        whole field, which were paid for testing.
+        It is none if the case lacks what a clause is about; in a case without tests nor if it counts tests or its sums are those of a whole
+        field, which were paid for testing.
         """
         if self.only_for:
             return name in self.only_for
-        benefit = any(one.channel == "benefit" for one in case.resources.values())
-        elsewhere = not benefit and any(getattr(clause, "covers", None) == "benefit_drugs" for clause in self.clauses)
-        return case.has_tests or not (self.counts_tests or self.precedent_sums or elsewhere)
+        there = all(has_object(clause, case) for clause in self.clauses)
+        return there and (case.has_tests or not (self.counts_tests or self.precedent_sums))
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:
@@ -57,6 +59,16 @@ class Agreement(Strict):
         if len(set(names)) < len(names) or "resource_cost" in names:
             raise ValueError(f"clause names {names} must differ, and none be resource_cost; rename")
         return self
+
+
+def has_object(clause: Clause, case: Case) -> bool:
+    """Whether a case has what a clause is about: the drugs that it covers, and follow-up where it pays for rows or by what is known."""
+    covers, needs = getattr(clause, "covers", ""), getattr(clause, "needs", None)
+    by_knowledge = isinstance(clause, Adaptive | AdaptivePrice) or (needs is not None and needs.known is not None)
+    rows = isinstance(clause, PerUnit) and clause.counts_rows
+    if covers in DRUGS and not any(one.channel in DRUGS[covers] for one in case.resources.values()):
+        return False
+    return case.follow_up is not None or not (by_knowledge or rows)
 
 
 def read_agreement(

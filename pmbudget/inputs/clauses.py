@@ -140,6 +140,11 @@ class PerUnit(Granted):
     complete: Share = 1.0
     at_most: Positive | Literal["worth"] | None = None
 
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the units are register rows: those that follow-up completes, or that are paid by their worth."""
+        return self.complete < 1.0 or self.at_most == "worth"
+
 
 class GainShare(Granted):
     """The region hands over ``share`` of what it saves against today's use beyond ``threshold`` SEK per inhabitant."""

@@ -1,11 +1,12 @@
 """Contracts with manufacturers as data: the terms on which a drug or a test is paid for."""
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator
 
 from pmbudget.errors import Fault, InputError
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.files import Evidence, Source, Strict, find_folder, read_yaml, validated
 from pmbudget.inputs.parameters import Text
 from pmbudget.vocabulary import FOLLOWED
@@ -46,6 +47,11 @@ class ContractTerms(Strict):
         if lacking := [name for name in get_args(ContractName) if name not in contracts]:
             raise ValueError(f"{', '.join(lacking)} has no name; add label for each contract")
         return contracts
+
+    def for_case(self, case: Case) -> Self:
+        """The terms without a price that follows what is known where a case follows nobody to learn from."""
+        kept = {name: one for name, one in self.contracts.items() if name != "adaptive_price" or case.follow_up}
+        return self.model_copy(update={"contracts": kept})
 
 
 def load_contracts(folder: str | Path = "parameters") -> ContractTerms:

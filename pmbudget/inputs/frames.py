@@ -6,6 +6,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pmbudget.errors import Fault, InputError
+from pmbudget.inputs.agreements import has_object
+from pmbudget.inputs.cases import Case
 from pmbudget.inputs.clauses import Clause, Grant, Milestone, Paid, PerformancePot
 from pmbudget.inputs.files import Evidence, Source, Strict, find_folder, near, read_yaml, shown, unsafe, validated
 from pmbudget.inputs.parameters import Text
@@ -63,6 +65,15 @@ class Frame(Strict):
                 if isinstance(clause, Milestone) and (last := max(step.year for step in clause.steps)) > self.years:
                     raise ValueError(f"{clause.name} has a milestone in year {last} of {self.years}; move it")
         return self
+
+    def for_case(self, case: Case) -> Self:
+        """The frame with those models whose clauses are about something that a case has."""
+        kept = {
+            name: model
+            for name, model in self.models.items()
+            if all(has_object(clause, case) for clause in model.clauses)
+        }
+        return self.model_copy(update={"models": kept})
 
     @property
     def share(self) -> float:

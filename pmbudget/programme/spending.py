@@ -165,3 +165,14 @@ def _national(parts: list[xr.DataArray]) -> xr.DataArray:
     """The nation's sum of costs (draw, mix, region, year, resource), by draw, mix and year."""
     sums = [part.sum(["region", "resource"], skipna=False).transpose("draw", "mix", "year") for part in parts]
     return sum(sums[1:], start=sums[0])
+
+
+def cost_met(strategy_cost: xr.DataArray, patients: xr.DataArray, *, rate: float) -> xr.DataArray:
+    """What one patient costs (draw, strategy) at the prices that those who start in the years given meet, SEK.
+
+    The mean over the years of the start, weighted by ``patients`` expected (year,) and present value at ``rate``, so that a value per
+    patient times discounted patients is the value of all who start. Where nobody is expected the years count by present value alone.
+    """
+    years = strategy_cost["year"]
+    weights = patients.clip(min=1e-9) * (1 + rate) ** -(years - years[0]).astype(float)
+    return (strategy_cost * (weights / weights.sum())).sum("year").transpose("draw", "strategy")

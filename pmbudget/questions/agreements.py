@@ -32,6 +32,8 @@ AIMS = (
 """Aim, the column of the scores that measures it, and whether more is better."""
 MARGIN_DRAWS = 400
 """Draws behind the marginal share of a test: of a grant at a threshold of coverage, ten draws told 0.49 where 400 tell 0.21."""
+SHOWN = {"p_all": 0.01, "worst": 0.1, "inequality": 0.1, "year_after": 0.1e6}
+"""The steps in which scores are printed; of the regions' cost per inhabitant, a year."""
 LITTLE = 0.05e6
 """SEK over the agreement's years that one decimal of a million does not show."""
 
@@ -74,8 +76,18 @@ class Negotiation:
 
     @property
     def sharing(self) -> pd.Series:
-        """Which designs share what this introduction costs between state and regions: nobody else pays, nothing moves for today's use."""
-        return (self.scores["others"].abs() <= LITTLE) & (self.scores["of_today"].abs() <= LITTLE)
+        """Which designs share what this introduction costs between state and regions: nobody else pays, nothing moves for today's use, and
+        they do something.
+        """
+        plain = (self.scores["others"].abs() <= LITTLE) & (self.scores["of_today"].abs() <= LITTLE)
+        return plain & ~self.scores.index.isin(self.idle)
+
+    @cached_property
+    def idle(self) -> list[str]:
+        """The designs, but the scenario's own, that leave every region, and so all others, where no clause but the national split does."""
+        without = outcome(self.programme, [national_split()]).by_region.mean(axis=0)
+        moved = {name: np.abs(one.by_region.mean(axis=0) - without).sum() for name, one in self.outcomes.items()}
+        return [name for name, sum_moved in moved.items() if name != self.own and sum_moved <= LITTLE]
 
     @cached_property
     def front(self) -> pd.Series:
@@ -158,7 +170,8 @@ def best_designs(found: Negotiation) -> dict[str, list[str]]:
         else:
             values = {name: draws[name][column] for name in pool}
         if not any(np.isnan(value).any() for value in values.values()):
-            served[aim] = leaders(values, largest=largest, order=column != "p_all")
+            step = SHOWN.get(column, 0.0) * (len(found.years) if column in ("worst", "inequality") else 1)
+            served[aim] = leaders(values, largest=largest, order=column != "p_all", step=step)
     return served
 
 

@@ -197,7 +197,7 @@ def response(
     multiples = xr.DataArray(np.array(PRICES), dims="price")
     each = increment(net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp), scenario.case)
     benefit = (persons(gamma * (1 - multiples)) * each).transpose("price", "draw")
-    ranked = leaders({str(place): one for place, one in enumerate(benefit.to_numpy())}, largest=True)
+    ranked = leaders({str(place): one for place, one in enumerate(benefit.to_numpy())}, largest=True, step=0.01e6)
     return Response(
         year=year,
         coverage=access(more, eligible.sum("region")),

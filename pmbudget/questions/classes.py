@@ -168,7 +168,7 @@ def _transfers_by_rules(
     The ledger of a programme of one patient: strategies stand where the ledger has regions.
     """
     first, strategies = scenario.years[0], list(scenario.case.strategies)
-    used = ("cost", "cost_once", "activity", "activity_once", "qaly", "treated")
+    used = ("cost", "cost_once", "activity", "activity_once", "qaly", "treated", "on_path")
     whole = (outcomes[list(used)] * share).sum("subgroup")
     cost, qaly = present_values(whole, draws)
     facts = facts_of(draws, scenario.case, whole, cost, qaly, years=[first], price_year=scenario.parameters.price_year)

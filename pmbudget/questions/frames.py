@@ -144,7 +144,7 @@ def division(
     """
     if negotiation is None or not scenario.case.has_tests:
         return None
-    programme = negotiation.programme
+    programme, frame = negotiation.programme, frame.for_case(scenario.case)
     designs: dict[str, list[Clause]] = {WITHOUT: [national_split()]}
     for name in frame.models:
         designs[name] = [*clauses_of(frame, name, programme, share), national_split()]
@@ -203,7 +203,7 @@ def apart_in_health(found: Division) -> tuple[str, str, xr.DataArray]:
 
 
 def best_models(found: Division) -> dict[str, list[str]]:
-    """By aim, the model that serves it best and those that the draws do not tell from it."""
+    """By aim, the model that serves it best and those that neither the draws nor what is printed tell from it."""
     programme, epsilon = found.negotiation.programme, found.negotiation.epsilon
     values: dict[str, dict[str, np.ndarray]] = {aim: {} for aim, _ in AIMS}
     for model in found.models:
@@ -214,4 +214,13 @@ def best_models(found: Division) -> dict[str, list[str]]:
         values["worst"][model], values["equality"][model] = money["worst"], money["inequality"]
         values["after"][model] = own["after"].to_numpy()
         values["administration"][model] = (own["administration"] / paid.where(paid > 0)).fillna(0.0).to_numpy()
-    return {aim: leaders(values[aim], largest=largest) for aim, largest in AIMS}
+    yearly = 0.1 * len(found.negotiation.years)
+    step: dict[str, float] = {
+        "health": 0.1,
+        "behind": 0.001,
+        "worst": yearly,
+        "equality": yearly,
+        "after": 0.1,
+        "administration": 0.001,
+    }
+    return {aim: leaders(values[aim], largest=largest, step=step[aim]) for aim, largest in AIMS}

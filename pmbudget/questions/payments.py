@@ -19,7 +19,7 @@ from pmbudget.inputs.contracts import ContractTerms
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.contracted import contracted
 from pmbudget.patient.costing import by_draw
-from pmbudget.programme.reach import persons_served
+from pmbudget.programme.reach import persons_served, tests_made
 from pmbudget.questions.cohorts import Cohort, cohort, contract_years, simulated, smallest_region
 from pmbudget.road import Results, answered
 from pmbudget.vocabulary import BLOCK, TAILS
@@ -37,6 +37,9 @@ AIMS = (
     ("cheap", "transaction", False),
 )
 """Aim, the measure of it by draw, and whether more is better."""
+
+SHOWN = {"without": 0.001, "early": 0.1e6, "transaction": 0.1e6}
+"""The steps in which measures are printed: SEK, and of ``without`` shares of what is paid."""
 
 
 def contracts_compared(
@@ -59,7 +62,7 @@ def contracts_compared(
     """
     if scenario.agreement is None or not contracted(scenario.case):
         return None
-    part = draws.isel(draw=slice(0, BLOCK))
+    part, terms = draws.isel(draw=slice(0, BLOCK)), terms.for_case(scenario.case)
     return answered(
         results,
         "payments to manufacturers",
@@ -255,13 +258,18 @@ def best_contracts(found: xr.Dataset) -> dict[str, list[str]]:
     served, among = {}, alike(found)
     for aim, measure, largest in AIMS:
         values = {name: found[measure].sel(contract=name).to_numpy() for name in among}
+        step = SHOWN.get(measure, 0.0) * (
+            float(found["paid"].sel(contract="rebate").mean()) if measure == "without" else 1
+        )
         # How far a payment is from its expectation is a mean over draws: no order draw by draw is asked of it.
-        served[aim] = leaders(values, largest=largest, order=measure != "off")
+        served[aim] = leaders(values, largest=largest, order=measure != "off", step=step)
     return {aim: names for aim, names in served.items() if len(names) < len(among)}
 
 
 def paid_per_diagnosis(scenario: Scenario, results: Results) -> pd.DataFrame:
     """The test paid for per test made and per result acted on, in the agreement's years, in the nation and in the smallest region; SEK.
+
+    What tests cost is chapter 05's: all that are made, of the eligible and others, in cash at the year's prices.
 
     The price per result is set so that both are expected to cost the same in the nation. Counts are Poisson given the parameters, so that
     the variance of a payment is price^2 x (variance of the expected count + expected count), in closed form.
@@ -275,14 +283,19 @@ def paid_per_diagnosis(scenario: Scenario, results: Results) -> pd.DataFrame:
     """
     case, years = scenario.case, contract_years(scenario)
     served = persons_served(results.reach, [case.new]).sel(mix="new", year=years, drop=True).sum("year")
-    cost = results.per_patient.test_cost.sel(strategy=case.new, drop=True)
+    tests = tests_made(results.reach, case.broad).sel(mix="new", fate=case.new, year=years, drop=True)
+    cost = (tests * results.spending.test_cost.sel(fate=case.new, year=years, drop=True)).sum("year")
     acted = results.settlement.facts["acted_on"].sel(strategy=case.new, drop=True)
     small = smallest_region(scenario)
-    persons = {"nation": served.sum("region"), "small": served.sel(region=small, drop=True)}
-    price = float((persons["nation"] * cost).mean() / (persons["nation"] * acted).mean())
+    by_place = {
+        "nation": (served.sum("region"), cost.sum("region")),
+        "small": (served.sel(region=small, drop=True), cost.sel(region=small, drop=True)),
+    }
+    nation, whole = by_place["nation"]
+    price = float(whole.mean() / (nation * acted).mean())
     rows = {}
-    for place, tested in persons.items():
-        expected, made = (tested * acted).to_numpy(), (tested * cost).to_numpy()
+    for place, (tested, spent) in by_place.items():
+        expected, made = (tested * acted).to_numpy(), spent.to_numpy()
         # The persons are counted, so that part of the spread of what is expected of them is chance already.
         counted = float((tested * acted**2).mean())
         parameters = max(float(np.var(expected)) - counted, 0.0)

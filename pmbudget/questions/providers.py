@@ -101,7 +101,7 @@ class Providers:
         for system in (one for one in self.systems if one in BY_LEVEL):
             clinic, laboratory = (self.margins.sel(system=system, unit=unit).to_numpy() for unit in PROVIDERS)
             by_draw[system] = shortfall_by_draw(clinic) + shortfall_by_draw(laboratory)
-        return leaders(by_draw, largest=False) if by_draw else []
+        return leaders(by_draw, largest=False, step=0.1e6) if by_draw else []
 
     def _units(self, driver: str) -> np.ndarray:
         return self.units.sel(driver=driver).to_numpy()

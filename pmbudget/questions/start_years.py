@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increment
-from pmbudget.questions.national import national_use, present_weights
+from pmbudget.programme.spending import cost_met
+from pmbudget.questions.national import discount_rate, national_use
 from pmbudget.road import Results, answered, scenario_draws, walk_blocks
 from pmbudget.vocabulary import BLOCK
 
@@ -29,9 +29,7 @@ def at_prices_met(scenario: Scenario, results: Results) -> Results:
     times discounted patients is the value of all who start. What is carried to the country is carried from here.
     """
     patients, _ = national_use(scenario, results)
-    weights = pd.Series(present_weights(scenario), patients.index) * patients
-    starts = xr.DataArray(weights / weights.sum(), dims="year", coords={"year": list(weights.index)})
-    cost = (results.spending.strategy_cost * starts).sum("year").transpose("draw", "strategy")
+    cost = cost_met(results.spending.strategy_cost, patients.to_xarray(), rate=discount_rate(scenario))
     return replace(results, per_patient=replace(results.per_patient, cost=cost))
 
 

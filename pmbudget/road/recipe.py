@@ -169,7 +169,5 @@ def _settled(
     reached, flow = reach(scenario, draws, per_patient, courses, rngs=rngs, belief=belief, relief=relief)
     spending, cost = spend(scenario, draws, courses, strategies, flow)
     noise = follow_up_noise(scenario.years, reached.reached.sizes["draw"], rngs)
-    settled = settlement(
-        scenario, draws, per_patient, courses, reached, cost, spending.drug_prices, expected=expected, noise=noise
-    )
+    settled = settlement(scenario, draws, per_patient, courses, reached, cost, spending, expected=expected, noise=noise)
     return per_patient, reached, spending, settled

@@ -160,6 +160,12 @@ def test_leaders_are_the_best_and_those_that_cannot_be_told_from_it():
     values = {"low": base, "lowest": base - 1, "like": base - 1 + 1e-3 * rng.normal(size=400), "other": base[::-1]}
     assert set(leaders(values, largest=False)) == {"lowest", "like"}
     assert leaders({"a": base, "b": base - 1}, largest=True) == ["a"]
+    printed = {"a": 0.0 * base + 10.04, "b": 0.0 * base + 9.96, "c": 0.0 * base + 9.94}
+    assert leaders(printed, largest=True, step=0.1) == ["a", "b"]
+    noise = np.random.default_rng(1).normal(size=base.shape)
+    unsure = {"best": 0.0 * base + 10.2, "tied": 10.04 + noise, "looks_like_tied": 0.0 * base + 10.02}
+    assert set(leaders(unsure, largest=True, step=0.1)) == set(unsure)
+    assert set(leaders(unsure, largest=True)) == {"best", "tied"}
     sure, unsure = np.r_[np.ones(60), np.zeros(40)], np.r_[np.ones(20), np.zeros(80)]
     assert leaders({"sure": sure, "unsure": unsure}, largest=True, order=False) == ["sure"]
 

@@ -3,10 +3,13 @@
 import numpy as np
 from small_books import LABEL
 
+from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.financing.agreement import transfers
 from pmbudget.financing.ledger import books_of, terms_of
 from pmbudget.financing.measures import measures_of
 from pmbudget.inputs.clauses import Grant, Needs
+from pmbudget.patient.per_patient import increment
+from pmbudget.questions import at_prices_met
 
 
 def test_coverage_is_of_those_who_were_tested_among_the_eligible(scenario, results):
@@ -21,6 +24,19 @@ def test_coverage_is_of_those_who_were_tested_among_the_eligible(scenario, resul
     )
     there = found["eligible"] > 0
     np.testing.assert_allclose(found["coverage"][there], (found["tested"] / found["eligible"].clip(1))[there])
+
+
+def test_what_is_worth_knowing_is_at_the_prices_that_patients_meet(scenario, results):
+    """The clauses' net benefit is chapter 07's, not that of prices that stand still."""
+    wtp = scenario.parameters.fixed("wtp_very_high")
+
+    def benefit(per_patient):
+        return increment(net_monetary_benefit(per_patient.cost, per_patient.qaly, wtp), scenario.case).to_numpy()
+
+    own = results.settlement.facts["benefit"].to_numpy()
+    met, still = benefit(at_prices_met(scenario, results).per_patient), benefit(results.per_patient)
+    np.testing.assert_allclose(own, met, rtol=1e-3, atol=50)
+    assert abs(still.mean() - met.mean()) > 100 * abs(own.mean() - met.mean())
 
 
 def test_conditions_of_a_region_and_of_the_country_read_the_same_coverage(scenario, results):

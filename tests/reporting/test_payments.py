@@ -7,6 +7,7 @@ import pytest
 
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.contracts import load_contracts
+from pmbudget.programme import reach
 from pmbudget.questions import agreements
 from pmbudget.questions.cohorts import cohort
 from pmbudget.questions.payments import alike, best_contracts, contracts_compared, paid_per_diagnosis, payment_risk
@@ -102,8 +103,9 @@ def test_the_rows_of_the_cash_table_add_up(scenario, found, terms):
 
 def test_paid_by_result_costs_the_same_and_moves_risk(scenario, results):
     frame = paid_per_diagnosis(scenario, results)
-    served = results.reach.patients.sel(fate=scenario.case.new, mix="new", year=list(scenario.agreement_years))
-    tests = results.per_patient.test_cost.sel(strategy=scenario.case.new) * served.sum(["region", "year"])
+    new, years = scenario.case.new, list(scenario.agreement_years)
+    made = reach.tests_made(results.reach, scenario.case.broad).sel(fate=new, mix="new", year=years).sum("region")
+    tests = (results.spending.test_cost.sel(fate=new, year=years) * made).sum("year")
     assert frame.loc["nation", "mean"] == pytest.approx(float(tests.mean()))
     assert frame.loc["small", "chance"] > frame.loc["nation", "chance"]
     assert 0 < frame.loc["nation", "manufacturer"] < 1
@@ -128,6 +130,9 @@ def test_a_case_without_drugs_or_without_follow_up_says_so(shipped, crude_draws,
     said = [str(part) for part in pieces(scenario, results, found, negotiated, terms, SV)]
     assert (SV("contracts_no_drug") in said[0]) == (case == "rare_disease_wgs")
     assert (SV("rows_not_followed") in said[-1]) == (case == "fh_cascade")
+    if found is not None:
+        assert "adaptive_price" not in found["contract"]
+        assert terms.contracts["adaptive_price"].label.sv not in "".join(said)
     assert (found is None) == (case == "rare_disease_wgs")
 
 

@@ -127,6 +127,13 @@ def _ends(parameter: Parameter, words: Words) -> str:
     return words.year_span({"mean": known.mean, "lower": low, "upper": high})
 
 
+def _per_year(parameter: Parameter, words: Words) -> str:
+    """A trend's expected size, as per cent a year."""
+    known = parameter.distribution
+    assert known is not None
+    return words.percent(known.mean, decimals_stated(100 * known.mean))
+
+
 def _notes(scenario: Scenario, words: Words) -> list[str]:
     """The rules and their sources, what is assumed of all drugs alike, and which drugs have no path; or that there are none."""
     case, paths, parameters = scenario.case, scenario.price_paths, scenario.parameters
@@ -139,7 +146,11 @@ def _notes(scenario: Scenario, words: Words) -> list[str]:
     shares = {name: words.percent(value, decimals_stated(100 * value)) for name, value in rules.items()}
     sources = "; ".join(words.data(parameters[name].record.figure_source.title) for name in RULES)
     age = words.number(parameters.fixed("years_old_drugs"))
-    said = [words("drug_prices_method"), *([words("drug_prices_rebates.paths")] if _rebates(scenario) else [])]
+    trends = [_per_year(parameters[name], words) for name in dict.fromkeys(path.trend for path in paths.values())]
+    said = [
+        words("drug_prices_method", trend=words("and").join(trends)),
+        *([words("drug_prices_rebates.paths")] if _rebates(scenario) else []),
+    ]
     said.append(words("drug_prices_law", age=age, sources=sources, **shares))
     still = [words.inside(case.resources[name].label) for name in drugs if name not in paths]
     said += [words("drug_prices_without", drugs=words("and").join(still))] if still else []

@@ -154,7 +154,11 @@ def money_table(found: Negotiation | None, words: Words) -> Html:
     caption = words("money_caption", period=found.period)
     shown = table(caption, header, rows, text_columns=2, strong=[_place(found, words, rows)])
     moving = found.scores.index[found.scores["of_today"].abs() > LITTLE]
-    return Html(shown + note(words("money_of_today"))) if len(moving) else shown
+    said = [words("money_of_today")] if len(moving) else []
+    if found.idle:
+        idle = [words("quoted", text=design_label(found, name, words)) for name in found.idle]
+        said.append(words("money_idle", designs=words("and").join([", ".join(idle[:-1]), idle[-1]][-len(idle) :])))
+    return Html(shown + note(*said)) if said else shown
 
 
 def _place(found: Negotiation, words: Words, rows: list[list[str]]) -> int:

@@ -29,7 +29,8 @@ def billing_headline(
     if bill is None:
         return NOTHING
     cash, fixed = float(_cash(scenario, results).mean()), float(bill.fixed.mean())
-    figures = {"full": cash + fixed, "cash": cash, "fixed": fixed}
+    parts = {"cash": round(cash, -1), "fixed": round(fixed, -1)}
+    figures = {"full": sum(parts.values()), **parts}
     test = words.inside(scenario.case.strategies[scenario.case.new].label)
     said = [words("billing_cost", test=test, **{name: words.number(one, -1) for name, one in figures.items()})]
     said.append(words("billing_idle", period=_period(bill), idle=words.msek(float(bill.idle().sum("year").mean()))))
@@ -37,7 +38,7 @@ def billing_headline(
         told = {"needed": words.number(both.needed, -1), "p": words.probability(both.probability)}
         if both.prices is None:
             key = "billing_none" if both.saved > 0 else "billing_none_dearer"
-            gap = words.number(both.needed - both.saved, -1)
+            gap = words.number(round(both.needed, -1) - round(both.saved, -1), -1)
             said.append(words(key, **told, saved=words.number(abs(both.saved), -1), gap=gap))
         else:
             said.append(words("billing_both", **told, saved=words.number(both.saved, -1)))

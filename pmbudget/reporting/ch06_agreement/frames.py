@@ -35,7 +35,8 @@ def frame_answer(scenario: Scenario, results: Results, found: Division | None, w
 
 def _size(results: Results, found: Division, words: Words) -> str:
     frame, cost = found.frame, introduction_cost(results, found.negotiation.years)
-    return words(
+    surplus = cost > 0 and found.real * found.share > cost
+    said = words(
         "given.size",
         amount=words.number(frame.amount),
         years=frame.years,
@@ -47,6 +48,7 @@ def _size(results: Results, found: Division, words: Words) -> str:
         introductions=words.number(frame.introductions),
         part=words.number(frame.amount * found.share, 1),
     )
+    return f"{said} {words('given.surplus')}" if surplus else said
 
 
 def _unused(found: Division, words: Words) -> str:

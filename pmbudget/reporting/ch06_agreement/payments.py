@@ -6,6 +6,7 @@ import xarray as xr
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.contracts import ContractTerms
 from pmbudget.inputs.scenarios import Scenario
+from pmbudget.patient.contracted import contracted
 from pmbudget.questions.cohorts import contract_years, smallest_region
 from pmbudget.questions.payments import (
     BY_OUTCOME,
@@ -42,6 +43,12 @@ def _joined(terms: ContractTerms, names: list[str], words: Words) -> str:
 
 def _small(scenario: Scenario) -> str:
     return str(scenario.regions.loc[smallest_region(scenario), "region"])
+
+
+def _relatives_start(scenario: Scenario) -> bool:
+    """Whether relatives who are found start what contracts are about."""
+    relatives = scenario.case.relatives
+    return relatives is not None and relatives.found in contracted(scenario.case)
 
 
 def contracts_answer(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerms, words: Words) -> Html:
@@ -129,6 +136,8 @@ def risk_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerm
         notes.append(words("contract_note_adaptive"))
     if scenario.case.follow_up is None:
         notes.append(words("contract_note_not_followed"))
+    if _relatives_start(scenario):
+        notes.append(words("contract_note_relatives"))
     return Html(table(f"{caption} {words('interval_note')}", header, rows) + note(*notes))
 
 
@@ -225,4 +234,5 @@ def diagnosis_table(scenario: Scenario, results: Results, words: Words) -> Html:
     )
     told = {"small": _small(scenario), "chance": words.percent(frame["chance"].loc["small"])}
     said = words("diagnosis_note", action=words.label(scenario.case.action), **told)
-    return Html(table(caption, header, rows) + note(said))
+    beside = [words("diagnosis_relatives")] if _relatives_start(scenario) else []
+    return Html(table(caption, header, rows) + note(said, *beside, words("diagnosis_beside")))

@@ -33,7 +33,7 @@ def providers_headline(scenario: Scenario, paid: Providers | None, words: Words)
     )
     best, *tied = paid.least()
     chosen = "production" if "production" in tied else best
-    whole, apart = (one.shortfall(chosen)[HOSPITAL].all for one in (paid, paid.apart))
+    whole, apart = (_told(one, chosen) for one in (paid, paid.apart))
     told = {"left": whole, "transition": whole - apart, "rest": apart}
     rest = words("providers_rest", **{name: words.msek(one) for name, one in told.items()}) if apart < whole else ""
     return lead(_answer(paid, best, tied, period, words), frame, levels, rest, words("providers_risk"))
@@ -41,7 +41,7 @@ def providers_headline(scenario: Scenario, paid: Providers | None, words: Words)
 
 def _answer(paid: Providers, best: str, tied: Sequence[str], period: str, words: Words) -> str:
     """How much of what is short new levels take away, how much another system does, and what no price closes."""
-    before, level, least = (paid.shortfall(one)[HOSPITAL].all for one in (FRAME, "production", best))
+    before, level, least = (_told(paid, one) for one in (FRAME, "production", best))
     figures = {"removed": before - level, "before": before, "more": level - least, "left": least}
     told = {name: words.msek(one) for name, one in figures.items()}
     if level >= before:
@@ -51,6 +51,11 @@ def _answer(paid: Providers, best: str, tied: Sequence[str], period: str, words:
         return words("providers_answer_levels", period=period, **told)
     systems = words("or").join(words(f"providers_inside.{one}") for one in (best, *tied))
     return words("providers_answer_rebuilt", period=period, systems=systems, **told)
+
+
+def _told(paid: Providers, system: str) -> float:
+    """What is too little as it is printed, so that parts add up."""
+    return round(paid.shortfall(system)[HOSPITAL].all, -5)
 
 
 def margins_table(scenario: Scenario, paid: Providers | None, words: Words) -> Html:

@@ -19,11 +19,13 @@ LIKE = 0.8
 
 def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Html:
     """By year: rows expected, the price stated, what a row is worth on average and the last one, and what is paid with the ceiling."""
-    rows_found = None if found is None else row_prices(found)
-    if rows_found is None or found is None:
+    if found is None or not scenario.case.has_tests:
         return NOTHING
     if scenario.case.follow_up is None:
         return note(words("rows_not_followed"))
+    rows_found = row_prices(found)
+    if rows_found is None:
+        return NOTHING
     rows = []
     for year in rows_found["year"].to_numpy():
         one = rows_found.sel(year=year)
@@ -72,7 +74,8 @@ def _rows_answer(found: xr.Dataset, words: Words) -> str:
             str(int(year))
         )
     average, first = found["average"].mean("draw").to_numpy(), found["year"].to_numpy()[[0, -1]]
-    judged = words("and").join(words(f"rows_{key}", years=", ".join(own)) for key, own in years.items() if own)
+    told = {key: _joined(own, len(found["year"]), words) for key, own in years.items() if own}
+    judged = ", ".join(words(f"rows_{key}", years=own) for key, own in told.items())
     said = words(
         "rows_answer",
         stated=words.number(float(found["stated"][:, 0].mean())),
@@ -82,4 +85,11 @@ def _rows_answer(found: xr.Dataset, words: Words) -> str:
         start=words.number(float(average[0])),
         end=words.number(float(average[-1])),
     )
-    return f"{said} {words('rows_dear')}" if years["above"] else said
+    return f"{said} {words('rows_dear', years=told['above'])}" if "above" in told else said
+
+
+def _joined(years: list[str], count: int, words: Words) -> str:
+    """Years inside a sentence, or that they are all there are."""
+    if len(years) == count:
+        return words("rows_all_years")
+    return words("and").join([", ".join(years[:-1]), years[-1]][-len(years) :])

@@ -102,7 +102,10 @@ def incentive_table(found: Negotiation | None, results: Results, scenario: Scena
     ]
     header = [words("money_columns.design"), *(words(f"incentive_columns.{key}") for key in ("region", "clinic"))]
     shown = table(words("incentive_caption", year=found.years[0]), header, rows)
-    return shown if abs(shares[found.own][0]) >= 0.005 else Html(shown + note(words("incentive_none")))
+    said = [] if abs(shares[found.own][0]) >= 0.005 else [words("incentive_none")]
+    if any(share <= -0.005 for both in shares.values() for share in both):
+        said.append(words("incentive_negative"))
+    return Html(shown + note(*said)) if said else shown
 
 
 def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
