@@ -91,7 +91,7 @@ def test_an_agreement_that_moves_nobody_costs_its_coordination_alone(scenario, r
 
 def test_a_cap_above_every_draw_is_hardly_broken_and_one_below_all_surely(scenario, results):
     high, low = (cells(risk.risk_table(scenario, results, EN, cap_msek=cap))[-1][3] for cap in (1e6, -1e6))
-    assert (high, low) == ("&lt; 1%", "&gt; 99%")
+    assert (high, low) == ("&lt;\u00a01%", "&gt;\u00a099%")
 
 
 def test_a_forecast_without_error_is_the_model_s(scenario, results):

@@ -21,7 +21,7 @@ def starts_table(scenario: Scenario, results: Results, words: Words) -> Html:
     case, limits = scenario.case, leading_thresholds(scenario)
     cost, qaly = increments(results.per_patient, case)
     by_start = {wtp: benefit_by_start(scenario, results, wtp=wtp) for wtp in limits.values()}
-    if all((benefit == benefit.isel(year=0)).all() for benefit in by_start.values()):
+    if all(float(abs(benefit - benefit.isel(year=0)).max()) < 1 for benefit in by_start.values()):
         return note(words("starts_same"))
     rows = [_row(words("starts_still"), [net_monetary_benefit(cost, qaly, wtp) for wtp in limits.values()], words)]
     rows += [

@@ -88,7 +88,11 @@ def _pays(own: pd.Series, who: str, words: Words) -> str:
 def _most_draws(found: Negotiation, words: Words) -> list[str]:
     """That regions which pay less on average pay more in most draws, where it is so."""
     many = dearer_in_most_draws(found)
-    return [words("agreement_most_draws", count=words.number(many), all=words.number(len(found.programme.regions)))] if many else []
+    return (
+        [words("agreement_most_draws", count=words.number(many), all=words.number(len(found.programme.regions)))]
+        if many
+        else []
+    )
 
 
 def _worst(scenario: Scenario, found: Negotiation, words: Words) -> str:
@@ -125,7 +129,9 @@ def _aims(found: Negotiation, words: Words) -> str:
         else:
             who = labels[0]
         parts.append(words("aim", does=words(f"aims.{aim}"), who=who))
-    said = words("agreement_aims", count=words.number(len(pool)), all=words.number(len(found.scores)), aims="; ".join(parts))
+    said = words(
+        "agreement_aims", count=words.number(len(pool)), all=words.number(len(found.scores)), aims="; ".join(parts)
+    )
     return f"{said} {own}".strip()
 
 
@@ -214,8 +220,10 @@ def property_table(scenario: Scenario, found: Negotiation | None, words: Words) 
 
 
 def _ends(found: Negotiation, name: str) -> bool:
-    """Whether any clause of a design ends with the agreement's years, or within them."""
-    return any(one.ends is not None and one.ends <= len(found.years) for one in found.designs[name])
+    """Whether a design ends with the agreement's years: a clause of it, or all that comes from outside the regions."""
+    row = found.scores.loc[name]
+    stops = row["paid_last"] > LITTLE >= row["paid_last"] - row["cliff"]
+    return stops or any(one.ends is not None and one.ends <= len(found.years) for one in found.designs[name])
 
 
 def _standing(found: Negotiation, name: str) -> str:

@@ -117,7 +117,9 @@ def cash_table(found: OneOff | None, words: Words) -> Html:
     shown = table(words("one_off.cash_caption"), header, rows, strong=sums, text_columns=2)
     owed = after.groupby("design").sum()
     debts = [
-        words("one_off.debt", year=found.years[-1], left=words.number(left, 1), design=_quoted(found, [str(one)], words))
+        words(
+            "one_off.debt", year=found.years[-1], left=words.number(left, 1), design=_quoted(found, [str(one)], words)
+        )
         for one, left in owed[owed.round(1) > 0].items()
     ]
     return Html(shown + note(words("one_off.cash_note"), *debts))
