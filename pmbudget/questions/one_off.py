@@ -262,9 +262,10 @@ def fund(found: OneOff, design: str) -> dict[str, float]:
     Returns
     -------
     dict
-        ``yearly``, the outlay a year for the budget's patients; ``per_inhabitant`` of it; and of whole patients, what is expected of them
-        being paid in, each year's in the year: ``high_year``, what no more than one year in twenty exceeds; ``reserve``, :func:`reserve` beside what is paid in; and
-        ``reserve_chance``, of it what chance in who falls ill would need were price and expected numbers known.
+        ``yearly``, the outlay a year for the budget's patients; ``per_inhabitant`` of it; and of whole patients, what is expected of
+        them being paid in, each year's in the year: ``high_year``, what no more than one year in twenty exceeds; ``reserve``,
+        :func:`reserve` beside what is paid in; and ``reserve_chance``, of it what chance in who falls ill would need were price and
+        expected numbers known.
     """
     pieces = (found.paid, found.expected, found.whole)
     paid, known, whole = (

@@ -156,8 +156,8 @@ def test_grants_end_only_where_a_design_ends(scenario, found):
         scores=found.scores.loc[[name]].assign(**figures),
     )
     assert not agreement._ends(on, name)
-    assert EN("money_scaled") in agreement.money_table(found, EN)
-    assert EN("money_scaled") not in agreement.money_table(replace(found, factors={}), EN)
+    assert "are scaled so that" in agreement.money_table(found, EN)
+    assert "are scaled so that" not in agreement.money_table(replace(found, factors={}), EN)
 
 
 def test_regions_that_pay_less_on_average_and_more_in_most_draws_are_counted(found):
