@@ -116,7 +116,7 @@ def _worst(scenario: Scenario, found: Negotiation, words: Words) -> str:
 def _aims(found: Negotiation, words: Words) -> str:
     """Which designs serve which aims, and among which: both conditions are said."""
     pool, best = comparable_designs(found), best_designs(found)
-    own = "" if found.sharing[found.own] else words("agreement_own_apart")
+    own = _own_apart(found, words)
     if not set(pool) - {found.own}:
         return f"{words('agreement_alone')} {own}".strip()
     parts = []
@@ -133,6 +133,15 @@ def _aims(found: Negotiation, words: Words) -> str:
         "agreement_aims", count=words.number(len(pool)), all=words.number(len(found.scores)), aims="; ".join(parts)
     )
     return f"{said} {own}".strip()
+
+
+def _own_apart(found: Negotiation, words: Words) -> str:
+    """That the scenario's own design is not among those compared, and why; nothing where it is."""
+    if found.sharing[found.own]:
+        return ""
+    row = found.scores.loc[found.own]
+    why = "others" if abs(row["others"]) > LITTLE else "of_today"
+    return words(f"agreement_own_apart.{why}", amount=words.msek(abs(row[why])))
 
 
 def _in_order(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -220,9 +229,9 @@ def property_table(scenario: Scenario, found: Negotiation | None, words: Words) 
 
 
 def _ends(found: Negotiation, name: str) -> bool:
-    """Whether a design ends with the agreement's years: a clause of it, or all that comes from outside the regions."""
+    """Whether a design ends with the agreement's years: a clause of it, or all that comes from outside the regions, if anything."""
     row = found.scores.loc[name]
-    stops = row["paid_last"] > LITTLE >= row["paid_last"] - row["cliff"]
+    stops = row["paid_last"] - row["cliff"] <= LITTLE
     return stops or any(one.ends is not None and one.ends <= len(found.years) for one in found.designs[name])
 
 
