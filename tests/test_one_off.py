@@ -12,12 +12,16 @@ from pmbudget.financing.agreement import transfers
 from pmbudget.financing.books import Books, Terms
 from pmbudget.inputs import load_scenario
 from pmbudget.inputs.agreements import load_agreements
+from pmbudget.inputs.contracts import load_contracts
 from pmbudget.patient import simulate
 from pmbudget.patient.outcomes import occupancy_by_strategy
 from pmbudget.programme.reach import national_aim, share_reached
 from pmbudget.questions import one_off as asked
 from pmbudget.questions.one_off import AT_ONCE, counted, fund, one_off, region_risk, reserve, where_it_fails
+from pmbudget.questions.payments import contracts_compared, payment_risk
+from pmbudget.reporting.ch03_worth.worth_starts import starts_table
 from pmbudget.reporting.ch06_agreement import one_off as pages
+from pmbudget.reporting.ch06_agreement import payments
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
 
@@ -94,10 +98,13 @@ def test_fewer_draws_are_the_beginning_of_more():
 
 def test_in_a_small_region_the_spread_is_chance_and_in_a_pool_it_is_everybodys(found):
     risk, (small, large) = region_risk(found), found.smallest_and_largest
-    at_once = found.paid.sel(design=AT_ONCE, payer="region", region=small, year=list(found.years))
     rate = found.rate.sel(region=small)
-    by_chance = float((found.price**2 * rate).mean())
-    assert float(at_once.var()) == pytest.approx(by_chance, rel=0.5)
+    known, by_chance = found.price * rate / found.people[small], found.price**2 * rate / found.people[small] ** 2
+    row = risk.loc[(AT_ONCE, small)]
+    # In closed form: no patient drawn, of whom the smallest region would have too few.
+    assert row["mean"] == pytest.approx(float(known.mean()))
+    assert (row["cv"] * row["mean"]) ** 2 == pytest.approx(float(known.var()) + float(by_chance.mean()))
+    assert risk.loc[(FUND, small), "mean"] == pytest.approx(row["mean"] / 10)
     assert risk.loc[(AT_ONCE, small), "chance"] > 0.9 > risk.loc[(POOL, small), "chance"]
     assert risk.loc[(POOL, small), "cv"] == pytest.approx(risk.loc[(POOL, large), "cv"])
     assert risk.loc[(POOL, small), "cv"] < risk.loc[(AT_ONCE, large), "cv"] < risk.loc[(AT_ONCE, small), "cv"]
@@ -105,12 +112,25 @@ def test_in_a_small_region_the_spread_is_chance_and_in_a_pool_it_is_everybodys(f
     assert risk.loc[(FUND, small), "cv"] == pytest.approx(risk.loc[(AT_ONCE, small), "cv"])
 
 
-def test_the_patients_are_those_that_the_budget_has(results, found):
+def test_a_pool_s_spread_is_that_of_all_patients_drawn_one_by_one(found):
+    """Var of the nation's whole patients by their share: what the signed noise stands for where payments are of many."""
+    (small, _), years = found.smallest_and_largest, list(found.years)
+    whole = found.whole.sel(design=POOL, payer="region", region=small, year=years) / found.people[small]
+    row = region_risk(found).loc[(POOL, small)]
+    assert row["cv"] * row["mean"] == pytest.approx(float(whole.std()), rel=0.1)
+
+
+def test_the_patients_are_the_budget_s_own(results, found):
+    """To the krona, in each region and year: the section and chapter 05 pay one sum."""
     accounts = results.settlement.accounts.sel(mix="new")
-    budget = accounts.isel(account=(accounts["part"] == "procured").to_numpy()).sum(["account", "region", "year"])
-    paid = found.paid.sel(design=AT_ONCE).sum(["payer", "region", "year"])
-    apart = budget - paid
-    assert abs(float(apart.mean())) < 3 * float(apart.std()) / np.sqrt(apart.sizes["draw"])
+    budget = (
+        accounts.isel(account=(accounts["part"] == "procured").to_numpy())
+        .sum("account")
+        .sel(region=found.paid["region"])
+    )
+    paid = found.paid.sel(design=AT_ONCE, year=list(found.years)).sum("payer")
+    np.testing.assert_allclose(paid, budget.transpose(*paid.dims), atol=1)
+    np.testing.assert_allclose(found.paid.sel(design=FUND, payer="state").sum(), 0.9 * budget.sum())
 
 
 # Who pays
@@ -234,3 +254,37 @@ def test_where_nobody_is_eligible_nobody_is_missed(scenario, results):
         expected = aim.mean("region").where(nobody)
         np.testing.assert_allclose(share.where(nobody), expected.transpose(*share.dims))
         assert float(share.sel(mix="new").min()) > 0
+
+
+# Pages of a case without a test and with few patients
+
+
+def test_where_no_price_moves_worth_by_start_is_a_sentence(scenario, results):
+    words = Words("sv", tests=False)
+    text = str(starts_table(scenario, results, words))
+    assert words("starts_same") in text
+    assert "<table" not in text
+    assert "test" not in text.lower()
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_of_a_region_with_few_patients_no_spread_is_simulated(scenario, results, draws, shipped, language):
+    words, terms = Words(language, tests=False), load_contracts(shipped)
+    found = contracts_compared(scenario, draws.isel(draw=slice(0, 60)), results, terms, seed=1)
+    risk = payment_risk(found)
+    assert risk[["chance_small", "variation_small"]].isna().all(axis=None)
+    assert risk["chance"].notna().all()
+    said = str(payments.contracts_answer(scenario, found, terms, words))
+    assert not re.search(r"\b0[.,]0 (patient|väntas)", said)
+    assert words("contracts_dear") not in said
+    assert re.sub(r"\s", "", words("contract_note_few", small="Region Gotland")) in re.sub(
+        r"\s", "", str(payments.risk_table(scenario, found, terms, words))
+    )
+
+
+def test_a_contract_costs_only_in_the_years_in_which_it_pays(scenario, results, draws, shipped):
+    found = contracts_compared(scenario, draws.isel(draw=slice(0, 60)), results, load_contracts(shipped), seed=1)
+    years = (found["by_year"] != 0).sum("year")
+    yearly = found["transaction"].sel(contract="rebate").mean() / draws["cost_contract_year"][:60].mean()
+    assert float(yearly) == pytest.approx(float(years.sel(contract="rebate")))
+    assert years.sel(contract="rebate") < found.sizes["year"]

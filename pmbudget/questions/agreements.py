@@ -154,9 +154,9 @@ def programme_at(scenario: Scenario, results: Results) -> Programme:
 
 
 def comparable_designs(found: Negotiation) -> list[str]:
-    """The designs compared by aims, the scenario's own among them: they cost the state no more than it and only share what is new."""
+    """The designs compared by aims: they cost the state no more than the scenario's own and only share what is new, as its own may not."""
     dearer = found.scores["state"] > found.scores["state"][found.own] + LITTLE
-    return [str(name) for name in found.scores.index[(found.sharing & ~dearer) | (found.scores.index == found.own)]]
+    return [str(name) for name in found.scores.index[found.sharing & ~dearer]]
 
 
 def best_designs(found: Negotiation) -> dict[str, list[str]]:
@@ -197,6 +197,12 @@ def region_outcomes(found: Negotiation) -> xr.Dataset:
     }
     figures = {"after": (("draw", "region"), after), **{name: ("region", one) for name, one in by_region.items()}}
     return xr.Dataset(figures, coords={"region": list(programme.regions.index)})
+
+
+def dearer_in_most_draws(found: Negotiation) -> int:
+    """How many regions pay less on average by the scenario's own design than with no agreement, and yet more in most draws."""
+    own = found.outcomes[found.own].by_region
+    return int(((own.mean(axis=0) < 0) & ((own > 0).mean(axis=0) > 0.5)).sum())
 
 
 def own_books(results: Results, found: Negotiation) -> Books:

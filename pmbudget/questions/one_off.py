@@ -1,8 +1,9 @@
 """How a therapy that is given once may be paid for: cash by year and payer, chance in small regions, what a fund must hold, who loses
 where it fails.
 
-Whole patients are counted, Poisson by region and year, and the drug alone is settled, by every design that is for this case alone. A
-small region meets one patient in many years, which an average does not show.
+The drug alone is settled, by every design that is for this case alone. What is paid is paid for the budget's own patients, so that a
+design's sums are those of chapter 05. The budget treats a share of those who fall ill; what chance does is asked of whole patients,
+Poisson by region and year. A small region meets one patient in many years, which an average does not show.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pmbudget.appraisal.scoring import PARTICIPATION, cvar
+from pmbudget.appraisal.scoring import PARTICIPATION
 from pmbudget.evidence.generators import generator
 from pmbudget.financing.agreement import transfers
 from pmbudget.financing.books import Books, Terms
@@ -23,6 +24,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.outcomes import occupancy_by_strategy, simulate
 from pmbudget.patient.per_patient import increment
 from pmbudget.programme.population import expected_eligible
+from pmbudget.programme.reach import persons_served
 from pmbudget.road import Results
 from pmbudget.vocabulary import BLOCK, REGION_PAYERS
 
@@ -43,11 +45,12 @@ class OneOff:
     """A one-off therapy under several designs, on the same patients; SEK of the price year, undiscounted.
 
     ``clauses`` and ``labels`` by design, :data:`AT_ONCE` first and without either. ``patients`` and ``rate`` (draw, region, year): persons
-    treated, counted and expected. ``paid`` (design, payer, draw, region, year) is what the manufacturer receives, by payer of
-    :data:`PAYERS`, and ``expected`` the same without chance, as if the expected numbers were treated. Years go on past those shown
-    (``years``) for as long as anything falls due; nobody is treated in them. ``responding`` (draw, year) is the share of those treated who
-    are alive and in response so many years later, ``price`` (draw,) what a treatment costs, ``people`` the regions' inhabitants and
-    ``names`` what they are called. ``limit`` is what a region is assumed to put up with, SEK per inhabitant and year.
+    treated, those of the budget and expected. ``paid`` (design, payer, draw, region, year) is what the manufacturer receives for the
+    budget's, by payer of :data:`PAYERS`; ``expected`` the same for the expected, ``whole`` for whole patients, Poisson around the expected,
+    and ``noise`` for (expected)^0.5 of either sign, whose square is in expectation the variance that chance adds. Years go on past those
+    shown (``years``) for as long as anything falls due; nobody is treated in them. ``responding`` (draw, year) is the share of those
+    treated who are alive and in response so many years later, ``price`` (draw,) what a treatment costs, ``people`` the regions'
+    inhabitants and ``names`` what they are called. ``limit`` is what a region is assumed to put up with, SEK per inhabitant and year.
     """
 
     clauses: Mapping[str, Sequence[Clause]]
@@ -56,6 +59,8 @@ class OneOff:
     rate: xr.DataArray
     paid: xr.DataArray
     expected: xr.DataArray
+    whole: xr.DataArray
+    noise: xr.DataArray
     responding: xr.DataArray
     price: xr.DataArray
     people: pd.Series
@@ -85,7 +90,7 @@ def one_off(scenario: Scenario, results: Results, draws: xr.Dataset, *, seed: in
     draws : Dataset
         Those of the results, as from :func:`pmbudget.road.scenario_draws`.
     seed : int
-        Of the numbers of patients.
+        Of the numbers of whole patients.
     """
     name, agreements = scenario.definition.case, load_agreements(scenario.folder)
     own = {key: one for key, one in agreements.items() if name in one.only_for}
@@ -95,9 +100,12 @@ def one_off(scenario: Scenario, results: Results, draws: xr.Dataset, *, seed: in
     own = dict(sorted(own.items(), key=lambda item: not any(isinstance(each, BY_OUTCOME) for each in item[1].clauses)))
     clauses: dict[str, Sequence[Clause]] = {AT_ONCE: (), **{key: one.clauses for key, one in own.items()}}
     price, rate = _price(scenario, draws), _rate(scenario, results, draws)
-    patients = rate.copy(data=counted(rate.to_numpy(), seed=seed))
+    patients = persons_served(results.reach, [scenario.case.new]).sel(mix="new", drop=True)
+    whole, signs = (rate.copy(data=one) for one in (counted(rate.to_numpy(), seed=seed), signed(rate.shape, seed=seed)))
     facts = results.settlement.facts
-    settled = [settled_on(scenario, clauses, persons * price, facts) for persons in (patients, rate)]
+    paid, expected, counts, noise = (
+        settled_on(scenario, clauses, persons * price, facts) for persons in (patients, rate, whole, signs * rate**0.5)
+    )
     tolerance = scenario.parameters[PARTICIPATION].distribution
     assert tolerance is not None
     return OneOff(
@@ -105,8 +113,10 @@ def one_off(scenario: Scenario, results: Results, draws: xr.Dataset, *, seed: in
         labels={key: one.label for key, one in own.items()},
         patients=patients,
         rate=rate,
-        paid=settled[0],
-        expected=settled[1],
+        paid=paid,
+        expected=expected,
+        whole=counts,
+        noise=noise,
         responding=_responding(scenario, draws),
         price=price,
         people=scenario.regions["population"],
@@ -134,6 +144,13 @@ def counted(rate: np.ndarray, *, seed: int) -> np.ndarray:
     starts = range(0, len(rate), BLOCK)
     parts = [generator(seed, "one-off", begin // BLOCK).poisson(rate[begin : begin + BLOCK]) for begin in starts]
     return np.concatenate(parts).astype(float)
+
+
+def signed(shape: tuple[int, ...], *, seed: int) -> np.ndarray:
+    """1 or -1, as often (draw, …); a longer table begins as a shorter one does."""
+    blocks = range(-(-shape[0] // BLOCK))
+    parts = [generator(seed, "one-off signs", block).choice((-1.0, 1.0), (BLOCK, *shape[1:])) for block in blocks]
+    return np.concatenate(parts)[: shape[0]]
 
 
 def settled_on(
@@ -189,25 +206,31 @@ def _responding(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
 def region_risk(found: OneOff) -> pd.DataFrame:
     """How a region's yearly payment per inhabitant spreads, by design (rows), for the smallest region and the largest.
 
+    What is paid is linear in patients, so that its mean is what is paid for the expected, and its variance Var(that) + E[sum of
+    c^2 x rate], c being what the region pays in the year for one patient treated in each region and year: no patient need be drawn, of
+    whom a small region would have too few. Years are those shown, and those after them in which anything falls due; each year of each
+    draw is a case.
+
     Returns
     -------
     DataFrame
-        Index design and region: ``mean`` and ``worst`` (the mean of the worst twentieth of years), SEK per inhabitant and year; ``cv``,
-        the standard deviation over the mean; ``more``, the probability of a year above what a region puts up with; ``chance``, the part of
-        the variance that is chance in who falls ill where: 1 - Var(payment as if expected numbers were treated) / Var(payment). Years
-        are those shown, and each year of each draw is a case.
+        Index design and region: ``mean``, SEK per inhabitant and year; ``cv``, the standard deviation over the mean; ``more``, the
+        probability of a year above what a region puts up with; ``chance``, the part of the variance that is chance in who falls ill where.
     """
     rows = {}
     for design in found.clauses:
+        due = (found.expected.sel(design=design) > 0).any(["payer", "draw", "region"])
         for code in found.smallest_and_largest:
-            at = {"design": design, "payer": "region", "region": code, "year": list(found.years)}
-            values, known = (one.sel(at).to_numpy() / found.people[code] for one in (found.paid, found.expected))
+            at = {"design": design, "payer": "region", "region": code, "year": due.indexes["year"][due.to_numpy()]}
+            pieces = (found.expected, found.noise, found.whole)
+            known, noise, whole = (one.sel(at).to_numpy() / found.people[code] for one in pieces)
+            chance = float((noise**2).mean())
+            variance = float(known.var()) + chance
             rows[design, code] = {
-                "mean": float(values.mean()),
-                "cv": float(values.std() / values.mean()),
-                "more": float((values > found.limit).mean()),
-                "worst": cvar(values.ravel()),
-                "chance": float(1 - known.var() / values.var()),
+                "mean": float(known.mean()),
+                "cv": np.sqrt(variance) / float(known.mean()),
+                "more": float((whole > found.limit).mean()),
+                "chance": chance / variance,
             }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["design", "region"])
 
@@ -239,21 +262,25 @@ def fund(found: OneOff, design: str) -> dict[str, float]:
     Returns
     -------
     dict
-        ``yearly``, the expected outlay a year, which is also what is paid in, each year's in the year; ``per_inhabitant`` of it;
-        ``high_year``, what no more than one year in twenty exceeds; ``reserve``, :func:`reserve` beside what is paid in; and
-        ``reserve_chance``, of it what chance in who falls ill would need were price and expected numbers known.
+        ``yearly``, the outlay a year for the budget's patients; ``per_inhabitant`` of it; and of whole patients, what is expected of
+        them being paid in, each year's in the year: ``high_year``, what no more than one year in twenty exceeds; ``reserve``,
+        :func:`reserve` beside what is paid in; and ``reserve_chance``, of it what chance in who falls ill would need were price and
+        expected numbers known.
     """
-    of = found.paid.sel(design=design, payer="state").sum("region").to_numpy()
-    income = of.mean(axis=0)
-    known = found.expected.sel(design=design, payer="state").sum("region")
+    pieces = (found.paid, found.expected, found.whole)
+    paid, known, whole = (
+        one.sel(design=design, payer="state").sum("region").transpose("draw", "year").to_numpy() for one in pieces
+    )
+    yearly = paid.mean(axis=0)
+    income = known.mean(axis=0)
     # The same spread around the expected outlay, without what is not known of price and expected numbers.
-    by_chance = of - known.transpose("draw", "year").to_numpy() + income
+    by_chance = whole - known + income
     shown = [int(year) in found.years for year in found.paid["year"].to_numpy()]
     return {
-        "yearly": float(income[shown].mean()),
-        "per_inhabitant": float(income[shown].mean() / found.people.sum()),
-        "high_year": float(np.quantile(of[:, shown], SOLVENT)),
-        "reserve": reserve(of, income),
+        "yearly": float(yearly[shown].mean()),
+        "per_inhabitant": float(yearly[shown].mean() / found.people.sum()),
+        "high_year": float(np.quantile(whole[:, shown], SOLVENT)),
+        "reserve": reserve(whole, income),
         "reserve_chance": reserve(by_chance, income),
     }
 

@@ -36,6 +36,8 @@ AIMS = (
     ("later", "early", False),
     ("cheap", "transaction", False),
 )
+FEWEST = 100
+"""As many patients of a place in all draws as its spread can be told from."""
 """Aim, the measure of it by draw, and whether more is better."""
 
 SHOWN = {"without": 0.001, "early": 0.1e6, "transaction": 0.1e6}
@@ -171,7 +173,8 @@ def _compared(scenario: Scenario, draws: xr.Dataset, results: Results, terms: Co
     price = np.where(own, 1.0, flat / tally.by_draw["paid"].mean(axis=1))
     money = {name: values * price[:, None] for name, values in tally.by_draw.items() if name != "followed"}
     money["transaction"] = tally.by_draw["followed"] * by_draw(draws, ["cost_followed_patient"])
-    money["transaction"] += by_draw(draws, ["cost_contract_year"]) * years
+    # A contract is run in the years in which it pays anything.
+    money["transaction"] += by_draw(draws, ["cost_contract_year"]) * (tally.by_year != 0).sum(axis=1, keepdims=True)
     money["off"] = np.abs(money["paid"] - money["paid"].mean(axis=1, keepdims=True))
     data: dict[str, Any] = {name: (("contract", "draw"), values) for name, values in money.items()}
     data |= {name: (("contract", "rule", "draw"), one * price[:, None, None]) for name, one in tally.wrong.items()}
@@ -220,11 +223,13 @@ def sight_of(scenario: Scenario, draws: xr.Dataset) -> dict[str, np.ndarray]:
 
 def payment_risk(found: xr.Dataset) -> pd.DataFrame:
     """By contract, SEK: ``mean``, ``lower`` and ``upper`` of the payment; the share of its variance that is ``chance`` between patients in
-    the nation and ``chance_small`` in the smallest region, whose coefficient of variation is ``variation_small``; the ``payer`` and the
+    the nation and ``chance_small`` in the smallest region, whose coefficient of variation is ``variation_small``, both missing where fewer
+    than :data:`FEWEST` patients of it are drawn; the ``payer`` and the
     ``manufacturer`` share of the variation of use (:func:`pmbudget.financing.payments.carried_shares`); the share ``without`` response of
     what is paid; ``transaction`` cost; and ``price``, the share of the list price.
     """
     flat = found["paid"].sel(contract="rebate").to_numpy()
+    enough = float(found["small_patients"].sum()) >= FEWEST
     rows = {}
     for name in map(str, found["contract"].to_numpy()):
         one = found.sel(contract=name)
@@ -235,8 +240,8 @@ def payment_risk(found: xr.Dataset) -> pd.DataFrame:
             "lower": lower,
             "upper": upper,
             "chance": kinds.chance_share(paid, one["again"].to_numpy()),
-            "chance_small": kinds.chance_share(small, one["small_again"].to_numpy()),
-            "variation_small": small.std() / small.mean() if small.mean() > 0 else np.nan,
+            "chance_small": kinds.chance_share(small, one["small_again"].to_numpy()) if enough else np.nan,
+            "variation_small": small.std() / small.mean() if enough else np.nan,
             **kinds.carried_shares(flat, paid),
             "without": float(one["without"].sum()) / paid.sum(),
             "transaction": float(one["transaction"].mean()),

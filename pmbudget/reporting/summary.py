@@ -16,7 +16,7 @@ from pmbudget.programme.reach import share_reached
 from pmbudget.questions.structures import BASE, Structures
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.value import value_figures
-from pmbudget.reporting.verdict import leading_threshold, leading_thresholds, verdict_key
+from pmbudget.reporting.verdict import known_digits, leading_threshold, leading_thresholds, verdict_key
 from pmbudget.road import Results
 from pmbudget.vocabulary import REFERENCES
 
@@ -122,13 +122,14 @@ def structure_figures(scenario: Scenario, tried: Structures) -> pd.DataFrame:
     """What the index says of the structures tried, at each threshold that leads: measure, threshold, unit, mean, lower, upper.
 
     ``structures``, how many alternatives; ``structures_kept``, in how many of them the decision of the main analysis holds, missing
-    where the draws do not decide there; ``structures_inmb``, the main analysis and the lowest and highest mean, SEK. No rows without
-    alternatives.
+    where the draws do not decide there; ``structures_inmb``, the main analysis and the lowest and highest mean, SEK, with the digits
+    that chapter 03 gives them. No rows without alternatives.
     """
     rows: list[dict[str, Any]] = []
     for limit, wtp in leading_thresholds(scenario).items() if tried.alternatives else ():
         frame = tried.frame(wtp)
-        base, others, mean = int(frame.loc[BASE, "decision"]), frame["decision"].drop(BASE), frame["mean"]
+        base, others = int(frame.loc[BASE, "decision"]), frame["decision"].drop(BASE)
+        mean = pd.Series({name: round(row["mean"], known_digits(row["error"], -2)) for name, row in frame.iterrows()})
         kept = float((others == base).sum()) if base else float("nan")
         ends = {"mean": mean[BASE], "lower": mean.min(), "upper": mean.max()}
         rows += [

@@ -100,13 +100,13 @@ class Words:
         if share != share:
             return self("not_applicable")
         sign = "\u00a0%" if self.language == "sv" else "%"
-        return f"> 99{sign}" if digits == 0 and 0.995 <= share < 1 else f"{self.number(100 * share, digits)}{sign}"
+        return f">\u00a099{sign}" if digits == 0 and 0.995 <= share < 1 else f"{self.number(100 * share, digits)}{sign}"
 
     def probability(self, share: float) -> str:
         """A share of draws as per cent: a finite number of them never shows what is certain or impossible; none at all is missing."""
         if share != share:
             return self("missing")
-        return self.percent(min(share, 0.999)) if share > 0.005 else f"< {self.percent(0.01)}"
+        return self.percent(min(share, 0.999)) if share > 0.005 else f"<\u00a0{self.percent(0.01)}"
 
     def data(self, text: str) -> str:
         """A unit or a standing phrase of the parameter files in this language, or the text itself."""

@@ -130,7 +130,43 @@ def test_both_conditions_of_the_comparison_are_said(scenario, found):
     text = str(agreement.agreement_headline(scenario, found, EN))
     assert "no more than the scenario" in text
     assert "let nobody but the state and the regions pay" in text
-    assert f"{len(agreements.comparable_designs(found))} designs" in text
+    assert f"{len(agreements.comparable_designs(found))} are compared by aim" in text
+
+
+def test_a_design_that_moves_today_s_money_is_not_among_those_compared_also_where_it_is_the_scenario_s(found):
+    other = next(str(name) for name in found.scores.index if not found.sharing[name])
+    assert found.own in agreements.comparable_designs(found)
+    theirs = replace(found, own=other)
+    assert other not in agreements.comparable_designs(theirs)
+    assert all(other not in names for names in agreements.best_designs(theirs).values())
+    assert "own is not in that comparison" in agreement._aims(theirs, EN)
+    assert "own is not in that comparison" not in agreement._aims(found, EN)
+    assert agreement._standing(theirs, other) == "front_not_compared"
+
+
+def test_grants_end_only_where_a_design_ends(scenario, found):
+    """A dash where a design goes on, whatever it grows by; and where nothing is scaled no word is said of it."""
+    ends = {name: agreement._ends(found, name) for name in found.designs}
+    assert ends["state_share_tapered"]
+    assert ends["hepatitis_c_solidarity"]
+    name, figures = "hepatitis_c_solidarity", {"paid_last": 10e6, "cliff": -2e6}
+    on = replace(
+        found,
+        designs={name: [one.model_copy(update={"ends": None}) for one in found.designs[name]]},
+        scores=found.scores.loc[[name]].assign(**figures),
+    )
+    assert not agreement._ends(on, name)
+    assert "are scaled so that" in agreement.money_table(found, EN)
+    assert "are scaled so that" not in agreement.money_table(replace(found, factors={}), EN)
+
+
+def test_regions_that_pay_less_on_average_and_more_in_most_draws_are_counted(found):
+    settled = found.outcomes[found.own]
+    by_region = np.ones_like(settled.by_region)
+    by_region[0, :3] = -1e9
+    other = replace(found)
+    other.__dict__["outcomes"] = {found.own: replace(settled, by_region=by_region)}
+    assert agreements.dearer_in_most_draws(other) == 3
 
 
 def test_the_headline_holds_the_scored_figures_and_one_simulation_error(scenario, found):

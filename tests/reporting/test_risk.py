@@ -10,7 +10,7 @@ import pytest
 
 from pmbudget.appraisal.scoring import cvar
 from pmbudget.inputs.norms import TAX_BASE
-from pmbudget.reporting.ch05_budget import budget, programme, risk
+from pmbudget.reporting.ch05_budget import budget, drug_prices, programme, risk
 from pmbudget.reporting.words import Words
 
 EN = Words("en")
@@ -73,12 +73,11 @@ def test_the_bar_of_an_allocation_key_that_is_not_used_is_told_to_be_of_another_
 
 def test_that_drugs_keep_their_price_is_said_where_there_are_any(scenario):
     static = scenario.with_prices("static")
-    assert "exclusivity" in programme.prices_moves(static, EN)
+    assert "exclusivity" in " ".join(drug_prices._notes(static, EN))
     assert EN("prices_drugs") in programme.prices_moves(scenario, EN)
     dry = {name: one for name, one in scenario.case.resources.items() if one.kind != "drug"}
-    assert "exclusivity" not in programme.prices_moves(
-        replace(static, case=scenario.case.model_copy(update={"resources": dry})), EN
-    )
+    without = replace(static, case=scenario.case.model_copy(update={"resources": dry}))
+    assert "exclusivity" not in " ".join(drug_prices._notes(without, EN))
 
 
 def test_an_agreement_that_moves_nobody_costs_its_coordination_alone(scenario, results):
@@ -91,7 +90,7 @@ def test_an_agreement_that_moves_nobody_costs_its_coordination_alone(scenario, r
 
 def test_a_cap_above_every_draw_is_hardly_broken_and_one_below_all_surely(scenario, results):
     high, low = (cells(risk.risk_table(scenario, results, EN, cap_msek=cap))[-1][3] for cap in (1e6, -1e6))
-    assert (high, low) == ("&lt; 1%", "&gt; 99%")
+    assert (high, low) == ("&lt;\u00a01%", "&gt;\u00a099%")
 
 
 def test_a_forecast_without_error_is_the_model_s(scenario, results):

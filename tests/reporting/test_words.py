@@ -29,14 +29,14 @@ def test_money_is_in_millions_with_one_decimal(value, written):
 
 
 def test_almost_all_is_not_all():
-    assert SV.percent(0.997) == "> 99\u00a0%"
+    assert SV.percent(0.997) == ">\u00a099\u00a0%"
     assert SV.percent(1.0) == "100\u00a0%"
     assert EN.percent(0.14) == "14%"
 
 
 def test_a_share_of_draws_is_never_certain():
-    assert SV.probability(1.0) == "> 99\u00a0%"
-    assert SV.probability(0.0) == "< 1\u00a0%"
+    assert SV.probability(1.0) == ">\u00a099\u00a0%"
+    assert SV.probability(0.0) == "<\u00a01\u00a0%"
     assert SV.probability(0.42) == "42\u00a0%"
 
 

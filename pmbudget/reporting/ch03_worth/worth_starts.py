@@ -14,10 +14,15 @@ from pmbudget.road import Results
 
 
 def starts_table(scenario: Scenario, results: Results, words: Words) -> Html:
-    """Incremental net benefit and its probability of being positive: at still prices, then by the year in which a patient starts."""
+    """Incremental net benefit and its probability of being positive: at still prices, then by the year in which a patient starts.
+
+    A sentence where no price moves.
+    """
     case, limits = scenario.case, leading_thresholds(scenario)
     cost, qaly = increments(results.per_patient, case)
     by_start = {wtp: benefit_by_start(scenario, results, wtp=wtp) for wtp in limits.values()}
+    if all(float(abs(benefit - benefit.isel(year=0)).max()) < 1 for benefit in by_start.values()):
+        return note(words("starts_same"))
     rows = [_row(words("starts_still"), [net_monetary_benefit(cost, qaly, wtp) for wtp in limits.values()], words)]
     rows += [
         _row(str(year), [benefit.sel(year=year) for benefit in by_start.values()], words) for year in scenario.years
@@ -31,7 +36,8 @@ def starts_table(scenario: Scenario, results: Results, words: Words) -> Html:
     highest = by_start[max(limits.values())]
     said = words(f"starts_lead.{_direction(highest)}", first=scenario.years[0], last=scenario.years[-1])
     moves = words(f"starts_moves.{_moving(scenario)}")
-    return Html(note(said) + whole + note(f"{moves} {words('starts_note', year=scenario.years[-1])}"))
+    trend = words("starts_trend.dated" if scenario.price_paths else "starts_trend.still", year=scenario.years[-1])
+    return Html(note(said) + whole + note(f"{moves} {words('starts_note')} {trend}"))
 
 
 def _row(label: str, benefits: list[xr.DataArray], words: Words) -> list[str]:

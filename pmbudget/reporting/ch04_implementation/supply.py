@@ -42,7 +42,7 @@ def limits_table(scenario: Scenario, results: Results, limited: Limited | None, 
     header = [words(f"limits_columns.{key}", year=scenario.years[-1], wtp=words.number(wtp)) for key in keys]
     key = "limits_caption" if len(rows) > 1 else "limits_caption_hold"
     caption = words(key, period=scenario.whole_period)
-    return table(f"{caption}. {words('interval_note')}", header, rows)
+    return Html(table(f"{caption}. {words('interval_note')}", header, rows) + note(words("limits_method")))
 
 
 def limit_name(scenario: Scenario, name: str, words: Words, *, inside: bool = False) -> str:

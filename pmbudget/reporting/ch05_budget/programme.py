@@ -67,8 +67,6 @@ def prices_moves(scenario: Scenario, words: Words) -> Html:
         names = ", ".join(words.inside(scenario.case.resources[name].label) for name in prices.resources)
         said = [words("prices_move", resources=names)]
         said += [words("prices_drugs")] if scenario.price_paths else []
-    if not scenario.price_paths and any(one.kind == "drug" for one in scenario.case.resources.values()):
-        said.append(words("prices_drugs_still"))
     if any(part.until is not None for part in elsewhere):
         said.append(words("prices_elsewhere"))
     return note(*said)

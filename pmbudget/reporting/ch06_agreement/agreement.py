@@ -10,12 +10,20 @@ The page answers five questions.
 * What next? The least outlay for a target that does not come by itself, the bargain, and which money may pay for which phase.
 """
 
+import numpy as np
 import pandas as pd
 
 from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.appraisal.worth import added_worth
+from pmbudget.inputs.clauses import Instalments
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.agreements import LITTLE, Negotiation, best_designs, comparable_designs
+from pmbudget.questions.agreements import (
+    LITTLE,
+    Negotiation,
+    best_designs,
+    comparable_designs,
+    dearer_in_most_draws,
+)
 from pmbudget.reporting.figures import COLOURS, Picture, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.value import signed, value_sentences
@@ -54,11 +62,12 @@ def agreement_headline(scenario: Scenario, found: Negotiation | None, words: Wor
             design=design_label(found, found.own, words),
             period=found.period,
             **{who: _pays(own, who, words) for who in ("state", "regions")},
-            head=words.number(own["per_inhabitant"], 1),
-            oere=words.number(own["tax_oere"], 2),
+            head=words.number(abs(own["per_inhabitant"]), 1),
+            oere=words.number(abs(own["tax_oere"]), 2),
             p_all=words.probability(own["p_all"]),
             tolerance=limit_words(found, words),
         ),
+        *_most_draws(found, words),
         _worst(scenario, found, words),
         _aims(found, words),
         words(
@@ -73,6 +82,16 @@ def _pays(own: pd.Series, who: str, words: Words) -> str:
     """What a party pays more or less than with no agreement."""
     return signed(
         "headline_pays", {"mean": own[who], "lower": own[f"{who}_lower"], "upper": own[f"{who}_upper"]}, words
+    )
+
+
+def _most_draws(found: Negotiation, words: Words) -> list[str]:
+    """That regions which pay less on average pay more in most draws, where it is so."""
+    many = dearer_in_most_draws(found)
+    return (
+        [words("agreement_most_draws", count=words.number(many), all=words.number(len(found.programme.regions)))]
+        if many
+        else []
     )
 
 
@@ -97,8 +116,9 @@ def _worst(scenario: Scenario, found: Negotiation, words: Words) -> str:
 def _aims(found: Negotiation, words: Words) -> str:
     """Which designs serve which aims, and among which: both conditions are said."""
     pool, best = comparable_designs(found), best_designs(found)
-    if len(pool) < 2:
-        return words("agreement_alone")
+    own = _own_apart(found, words)
+    if not set(pool) - {found.own}:
+        return f"{words('agreement_alone')} {own}".strip()
     parts = []
     for aim, names in best.items():
         labels = [words("quoted", text=design_label(found, name, words)) for name in names[:FEW]]
@@ -109,7 +129,19 @@ def _aims(found: Negotiation, words: Words) -> str:
         else:
             who = labels[0]
         parts.append(words("aim", does=words(f"aims.{aim}"), who=who))
-    return words("agreement_aims", count=words.number(len(pool)), aims="; ".join(parts))
+    said = words(
+        "agreement_aims", count=words.number(len(pool)), all=words.number(len(found.scores)), aims="; ".join(parts)
+    )
+    return f"{said} {own}".strip()
+
+
+def _own_apart(found: Negotiation, words: Words) -> str:
+    """That the scenario's own design is not among those compared, and why; nothing where it is."""
+    if found.sharing[found.own]:
+        return ""
+    row = found.scores.loc[found.own]
+    why = "others" if abs(row["others"]) > LITTLE else "of_today"
+    return words(f"agreement_own_apart.{why}", amount=words.msek(abs(row[why])))
 
 
 def _in_order(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -138,7 +170,7 @@ def money_table(found: Negotiation | None, words: Words) -> Html:
             [
                 words.label(agreement.label),
                 words(f"evidence.{agreement.evidence}"),
-                words.percent(found.factors[str(name)], 1) if name in found.factors else words("not_applicable"),
+                *([words.percent(found.factors.get(str(name), np.nan), 1)] if found.factors else []),
                 words.span_msek(span["state"]),
                 words.span_msek(span["regions"]),
                 words.msek(row["others"]),
@@ -147,18 +179,23 @@ def money_table(found: Negotiation | None, words: Words) -> Html:
                 words.number(row["tax_oere"], 2),
             ]
         )
+    scaled = ("factor",) if found.factors else ()
     header = [
         words(f"money_columns.{key}")
-        for key in ("design", "evidence", "factor", "state", "regions", "others", "of_today", "head", "oere")
+        for key in ("design", "evidence", *scaled, "state", "regions", "others", "of_today", "head", "oere")
     ]
     caption = words("money_caption", period=found.period)
     shown = table(caption, header, rows, text_columns=2, strong=[_place(found, words, rows)])
-    moving = found.scores.index[found.scores["of_today"].abs() > LITTLE]
-    said = [words("money_of_today")] if len(moving) else []
+    said = {
+        "money_scaled": bool(found.factors),
+        "money_of_today": bool((found.scores["of_today"].abs() > LITTLE).any()),
+        "money_instalments": any(isinstance(one, Instalments) for each in found.designs.values() for one in each),
+    }
+    told = [words(key, last=found.years[-1]) for key, holds in said.items() if holds]
     if found.idle:
         idle = [words("quoted", text=design_label(found, name, words)) for name in found.idle]
-        said.append(words("money_idle", designs=words("and").join([", ".join(idle[:-1]), idle[-1]][-len(idle) :])))
-    return Html(shown + note(*said)) if said else shown
+        told.append(words("money_idle", designs=words("and").join([", ".join(idle[:-1]), idle[-1]][-len(idle) :])))
+    return Html(shown + note(*told)) if told else shown
 
 
 def _place(found: Negotiation, words: Words, rows: list[list[str]]) -> int:
@@ -183,9 +220,9 @@ def property_table(scenario: Scenario, found: Negotiation | None, words: Words) 
                 words.number(row["inequality"] / len(found.years), 1),
                 *([words.percent(row["marginal"])] if tests else []),
                 words.number(row["early_movers"], 1),
-                words.msek(row["cliff"]),
+                words.msek(row["cliff"] if _ends(found, str(name)) else np.nan),
                 words.msek(row["year_after"]),
-                words("on_front") if found.front[name] else words("not_applicable"),
+                words(_standing(found, str(name))),
             ]
         )
     incentive = ("marginal",) if tests else ()
@@ -193,6 +230,20 @@ def property_table(scenario: Scenario, found: Negotiation | None, words: Words) 
     header = [words(f"property_columns.{key}") for key in keys]
     caption = words("property_caption", tolerance=limit_words(found, words))
     return Html(table(caption, header, rows, strong=[_place(found, words, rows)]) + note(words("property_note")))
+
+
+def _ends(found: Negotiation, name: str) -> bool:
+    """Whether a design ends with the agreement's years: a clause of it, or all that comes from outside the regions, if anything."""
+    row = found.scores.loc[name]
+    stops = row["paid_last"] - row["cliff"] <= LITTLE
+    return stops or any(one.ends is not None and one.ends <= len(found.years) for one in found.designs[name])
+
+
+def _standing(found: Negotiation, name: str) -> str:
+    """The word for whether a design is Pareto-efficient, or not compared, since it moves more than the cost of introduction."""
+    if not found.sharing[name]:
+        return "front_not_compared"
+    return "on_front" if found.front[name] else "not_applicable"
 
 
 def _highest(scenario: Scenario, found: Negotiation, row: pd.Series, words: Words) -> str:

@@ -39,7 +39,7 @@ def one_off_answer(found: OneOff | None, words: Words) -> Html:
 
 def _cost_sentence(found: OneOff, words: Words) -> str:
     yearly = found.paid.sel(design=AT_ONCE, year=list(found.years)).sum(["payer", "region"]).mean("year")
-    patients = found.rate.sum("region").mean("year")
+    patients = found.patients.sum("region").mean("year")
     return words(
         "one_off.answer_cost",
         period=f"{found.years[0]}–{found.years[-1]}",
@@ -114,7 +114,15 @@ def cash_table(found: OneOff | None, words: Words) -> Html:
         rows.append(_cash_row(design_name(found, design, words), who, received, words))
     header = [words("money_columns.design"), words("payer"), *map(str, found.years)]
     header += [words("one_off.after", year=found.years[-1]), words("total")]
-    return table(words("one_off.cash_caption"), header, rows, strong=sums, text_columns=2)
+    shown = table(words("one_off.cash_caption"), header, rows, strong=sums, text_columns=2)
+    owed = after.groupby("design").sum()
+    debts = [
+        words(
+            "one_off.debt", year=found.years[-1], left=words.number(left, 1), design=_quoted(found, [str(one)], words)
+        )
+        for one, left in owed[owed.round(1) > 0].items()
+    ]
+    return Html(shown + note(words("one_off.cash_note"), *debts))
 
 
 def _cash_row(design: str, payer: str, row: pd.Series, words: Words) -> list[str]:
@@ -132,7 +140,6 @@ def risk_table(found: OneOff | None, words: Words) -> Html:
             words.number(row["mean"], 1),
             words.number(row["cv"], 1),
             words.probability(row["more"]),
-            words.number(row["worst"], 1),
             words.percent(row["chance"]),
         ]
         for (design, code), row in region_risk(found).iterrows()
@@ -140,9 +147,12 @@ def risk_table(found: OneOff | None, words: Words) -> Html:
     header = [words("money_columns.design"), words("region")]
     header += [
         words(f"one_off.risk_columns.{key}", limit=words.number(found.limit))
-        for key in ("mean", "cv", "more", "worst", "chance")
+        for key in ("mean", "cv", "more", "chance")
     ]
-    return Html(table(words("one_off.risk_caption"), header, rows, text_columns=2) + note(words("one_off.risk_note")))
+    years = words("one_off.risk_years", last=found.years[-1], end=int(found.paid["year"][-1]))
+    return Html(
+        table(words("one_off.risk_caption"), header, rows, text_columns=2) + note(words("one_off.risk_note"), years)
+    )
 
 
 def fund_table(found: OneOff | None, words: Words) -> Html:

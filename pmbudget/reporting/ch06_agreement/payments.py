@@ -60,9 +60,10 @@ def contracts_answer(scenario: Scenario, found: xr.Dataset | None, terms: Contra
     risk, served = payment_risk(found), best_contracts(found)
     flat = risk.loc["rebate"]
     years = contract_years(scenario)
+    few = bool(np.isnan(flat["chance_small"]))
     said = [
         words(
-            "contracts_answer",
+            "contracts_answer_few" if few else "contracts_answer",
             patients=words.number(float(found["patients"].mean())),
             period=f"{years[0]}–{years[-1]}",
             cost=words.span_msek(flat),
@@ -92,16 +93,17 @@ def contracts_answer(scenario: Scenario, found: xr.Dataset | None, terms: Contra
     cost = risk["transaction"]
     said.append(
         words("contracts_transaction", least=words.msek(cost.min()), most=words.msek(cost.max()))
-        + (" " + words("contracts_dear") if cost.max() > 0.1 * flat["mean"] else "")
+        + (" " + words("contracts_dear") if cost.max() - cost["rebate"] > 0.1 * flat["mean"] else "")
     )
     error = ERRORS * simulation_error(found["paid"].sel(contract="rebate").to_numpy())
+    said.append(words("contracts_method"))
     said.append(words("contracts_error", draws=words.number(found.sizes["draw"]), error=words.msek(error)))
     return lead(*said)
 
 
 def _part(share: float, words: Words) -> str:
     """A share as per cent, or less than one."""
-    return words.percent(share) if share >= 0.005 else words("less_than_a_percent")
+    return words("less_than_a_percent") if share < 0.005 else words.percent(share)
 
 
 def risk_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerms, words: Words) -> Html:
@@ -125,13 +127,17 @@ def risk_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerm
     ]
     keys = ("contract", "price", "mean", "chance", "variation", "payer", "manufacturer", "without", "transaction")
     header = [words(f"contract_columns.{key}", small=_small(scenario)) for key in keys]
-    caption = words("contract_caption", years=words.number(FOLLOWED), last=str(int(found["year"][-1])))
+    started = contract_years(scenario)
+    period = f"{started[0]}–{started[-1]}"
+    caption = words("contract_caption", period=period, years=words.number(FOLLOWED), last=str(int(found["year"][-1])))
     shares = {key: words.percent(getattr(terms, key)) for key in ("patients", "expenditure", "refund")}
     notes = [
         words("contract_note_price", parts=words.number(terms.instalments), **shares),
         words("contract_note_risk"),
         words("contract_note_times"),
     ]
+    if risk["chance_small"].isna().any():
+        notes.append(words("contract_note_few", small=_small(scenario)))
     if "adaptive_price" in risk.index:
         notes.append(words("contract_note_adaptive"))
     if scenario.case.follow_up is None:

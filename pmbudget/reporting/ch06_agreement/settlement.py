@@ -108,6 +108,11 @@ def incentive_table(found: Negotiation | None, results: Results, scenario: Scena
     return Html(shown + note(*said)) if said else shown
 
 
+def _more_or_less(amount: float, words: Words) -> str:
+    """An amount in SEK as so much more or less."""
+    return words(f"headline_pays_{'more' if amount >= 0 else 'less'}", amount=words.msek(abs(amount)))
+
+
 def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
     """What the state pays by year under a few designs of different kinds: mean and 95 % interval, and the year after the end."""
     if found is None:
@@ -140,8 +145,8 @@ def state_by_year(found: Negotiation | None, words: Words) -> Picture | Html:
     title = words(
         "by_year_title",
         end=found.years[-1],
-        last=words.msek(own[last - 1]),
-        after=words.msek(own[min(last, len(own) - 1)]),
+        last=_more_or_less(own[last - 1], words),
+        after=_more_or_less(own[min(last, len(own) - 1)], words),
     )
     figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontweight="bold")
     figure.tight_layout()

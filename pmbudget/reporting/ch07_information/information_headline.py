@@ -106,10 +106,11 @@ def knowledge_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -
 
 
 def listed(labels: list[str], words: Words) -> str:
-    """Labels as a list, the first few by name and the rest by number."""
+    """Labels as a list, the first few by name and the rest by number; between semicolons where a label has a comma of its own."""
     left = len(labels) - NAMED
     named = [*labels[:NAMED], words("info_more", number=left)] if left > 0 else labels
-    return "; ".join(named[:-1]) + words("and") + named[-1] if len(named) > 1 else named[0]
+    between = "; " if any(", " in label for label in labels) else ", "
+    return between.join(named[:-1]) + words("and") + named[-1] if len(named) > 1 else named[0]
 
 
 def study_sentence(scenario: Scenario, studies: pd.DataFrame, words: Words) -> str:

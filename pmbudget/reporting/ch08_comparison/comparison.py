@@ -245,7 +245,7 @@ def _structure_sentence(run: RunSummary, limit: str, words: Words) -> str:
     kept, ends = own.loc["structures_kept", "mean"], own.loc["structures_inmb"]
     wtp = run.figures.query("measure == 'threshold'").set_index("reference").loc[limit, "mean"]
     gaps = {"count": words.number(own.loc["structures", "mean"]), "wtp": words.number(wtp)}
-    gaps |= {"low": words.number(ends["lower"] / 1e3), "high": words.number(ends["upper"] / 1e3)}
+    gaps |= {"low": words.number(ends["lower"]), "high": words.number(ends["upper"])}
     if pd.isna(kept):
         return words("index_structures_undecided", **gaps)
     return words("index_structures", kept=words.number(kept), **gaps)
