@@ -66,7 +66,8 @@ def use_key(names: dict[str, str], best: str) -> str:
 
 
 def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: list[str], words: Words, *, wtp: float) -> str:
-    """What uncertainty costs a year, nothing where no draw would change the choice; and what use other than the best on average costs.
+    """What uncertainty costs a year, nothing where no draw would change the choice; and what use other than the best on average costs,
+    nothing where it costs none: those who start at better prices than the mean may gain by another strategy than is best on average.
 
     ``best`` holds the strategy on top and those that are not told from it.
     """
@@ -80,7 +81,7 @@ def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: list[str], 
             yearly=words.span_msek(around(year["information"], year["error"])),
             patient=words.number(year["information"] / year["patients"], -2),
         )
-    if nothing(year["implementation"], words):
+    if year["implementation"] <= 0 or nothing(year["implementation"], words):
         return told
     gaps = {name: names[name] for name in ("new", "comparator", "used")}
     gaps |= {"best": names[best[0]], "near": listed([names[one] for one in best], words)}
@@ -196,7 +197,7 @@ def patient_sentence(names: dict[str, str], best: list[str], words: Words) -> st
 def states_sentence(row: pd.Series, names: dict[str, str], best: list[str], words: Words) -> str:
     """Whether better evidence or better use is worth more, naming what better use is; not told apart, or neither worth anything."""
     information, use = row["evpi"], row["evpim"]
-    if nothing(information, words) and nothing(use, words):
+    if nothing(information, words) and (use <= 0 or nothing(use, words)):
         return words("info_states.neither")
     gaps = {"evpi": words.msek(information), "evpim": words.msek(use), "use": better_use(names, best, words)}
     if abs(information - use) <= ERRORS * row["error"]:
