@@ -85,7 +85,9 @@ def _gains(scenario: Scenario, results: Results, best: str, wtp: float) -> tuple
     course = (results.per_patient, results.reach, results.spending)
     used = xr.concat(
         [
-            care_benefit(*course, comparator=comparator, wtp=wtp, years=[year], rate_cost=0.0, rate_qaly=0.0).sum("region")
+            care_benefit(*course, comparator=comparator, wtp=wtp, years=[year], rate_cost=0.0, rate_qaly=0.0).sum(
+                "region"
+            )
             for year in scenario.years
         ],
         dim=pd.Index(scenario.years, name="year"),
