@@ -43,7 +43,7 @@ def information_headline(
         proposed = [study_sentence(scenario, studies, words), decision]
     return lead(
         loss_sentence(losses, names, best, words, wtp=wtp),
-        knowledge_sentence(scenario, ranked, words),
+        f"{knowledge_sentence(scenario, ranked, words)} {unstudied_sentence(scenario, ranked, words)}".rstrip(),
         *proposed,
         states_sentence(states.loc["new"], names, best, words),
     )
@@ -106,6 +106,16 @@ def knowledge_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -
     return words("info_headline_parameters", names=listed(labels, words))
 
 
+def unstudied_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> str:
+    """That no proposed study is of what it is worth most to know more about; nothing where one is, or where none is proposed."""
+    known = parameters_worth_knowing(ranked)
+    if known.empty or scenario.case.research is None:
+        return ""
+    measures = [measure for study in proposals(scenario).studies.values() for measure in study.measures]
+    studied = {name for one in measures for name in (one.parameter, one.times, one.treatment)}
+    return "" if studied & set(contenders(known["evppi"], known["se"])) else words("info_headline_unstudied")
+
+
 def listed(labels: list[str], words: Words) -> str:
     """Labels as a list, the first few by name and the rest by number."""
     left = len(labels) - NAMED
@@ -122,9 +132,10 @@ def study_sentence(scenario: Scenario, studies: pd.DataFrame, words: Words) -> s
         return words("info_headline_no_study")
     labels = {str(name): words.label(proposals(scenario).studies[str(name)].label) for name in best.index}
     quoted = words("quoted", text=labels[str(first.name)])
-    if "pays" not in verdicts or verdict(first) == "unsure":
-        return words("info_headline_unsure_study", study=quoted)
     names = contenders(best["enbs"], best["enbs_se"])
+    if "pays" not in verdicts or verdict(first) == "unsure":
+        told = words("info_headline_unsure_study")
+        return told if len(names) > 1 else f"{told} {words('info_headline_nearest_study', study=quoted)}"
     told = words(
         "info_headline_study",
         study=quoted,
