@@ -11,7 +11,7 @@ import xarray as xr
 from pmbudget import questions
 from pmbudget.appraisal import evpi, fit_check, net_monetary_benefit
 from pmbudget.appraisal.ranking import simulation_error
-from pmbudget.appraisal.worth import programme_totals, programme_worth
+from pmbudget.appraisal.worth import care_benefit, programme_totals, programme_worth
 from pmbudget.inputs import load_scenario
 from pmbudget.patient import simulate
 from pmbudget.patient.per_patient import increment
@@ -58,15 +58,32 @@ def test_the_yearly_loss_is_information_for_all_and_implementation_by_pace(scena
     np.testing.assert_allclose(
         frame["information"], evpi(results.per_patient.cost, results.per_patient.qaly, WTP) * patients
     )
-    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, WTP).mean("draw").to_series()
-    used = frame["use"] * benefit[scenario.case.new] + (1 - frame["use"]) * benefit[scenario.case.comparator]
-    np.testing.assert_allclose(frame["implementation"], (benefit.max() - used) * patients)
+    # Whoever does not get what is best on average loses the difference at the prices of the year in which he starts.
+    case, people = scenario.case, results.reach.patients.sel(mix="new").sum("region")
+    best, _ = questions.best_on_average(scenario, results, WTP)
+    each = net_monetary_benefit(results.spending.strategy_cost, results.per_patient.qaly, WTP)
+    each = each.rename(strategy="fate")
+    lost = (people.sel(fate=[case.new, case.comparator]) * (each.sel(fate=best, drop=True) - each)).sum("fate")
+    np.testing.assert_allclose(frame["implementation"], lost.mean("draw"), rtol=1e-6)
 
 
 def test_four_states_add_up(scenario, results):
     frame = questions.four_states(scenario, results, wtp=WTP)
     np.testing.assert_allclose(frame["evpi"] + frame["evpim"], frame["perfect"] - frame["current"])
     np.testing.assert_allclose(frame.loc["today", "evpi"], frame.loc["new", "evpi"])
+
+
+def test_the_scenario_s_pace_less_today_s_use_is_the_care_s_net_benefit_of_the_roll_out(scenario, results):
+    met = questions.at_prices_met(scenario, results)
+    states = questions.four_states(scenario, met, wtp=WTP)["current"]
+    case, rates = scenario.case, {"rate_cost": 0.03, "rate_qaly": 0.03}
+    course = (results.per_patient, results.reach, results.spending)
+    care = care_benefit(*course, comparator=case.comparator, wtp=WTP, years=scenario.years, **rates)
+    whole = care.sum("region").mean("draw")
+    assert states["new"] - states["today"] == pytest.approx(float(whole.sel(mix="new") - whole.sel(mix="today")))
+    yearly = questions.yearly_loss(scenario, met, wtp=WTP)["implementation"]
+    present = (yearly * 1.03 ** -np.arange(len(yearly))).sum()
+    assert present == pytest.approx(questions.four_states(scenario, met, wtp=WTP).loc["new", "evpim"])
 
 
 def test_what_a_study_costs_and_what_regions_hold_is_no_parameter_to_learn(scenario, table, ranked):

@@ -5,10 +5,10 @@ import xarray as xr
 
 from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.ranking import simulation_error
-from pmbudget.appraisal.research import uncertainty_burden, value_of_implementation
-from pmbudget.appraisal.worth import by_entry
+from pmbudget.appraisal.research import uncertainty_burden
+from pmbudget.appraisal.worth import by_entry, care_benefit
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.questions.national import best_on_average, national_use, present_weights, use_by_strategy
+from pmbudget.questions.national import best_on_average, national_use, present_weights
 from pmbudget.road import Results
 
 SAME_PERSONS = 1e-6
@@ -23,47 +23,79 @@ def yearly_loss(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataF
     DataFrame
         Index year; ``patients`` eligible and ``use`` the share on the new strategy (expected values); ``information`` the expected loss of
         the best choice on present knowledge (EVPI x patients) and ``implementation`` that of the scenario's use against that choice
-        (EVPIM x patients); ``error`` the Monte Carlo standard error of ``information``; SEK of the year, undiscounted.
+        (EVPIM x patients), below 0 where use is better than it at the prices of that year; ``error`` the Monte Carlo standard error of
+        ``information``; SEK of the year, undiscounted.
     """
     patients, use = national_use(scenario, results)
-    shares = use_by_strategy(scenario, results).sel(mix="new", drop=True)
-    found = value_of_implementation(results.per_patient.cost, results.per_patient.qaly, wtp, shares)
+    missed, best = _missed(scenario, results, wtp)
+    used, everybody = _gains(scenario, results, best, wtp)
     frame = pd.DataFrame({"patients": patients, "use": use["new"]})
-    frame["information"] = float(found["evpi"]) * patients
-    frame["implementation"] = found["evpim"].to_series() * patients
-    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
-    missed = benefit.max("strategy") - benefit.isel(strategy=int(benefit.mean("draw").argmax("strategy")))
+    frame["information"] = float(missed.mean()) * patients
+    frame["implementation"] = (everybody - used.sel(mix="new", drop=True)).mean("draw").to_series()
     frame["error"] = simulation_error(missed) * patients
     return frame
 
 
 def four_states(scenario: Scenario, results: Results, *, wtp: float) -> pd.DataFrame:
-    """The four states of information and implementation over the years shown, present value, at today's use and at the scenario's pace.
+    """The four states of information and implementation over the years shown, present value, at today's use and at the scenario's pace
+    (Fenwick, Claxton and Sculpher 2008, Medical Decision Making 28:21).
 
     Returns
     -------
     DataFrame
-        Index ``today`` and ``new``; columns of :func:`pmbudget.appraisal.value_of_implementation`, SEK in all against the comparator for
-        everyone, and ``error``, the Monte Carlo standard error of ``evpi`` less ``evpim``.
+        Index ``today`` and ``new``; SEK in all against the comparator for everyone: ``current`` (what is known, as used now; the two
+        differ by the care's net benefit of :func:`pmbudget.appraisal.worth.care_benefit`), ``implementation`` (what is best on average,
+        for all), ``information`` (all known, used as now: use that does not answer to knowledge gains nothing by it) and ``perfect``
+        (the best of each draw, for all). ``evpim`` = implementation - current, ``evpi`` = perfect - implementation, and ``error``, the
+        Monte Carlo standard error of ``evpi`` less ``evpim``.
     """
     patients, _ = national_use(scenario, results)
-    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
-    comparator = float(benefit.sel(strategy=scenario.case.comparator).mean("draw"))
-    best, _ = best_on_average(scenario, results, wtp)
-    weights = xr.DataArray(patients * present_weights(scenario), dims="year", coords={"year": patients.index})
+    present = xr.DataArray(present_weights(scenario), dims="year", coords={"year": patients.index})
+    missed, best = _missed(scenario, results, wtp)
+    missed = missed * float((patients * present_weights(scenario)).sum())
+    used, everybody = ((gain * present).sum("year") for gain in _gains(scenario, results, best, wtp))
     rows = {}
     for mix in ("today", "new"):
-        shares = use_by_strategy(scenario, results).sel(mix=mix, drop=True)
-        found = value_of_implementation(results.per_patient.cost, results.per_patient.qaly, wtp, shares)
-        levels = {"current", "implementation", "information", "perfect"}
+        unused = everybody - used.sel(mix=mix, drop=True)
+        current, evpim, evpi = (float(values.mean()) for values in (used.sel(mix=mix), unused, missed))
         rows[mix] = {
-            str(name): float(((values - (comparator if name in levels else 0.0)) * weights).sum())
-            for name, values in found.items()
+            "current": current,
+            "implementation": current + evpim,
+            "information": current,
+            "perfect": current + evpim + evpi,
+            "evpim": evpim,
+            "evpi": evpi,
+            "error": simulation_error(missed - unused),
         }
-        missed = benefit.max("strategy") - benefit.sel(strategy=best)
-        unused = benefit.sel(strategy=best) - (benefit * (shares * weights).sum("year") / weights.sum()).sum("strategy")
-        rows[mix]["error"] = simulation_error(missed - unused) * float(weights.sum())
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _missed(scenario: Scenario, results: Results, wtp: float) -> tuple[xr.DataArray, str]:
+    """What the strategy that is best on average falls short of the best of each draw by (draw,), SEK per patient, and that strategy."""
+    benefit = net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp)
+    best, _ = best_on_average(scenario, results, wtp)
+    return benefit.max("strategy") - benefit.sel(strategy=best, drop=True), best
+
+
+def _gains(scenario: Scenario, results: Results, best: str, wtp: float) -> tuple[xr.DataArray, xr.DataArray]:
+    """Net benefit against the comparator for everyone of all who become eligible in a year, at the prices that they meet: of the use of
+    each mix (draw, mix, year), and of ``best`` for all (draw, year); SEK of the year.
+    """
+    comparator = scenario.case.comparator
+    course = (results.per_patient, results.reach, results.spending)
+    used = xr.concat(
+        [
+            care_benefit(*course, comparator=comparator, wtp=wtp, years=[year], rate_cost=0.0, rate_qaly=0.0).sum(
+                "region"
+            )
+            for year in scenario.years
+        ],
+        dim=pd.Index(scenario.years, name="year"),
+    )
+    people = by_entry(results.reach, comparator).sel(mix="new", drop=True).sum(["fate", "region"])
+    each = net_monetary_benefit(results.spending.strategy_cost, results.per_patient.qaly, wtp)
+    without = each.sel(strategy=comparator, drop=True)
+    return used - people * without, people * (each.sel(strategy=best, drop=True) - without)
 
 
 def present_benefit(

@@ -76,6 +76,7 @@ def _column(
     span = {
         name: interval_frame(worth[name]).iloc[0] for name in ("tests", "lost", "waiting", "cost", "beside", "qaly")
     }
+    beside = "beside_unfit" if scenario.case.eligible.reflex else "beside"
     column = {
         words("value_rows.tests", test=named_by_use("the_test", scenario, words)): words.span(span["tests"], digits=0),
         words("value_rows.coverage"): words.span(more, digits=0),
@@ -83,7 +84,7 @@ def _column(
         words("value_rows.waiting"): words.span(span["waiting"], digits=1),
         words("value_rows.qaly"): words.span(span["qaly"], digits=1),
         words("value_rows.cost"): words.span_msek(span["cost"]),
-        words("value_rows.beside"): words.span_msek(span["beside"]),
+        words(f"value_rows.{beside}"): words.span_msek(span["beside"]),
     }
     for wtp in thresholds(scenario).values():
         inmb = worth["inmb"].sel(wtp=wtp, drop=True)
@@ -165,7 +166,8 @@ def signed(key: str, row: Any, words: Words, **filled: Any) -> str:
 
 
 def reflex_sentence(scenario: Scenario, results: Results, words: Words) -> str:
-    """What tests ordered with the diagnosis add per eligible patient, in a case that states them: for those who prove not fit.
+    """What tests ordered with the diagnosis add per eligible patient at unchanged prices, in a case that states them: for those who prove
+    not fit.
 
     Net benefit with them is that of the main analysis less the persons tested x the difference in laboratory cost; that it speaks for the
     other strategy is said where the draws tell it and the main analysis does not say the same.

@@ -91,22 +91,28 @@ class Words:
             digits += 1
         return self.number(value, digits)
 
+    def in_unit(self, value: float, unit: str) -> str:
+        """A parameter's figure as its unit is read: a year as years are written, others with about three digits that matter."""
+        return str(round(float(value))) if unit == "year" else self.figure(value)
+
     def msek(self, value: float) -> str:
         """SEK as millions with one decimal."""
         return self.number(float(value) / 1e6, 1)
 
     def percent(self, share: float, digits: int = 0) -> str:
-        """A share as per cent; almost all is not all, and what is missing is a dash."""
+        """A share as per cent; what is missing is a dash."""
         if share != share:
             return self("not_applicable")
         sign = "\u00a0%" if self.language == "sv" else "%"
-        return f">\u00a099{sign}" if digits == 0 and 0.995 <= share < 1 else f"{self.number(100 * share, digits)}{sign}"
+        return f"{self.number(100 * share, digits)}{sign}"
 
     def probability(self, share: float) -> str:
         """A share of draws as per cent: a finite number of them never shows what is certain or impossible; none at all is missing."""
         if share != share:
             return self("missing")
-        return self.percent(min(share, 0.999)) if share > 0.005 else f"<\u00a0{self.percent(0.01)}"
+        if share <= 0.005:
+            return f"<\u00a0{self.percent(0.01)}"
+        return f">\u00a0{self.percent(0.99)}" if share >= 0.995 else self.percent(share)
 
     def data(self, text: str) -> str:
         """A unit or a standing phrase of the parameter files in this language, or the text itself."""

@@ -192,6 +192,35 @@ def test_b8_parameters_that_cannot_be_told_apart_are_not_ranked(scenario, langua
 
 
 @LANGUAGES
+def test_that_no_study_is_of_what_is_worth_most_to_know_is_said_where_none_is(scenario, language):
+    words = Words(language)
+    studied = next(iter(scenario.case.research.studies.values())).measures[0].parameter
+    other = next(name for name in scenario.parameters if name.startswith("hr_"))
+    for names, near, said in (
+        ([other, studied], [900, 100], True),
+        ([other, studied], [900, 890], False),
+        ([studied, other], [900, 100], False),
+        ([other, studied], [1, 1], False),
+    ):
+        ranked = pd.DataFrame({"evppi": near, "se": 20.0}, index=names)
+        told = answers.unstudied_sentence(scenario, ranked, words)
+        assert told == (words("info_headline_unstudied") if said else "")
+
+
+@LANGUAGES
+def test_a_study_is_nearest_to_pay_only_where_it_is_told_from_the_others(scenario, language):
+    words, names = Words(language), list(scenario.case.research.studies)[:2]
+    frame = pd.DataFrame(
+        {"study": names, "n": 10, "participants": 10, "years": 1.0, "evsi": 100.0, "se": [100.0, 100.0]}
+        | {"reached": 10_000.0, "cost": 1e6, "enbs": [0.5e6, -0.5e6], "best": [True, False]}
+    )
+    near, told = (answers.study_sentence(scenario, one, words) for one in (frame, frame.assign(enbs=[0.5e6, -9e6])))
+    quoted = words("quoted", text=words.label(scenario.case.research.studies[names[0]].label))
+    assert near == words("info_headline_unsure_study")
+    assert told.endswith(words("info_headline_nearest_study", study=quoted))
+
+
+@LANGUAGES
 @pytest.mark.parametrize(
     ("enbs", "se", "sv", "en"),
     [

@@ -13,6 +13,7 @@ from pmbudget.patient.per_patient import increment
 from pmbudget.questions.national import national_use, present_weights
 from pmbudget.reporting.ch03_worth import worth_starts
 from pmbudget.reporting.ch05_budget import drug_prices
+from pmbudget.reporting.verdict import known, leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
 
@@ -105,10 +106,6 @@ def test_the_budget_shows_both_prices_and_says_which_it_uses(scenario, dated, mo
         change = float(moved.sel(year=years).sum(["year", "payer"]).mean())
         assert words.msek(mean) in text
         assert words.msek(mean - change) in text
-    static = net.sel(year=scenario.first_years).sum("year").mean() - moved.sel(year=scenario.first_years).sum(
-        ["year", "payer"]
-    ).mean("draw")
-    assert words.msek(float(static)) in drug_prices.prices_sentence(scenario, dated, moved, words)
     told = drug_prices.paths_table(scenario, dated, words)
     for name in scenario.price_paths:
         assert words.label(scenario.case.resources[name].label) in told
@@ -116,6 +113,23 @@ def test_the_budget_shows_both_prices_and_says_which_it_uses(scenario, dated, mo
     assert words("drug_prices_headline.static") == drug_prices.prices_sentence(
         scenario.with_prices("static"), dated, moved, words
     )
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize(
+    ("mean", "spread", "key"), [(-2e6, 1e6, "less"), (2e6, 1e6, "more"), (1e6, 2e7, None), (1e4, 1.0, None)]
+)
+def test_the_headline_tells_what_prices_move_only_where_the_paired_draws_do(
+    scenario, dated, moved, language, mean, spread, key
+):
+    words, first = Words(language), moved["year"] == scenario.first_years[0]
+    noise = xr.DataArray(np.resize([-1.0, 1.0], moved.sizes["draw"]), dims="draw")
+    planted = 0.0 * moved + (mean + spread * noise) * first * (moved["payer"] == "clinic")
+    told = drug_prices.prices_sentence(scenario, dated, planted, words)
+    gaps = {"amount": "|", "error": "|"} if key else {}
+    ending = f"_{key}" if key else ""
+    assert all(piece in told for piece in words(f"drug_prices_headline.dated{ending}", **gaps).split("|"))
+    assert (words.msek(abs(mean)) in told) == bool(key)
 
 
 @pytest.fixture(scope="module", params=["nsclc_panel", "rare_disease_wgs", "fh_cascade"])
@@ -132,4 +146,25 @@ def test_every_case_shows_worth_by_start_beside_unchanged_prices(each, language)
     text = worth_starts.starts_table(chosen, results, words)
     assert text.count('<th scope="row">') == len(chosen.years) + 1
     assert words("starts_still") in text
+    # The headline tells the first and the last start as the table has them.
+    by_start = questions.benefit_by_start(chosen, results, wtp=leading_threshold(chosen))
+    told = worth_starts.starts_sentence(chosen, results, words)
+    for year in (chosen.years[0], chosen.years[-1]):
+        benefit = by_start.sel(year=year)
+        shown = known(benefit, words, -2), words.probability(float((benefit > 0).mean()))
+        assert all(figure in told and figure in text for figure in (str(year), *shown))
+    still = chosen.with_prices("static")
+    assert bool(worth_starts.starts_sentence(still, results, words)) == bool(chosen.case.prices.resources)
     assert not re.search(r"\bnan\b|[{}]", text + drug_prices.paths_table(chosen, results, words))
+
+
+@pytest.mark.parametrize(("change", "key"), [(0.0, "alike"), (20.0, "alike"), (3000.0, "more"), (-3000.0, "less")])
+def test_who_starts_later_gains_more_or_less_only_where_it_is_printed(scenario, dated, change, key):
+    words, years = Words("sv"), scenario.years
+    by_year = xr.DataArray(np.linspace(0.0, change, len(years)), dims="year", coords={"year": years})
+    cost = dated.spending.strategy_cost.isel(year=0, drop=True) - by_year * (
+        dated.spending.strategy_cost["strategy"] == scenario.case.new
+    )
+    planted = replace(dated, spending=replace(dated.spending, strategy_cost=cost))
+    text = worth_starts.starts_table(scenario, planted, words)
+    assert words(f"starts_lead.{key}", first=years[0], last=years[-1]) in text

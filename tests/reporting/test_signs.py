@@ -9,6 +9,7 @@ import xarray as xr
 
 from pmbudget.appraisal.worth import added_worth
 from pmbudget.reporting import store, summary, value
+from pmbudget.reporting.ch05_budget import budget
 from pmbudget.reporting.ch08_comparison import comparison
 from pmbudget.reporting.words import Words
 
@@ -93,3 +94,13 @@ def test_the_least_that_a_scenario_costs_is_not_a_minus_that_is_more():
 
     assert comparison._first_words([run_of(-1e6), run_of(2e6)], "2027", EN).startswith("Over 2027 what introduction")
     assert comparison._first_words([run_of(1e6), run_of(2e6)], "2027", EN).startswith("Over 2027 introduction costs")
+
+
+@pytest.mark.parametrize("others", [-3.5e6, 0.6e6, 0.0])
+def test_the_headline_names_all_who_pay_where_others_than_the_state_and_the_regions_do(scenario, others):
+    means = {"state": 9.5e6, "regions_together": 49.4e6, "others": others}
+    today = pd.DataFrame({end: means for end in ("mean", "lower", "upper")})
+    told = re.sub(r" \([^)]*\)", "", budget._who_pays(scenario, today, EN))
+    assert "MSEK" in told
+    named = re.search(r"and others ([\d.]+) MSEK (more|less);", told)
+    assert (named and named.groups()) == ({-3.5e6: ("3.5", "less"), 0.6e6: ("0.6", "more"), 0.0: None}[others])

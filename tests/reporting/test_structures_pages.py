@@ -122,6 +122,8 @@ def test_another_strategy_stands_in_the_table_and_is_no_test_of_the_decision(sce
     notes = html.unescape(worth_structures.structure_notes(chosen, tried, words))
     assert words("structure_strategies") in notes
     assert words("structure_change.strategy", label=words.inside(panel)) in notes
+    # Places in a list and shares are told as such, not as so many of their unit.
+    assert not re.search(rf"\d (?:{words.data('index')}|{words.data('share')})\b", notes)
     assert words("structure_strategies") not in html.unescape(worth_structures.structure_notes(bare, without, words))
 
 

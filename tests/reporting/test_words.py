@@ -28,14 +28,21 @@ def test_money_is_in_millions_with_one_decimal(value, written):
     assert SV.msek(value) == written
 
 
-def test_almost_all_is_not_all():
-    assert SV.percent(0.997) == ">\u00a099\u00a0%"
-    assert SV.percent(1.0) == "100\u00a0%"
+def test_a_share_is_per_cent_also_where_it_is_nearly_all():
+    assert SV.percent(1 - 1e-12) == "100\u00a0%"
+    assert SV.percent(0.997, 1) == "99,7\u00a0%"
     assert EN.percent(0.14) == "14%"
+
+
+def test_a_year_is_written_as_years_are():
+    assert SV.in_unit(2031.0, "year") == "2031"
+    assert SV.in_unit(2031.0, "persons") == "2\u00a0031"
 
 
 def test_a_share_of_draws_is_never_certain():
     assert SV.probability(1.0) == ">\u00a099\u00a0%"
+    assert SV.probability(0.996) == ">\u00a099\u00a0%"
+    assert SV.probability(0.994) == "99\u00a0%"
     assert SV.probability(0.0) == "<\u00a01\u00a0%"
     assert SV.probability(0.42) == "42\u00a0%"
 

@@ -435,3 +435,17 @@ def test_what_the_state_gains_by_rebates_is_said_where_it_does(scenario, parts, 
     moved.loc[{"payer": "state", "strategy": scenario.case.new}] = -4000.0
     told = html.unescape(worth_drivers.perspectives_note(scenario, replace(parts, moved=moved), words))
     assert f"{said[0]}{words.number(4000)}{said[1]}" in told
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("fee", "key", "amount"), [(1200.0, "more", 1200), (-300.0, "less", 300), (20.0, None, 0), (0.0, None, 0)]
+)
+def test_what_patients_pay_is_said_where_the_widest_view_of_care_differs_by_it(
+    scenario, parts, language, fee, key, amount
+):
+    words, moved = Words(language), parts.moved * 0.0
+    moved.loc[{"payer": "patient", "strategy": scenario.case.new}] = fee
+    told = html.unescape(worth_drivers.perspectives_note(scenario, replace(parts, moved=moved), words))
+    said = {side: words(f"perspective_fees.{side}", fees=words.number(amount)) in told for side in ("more", "less")}
+    assert said == {side: side == key for side in ("more", "less")}

@@ -439,7 +439,7 @@ def _source(parameter: Parameter, words: Words) -> str:
 def value_words(parameter: Parameter, values: xr.DataArray, words: Words) -> str:
     """A parameter's value as its unit is read: years as years, a place in a list by how often each is drawn, others with interval."""
     if "draw" not in values.dims:
-        return f"{float(values):.0f}" if parameter.unit == "year" else words.figure(float(values))
+        return words.in_unit(float(values), parameter.unit)
     if parameter.is_index:
         shares = pd.Series(values.to_numpy()).value_counts(normalize=True).sort_index()
         return "; ".join(f"{place + 1:.0f}: {words.percent(share)}" for place, share in shares.items())
@@ -507,6 +507,7 @@ def _stated(record: Record, words: Words) -> list[str]:
     figure = words("set_by_scenario_learnt")
     if not isinstance(record.distribution, rows.FromStudies):
         known = record.distribution.distribution()
-        ends = dict(zip(("mean", "low", "high"), map(words.figure, (known.mean, *known.interval)), strict=True))
+        figures = (words.in_unit(figure, record.unit) for figure in (known.mean, *known.interval))
+        ends = dict(zip(("mean", "low", "high"), figures, strict=True))
         figure = ends["mean"] if known.is_fixed else words("with_interval", **ends)
     return [figure, words(f"evidence.{record.evidence}"), words.data(record.figure_source.title)]

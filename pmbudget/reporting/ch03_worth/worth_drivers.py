@@ -119,7 +119,9 @@ def perspectives_table(scenario: Scenario, parts: Breakdown, words: Words) -> Ht
 
 
 def perspectives_note(scenario: Scenario, parts: Breakdown, words: Words) -> Html:
-    """Which perspectives add nothing, what the state gains by the standing rules, and what a wider perspective would need."""
+    """Which perspectives add nothing, what the state gains by the standing rules, what patients' fees add, and what a wider perspective
+    would need.
+    """
     same = [words(f"perspectives.{name}").lower() for name in parts.without_cost()]
     units = sorted(set(parts.cost["unit"].to_numpy()))
     sentences = [words("perspective_units", units=", ".join(words(f"payers.{unit}").lower() for unit in units))]
@@ -128,6 +130,10 @@ def perspectives_note(scenario: Scenario, parts: Breakdown, words: Words) -> Htm
     gain = -increment(parts.moved, scenario.case).sel(payer="state")
     if sign(gain) > 0:
         sentences.append(words("perspective_state_gains", gain=known(gain, words, -2)))
+    fees = increment(parts.moved, scenario.case).sel(payer="patient")
+    side = sign(fees)
+    if side and (told := known(side * fees, words, -2)) != words.number(0):
+        sentences.append(words(f"perspective_fees.{'more' if side > 0 else 'less'}", fees=told))
     if not {"employer", "social_insurance"} & set(units):
         sentences.append(words("perspective_no_production"))
     return note(*sentences)

@@ -13,6 +13,7 @@ from pmbudget.patient.per_patient import increment, increments
 from pmbudget.questions import best_strategies, contenders
 from pmbudget.questions.classes import Breakdown
 from pmbudget.questions.structures import Structures
+from pmbudget.reporting.ch03_worth.worth_starts import starts_sentence
 from pmbudget.reporting.ch03_worth.worth_structures import structure_sentences
 from pmbudget.reporting.ch07_information.information_headline import listed
 from pmbudget.reporting.markup import Html, lead, note
@@ -51,7 +52,7 @@ def worth_headline(
         verdict_sentence(found, new, comparator, words),
         risk_sentence(found, new, words),
         threshold_sentence(scenario, results, words),
-        words("headline_without_change"),
+        f"{words('headline_without_change')} {starts_sentence(scenario, results, words)}".rstrip(),
         " ".join(
             sentence
             for told in (classes_sentence, withheld_sentence, turning_sentence)

@@ -8,9 +8,27 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.patient.per_patient import increments
 from pmbudget.questions.start_years import benefit_by_start
 from pmbudget.reporting.markup import Html, note, table
-from pmbudget.reporting.verdict import known_span, leading_thresholds
+from pmbudget.reporting.verdict import known, known_span, leading_threshold, leading_thresholds
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
+
+
+def starts_sentence(scenario: Scenario, results: Results, words: Words) -> str:
+    """What a patient is worth who starts in the first year shown, and in the last, at the prices then met, as the table has it, at the
+    threshold that leads; nothing where no price moves.
+    """
+    if _moving(scenario) == "static_alone":
+        return ""
+    wtp = leading_threshold(scenario)
+    by_start = benefit_by_start(scenario, results, wtp=wtp)
+    gaps = {"first": scenario.years[0], "last": scenario.years[-1], "wtp": words.number(wtp)}
+    for end in ("first", "last"):
+        benefit = by_start.sel(year=gaps[end])
+        gaps |= {
+            f"{end}_benefit": known(benefit, words, -2),
+            f"{end}_p": words.probability(float((benefit > 0).mean())),
+        }
+    return words("headline_starts", **gaps)
 
 
 def starts_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -34,8 +52,10 @@ def starts_table(scenario: Scenario, results: Results, words: Words) -> Html:
     new, comparator = (words.inside(case.strategies[name].label) for name in (case.new, case.comparator))
     whole = table(words("starts_caption", new=new, comparator=comparator), header, rows, strong=[0])
     highest = by_start[max(limits.values())]
-    said = words(f"starts_lead.{_direction(highest)}", first=scenario.years[0], last=scenario.years[-1])
+    said = words(f"starts_lead.{_direction(highest, words)}", first=scenario.years[0], last=scenario.years[-1])
     moves = words(f"starts_moves.{_moving(scenario)}")
+    if scenario.price_paths:
+        moves = f"{moves} {words('starts_first', first=scenario.years[0], year=scenario.parameters.price_year)}"
     trend = words("starts_trend.dated" if scenario.price_paths else "starts_trend.still", year=scenario.years[-1])
     return Html(note(said) + whole + note(f"{moves} {words('starts_note')} {trend}"))
 
@@ -47,9 +67,11 @@ def _row(label: str, benefits: list[xr.DataArray], words: Words) -> list[str]:
     return row
 
 
-def _direction(benefit: xr.DataArray) -> str:
-    """Whether who starts in the last year shown gains surely more or less than who starts in the first."""
+def _direction(benefit: xr.DataArray, words: Words) -> str:
+    """Whether who starts in the last year shown gains surely more or less than who starts in the first, and is printed so."""
     first, last = benefit.isel(year=0), benefit.isel(year=-1)
+    if known(first, words, -2) == known(last, words, -2):
+        return "alike"
     return "more" if surely_above(last, first) else "less" if surely_above(first, last) else "alike"
 
 

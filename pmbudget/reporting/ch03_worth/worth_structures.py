@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from pmbudget.inputs.parameters import Text
+from pmbudget.inputs.parameters import Parameter, Text
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.inputs.structures import Structure
 from pmbudget.questions.structures import BASE, FEW, Structures
@@ -14,7 +14,7 @@ from pmbudget.reporting.ch07_information.information_headline import listed
 from pmbudget.reporting.figures import COLOURS, Picture, headed, numbered, picture, plot, wrapped
 from pmbudget.reporting.markup import Html, as_stored, collapsed, note, table
 from pmbudget.reporting.verdict import known, known_digits, leading_threshold, leading_thresholds, verdict_words
-from pmbudget.reporting.words import Words
+from pmbudget.reporting.words import Words, decimals_stated
 
 SIDES = {1: "new", 0: "none", -1: "comparator"}
 
@@ -186,14 +186,25 @@ def _changes(scenario: Scenario, asked: Structure, words: Words) -> list[str]:
     if asked.horizon_years:
         told.append(words("structure_change.horizon", years=asked.horizon_years))
     for name, to in asked.overrides.items():
-        record = scenario.parameters[name].record
+        parameter, record = scenario.parameters[name], scenario.parameters[name].record
         if isinstance(to, Mapping):
             source = to.get("source", {}).get("title", scenario.case.source.title)
             told.append(words("structure_change.read", label=words.label(record.label), source=words.data(source)))
         else:
-            decimals = len(f"{to:g}".partition(".")[2])
-            told.append(f"{words.label(record.label)}: {words.number(to, decimals)} {words.data(record.unit)}")
+            told.append(f"{words.label(record.label)}: {_set_to(parameter, to, words)}")
     return told
+
+
+def _set_to(parameter: Parameter, to: float, words: Words) -> str:
+    """What an alternative sets a parameter to, as its unit is read: the place in a list, per cent, a year, others with their unit."""
+    if parameter.is_index:
+        return words("structure_change.place", place=words.number(to + 1))
+    unit = parameter.record.unit
+    if unit == "share":
+        return words.percent(to, decimals_stated(100 * to))
+    if unit == "year":
+        return words.in_unit(to, unit)
+    return f"{words.number(to, len(f'{to:g}'.partition('.')[2]))} {words.data(unit)}"
 
 
 def _pair(scenario: Scenario, words: Words, told: Callable[[Text], str] | None = None) -> dict[str, str]:

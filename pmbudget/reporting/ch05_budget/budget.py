@@ -84,9 +84,12 @@ def _unmoved_parts(scenario: Scenario, results: Results, unmoved: pd.Series, wor
 
 def _who_pays(scenario: Scenario, today: pd.DataFrame, words: Words) -> str:
     inhabitants = float(scenario.regions["population"].sum())
-    state, regions = (signed("headline_pays", today.loc[payer], words) for payer in ("state", "regions_together"))
+    payers = {
+        payer: signed("headline_pays", today.loc[payer], words) for payer in ("state", "regions_together", "others")
+    }
     each = words.span(today.loc["regions_together"], per=inhabitants, digits=1)
-    return words("headline_payers", state=state, regions=regions, per_inhabitant=each)
+    none = words.msek(today.loc["others", "mean"]) == words.msek(0.0)
+    return words(f"headline_payers.{'two' if none else 'all'}", per_inhabitant=each, **payers)
 
 
 def assumptions_sentence(scenario: Scenario, shares: Mapping[str, float], words: Words) -> str:

@@ -2,11 +2,13 @@
 
 import xarray as xr
 
+from pmbudget.appraisal.ranking import ERRORS, simulation_error
 from pmbudget.inputs.parameters import Parameter
 from pmbudget.inputs.price_paths import PricePath
 from pmbudget.inputs.scenarios import Scenario
 from pmbudget.reporting.frames import interval_frame, with_groups
 from pmbudget.reporting.markup import TOTALS, Html, note, prices_note, table
+from pmbudget.reporting.value import signed
 from pmbudget.reporting.words import Words, decimals_stated
 from pmbudget.road import Results
 
@@ -16,13 +18,19 @@ RULES = ("share_price_ceiling", "cut_old_drugs")
 
 
 def prices_sentence(scenario: Scenario, results: Results, moved: xr.DataArray, words: Words) -> str:
-    """Which prices of drugs the headline counts with, and what it would be with the others; nothing where no drug has a path."""
+    """Which prices of drugs the headline counts with, and what that moves where the paired draws tell it; nothing where no drug has a
+    path.
+    """
     if scenario.case.prices is None or not scenario.case.prices.paths:
         return ""
     if not scenario.price_paths:
         return words("drug_prices_headline.static")
-    static = _nets(scenario, results, moved)[next(iter(scenario.periods))]["static"]
-    return words("drug_prices_headline.dated", static=words.msek(float(static.sel(payer="all"))))
+    difference = _nets(scenario, results, moved)[next(iter(scenario.periods))]["moved"].sel(payer="all")
+    error = ERRORS * simulation_error(difference)
+    if abs(float(difference.mean())) <= error or words.msek(float(difference.mean())) == words.msek(0.0):
+        return words("drug_prices_headline.dated")
+    row = interval_frame(difference).iloc[0]
+    return signed("drug_prices_headline.dated", row, words, error=words.msek(error))
 
 
 def paths_table(scenario: Scenario, results: Results, words: Words) -> Html:

@@ -16,7 +16,6 @@ from pmbudget.programme.reach import persons_never_served, persons_reflexed, per
 from pmbudget.questions.start_years import at_prices_met
 from pmbudget.reporting.frames import interval_frame
 from pmbudget.reporting.markup import Html, broadly_tested, collapsed, note, prices_note, table
-from pmbudget.reporting.value import reflex_sentence
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 
@@ -74,7 +73,11 @@ def prices_moves(scenario: Scenario, words: Words) -> Html:
 
 def _figure(scenario: Scenario, name: str, words: Words) -> str:
     parameter = scenario.parameters[name]
-    return words("learnt") if parameter.distribution is None else words.figure(parameter.distribution.mean)
+    return (
+        words("learnt")
+        if parameter.distribution is None
+        else words.in_unit(parameter.distribution.mean, parameter.unit)
+    )
 
 
 def mix_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -129,7 +132,7 @@ def reflex_note(scenario: Scenario, results: Results, words: Words) -> Html:
         "outside": reach.outside,
     }
     told = {name: words.number(float(one.sel(last).sum("region").mean())) for name, one in parts.items()}
-    return note(words("reflex_tests", year=last["year"], **told), reflex_sentence(scenario, results, words))
+    return note(words("reflex_tests", year=last["year"], **told))
 
 
 def uptake_table(scenario: Scenario, results: Results, words: Words) -> Html:
@@ -202,8 +205,8 @@ def inputs_table(scenario: Scenario, words: Words) -> Html:
         known, record = parameter.distribution, parameter.record
         figures = [words("learnt"), ""]
         if known is not None:
-            low, high = known.interval
-            figures = [words.figure(known.mean), words("range", low=words.figure(low), high=words.figure(high))]
+            mean, low, high = (words.in_unit(figure, record.unit) for figure in (known.mean, *known.interval))
+            figures = [mean, words("range", low=low, high=high)]
         rows.append(
             [
                 words.label(record.label),

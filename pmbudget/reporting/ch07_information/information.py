@@ -84,13 +84,13 @@ def losses_chart(scenario: Scenario, results: Results, losses: pd.DataFrame, wor
     figure, (years, curve) = plt.subplots(1, 2, figsize=(11, 5))
     information, use = (losses[name] / 1e6 for name in ("information", "implementation"))
     years.bar(losses.index, information, color=COLOURS["new"], label=words("info_loss_information"))
-    years.bar(
-        losses.index, use, bottom=information, color=COLOURS["unplanned"], label=words("info_loss_implementation")
-    )
+    # A loss stands on the other one, a gain hangs from none.
+    below = information.where(use >= 0, 0.0)
+    years.bar(losses.index, use, bottom=below, color=COLOURS["unplanned"], label=words("info_loss_implementation"))
     error = WIDTH * losses["error"] / 1e6
     years.errorbar(losses.index, information, error, fmt="none", ecolor="black", elinewidth=1, capsize=3)
     years.set_ylabel(words("msek"))
-    years.set_ylim(0, 1.3 * float((information + use).max()) or 1)
+    years.set_ylim(min(0.0, 1.3 * float(use.min())), 1.3 * float((information + use.clip(lower=0.0)).max()) or 1)
     years.legend(loc="upper left")
     numbered(years.yaxis, words)
     years.set_xticks(losses.index[::3])

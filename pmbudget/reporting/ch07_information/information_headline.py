@@ -43,7 +43,7 @@ def information_headline(
         proposed = [study_sentence(scenario, studies, words), decision]
     return lead(
         loss_sentence(losses, names, best, words, wtp=wtp),
-        knowledge_sentence(scenario, ranked, words),
+        f"{knowledge_sentence(scenario, ranked, words)} {unstudied_sentence(scenario, ranked, words)}".rstrip(),
         *proposed,
         states_sentence(states.loc["new"], names, best, words),
     )
@@ -66,7 +66,8 @@ def use_key(names: dict[str, str], best: str) -> str:
 
 
 def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: list[str], words: Words, *, wtp: float) -> str:
-    """What uncertainty costs a year, nothing where no draw would change the choice; and what use other than the best on average costs.
+    """What uncertainty costs a year, nothing where no draw would change the choice; and what use other than the best on average costs,
+    nothing where it costs none: those who start at better prices than the mean may gain by another strategy than is best on average.
 
     ``best`` holds the strategy on top and those that are not told from it.
     """
@@ -80,7 +81,7 @@ def loss_sentence(losses: pd.DataFrame, names: dict[str, str], best: list[str], 
             yearly=words.span_msek(around(year["information"], year["error"])),
             patient=words.number(year["information"] / year["patients"], -2),
         )
-    if nothing(year["implementation"], words):
+    if year["implementation"] <= 0 or nothing(year["implementation"], words):
         return told
     gaps = {name: names[name] for name in ("new", "comparator", "used")}
     gaps |= {"best": names[best[0]], "near": listed([names[one] for one in best], words)}
@@ -105,6 +106,16 @@ def knowledge_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -
     return words("info_headline_parameters", names=listed(labels, words))
 
 
+def unstudied_sentence(scenario: Scenario, ranked: pd.DataFrame, words: Words) -> str:
+    """That no proposed study is of what it is worth most to know more about; nothing where one is, or where none is proposed."""
+    known = parameters_worth_knowing(ranked)
+    if known.empty or scenario.case.research is None:
+        return ""
+    measures = [measure for study in proposals(scenario).studies.values() for measure in study.measures]
+    studied = {name for one in measures for name in (one.parameter, one.times, one.treatment)}
+    return "" if studied & set(contenders(known["evppi"], known["se"])) else words("info_headline_unstudied")
+
+
 def listed(labels: list[str], words: Words) -> str:
     """Labels as a list, the first few by name and the rest by number; between semicolons where a label has a comma of its own."""
     left = len(labels) - NAMED
@@ -122,9 +133,10 @@ def study_sentence(scenario: Scenario, studies: pd.DataFrame, words: Words) -> s
         return words("info_headline_no_study")
     labels = {str(name): words.label(proposals(scenario).studies[str(name)].label) for name in best.index}
     quoted = words("quoted", text=labels[str(first.name)])
-    if "pays" not in verdicts or verdict(first) == "unsure":
-        return words("info_headline_unsure_study", study=quoted)
     names = contenders(best["enbs"], best["enbs_se"])
+    if "pays" not in verdicts or verdict(first) == "unsure":
+        told = words("info_headline_unsure_study")
+        return told if len(names) > 1 else f"{told} {words('info_headline_nearest_study', study=quoted)}"
     told = words(
         "info_headline_study",
         study=quoted,
@@ -197,7 +209,7 @@ def patient_sentence(names: dict[str, str], best: list[str], words: Words) -> st
 def states_sentence(row: pd.Series, names: dict[str, str], best: list[str], words: Words) -> str:
     """Whether better evidence or better use is worth more, naming what better use is; not told apart, or neither worth anything."""
     information, use = row["evpi"], row["evpim"]
-    if nothing(information, words) and nothing(use, words):
+    if nothing(information, words) and (use <= 0 or nothing(use, words)):
         return words("info_states.neither")
     gaps = {"evpi": words.msek(information), "evpim": words.msek(use), "use": better_use(names, best, words)}
     if abs(information - use) <= ERRORS * row["error"]:
