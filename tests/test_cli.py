@@ -28,6 +28,8 @@ def folder(folder):
     for path in folder.glob("scenarios/*.yaml"):
         if path.stem not in READ_BY:
             path.unlink()
+    for path in folder.glob("agreements/one_off_*.yaml"):
+        path.unlink()
     return folder
 
 
@@ -61,6 +63,15 @@ def test_check_names_a_parameter_that_nobody_reads(folder):
     assert result.exit_code == 1
     assert "idle.yaml:1: idle_norm: no evaluation reads it" in result.output
     assert "1 fault" in result.output
+
+
+def test_check_names_a_design_for_a_case_that_is_not_there(folder):
+    path = folder / "agreements" / "stop_loss.yaml"
+    path.write_text(f"{path.read_text('utf-8')}only_for: [nsclc_pannel]\n", "utf-8")
+    result = called("check", "--folder", str(folder))
+    assert result.exit_code == 1
+    assert "stop_loss.yaml" in result.output
+    assert "only_for = 'nsclc_pannel': no such case" in result.output
 
 
 def test_check_tells_faults_of_several_files_at_once(folder):

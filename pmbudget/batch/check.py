@@ -15,7 +15,7 @@ from pmbudget.inputs.cases import known_cases, read_case
 from pmbudget.inputs.clauses import PatientFee, RebateSplit, dated_amounts
 from pmbudget.inputs.contracts import read_contracts
 from pmbudget.inputs.dated import Dated
-from pmbudget.inputs.files import find_folder, read_yaml, references, shown, validated
+from pmbudget.inputs.files import Document, find_folder, near, read_yaml, references, shown, validated
 from pmbudget.inputs.frames import read_frame
 from pmbudget.inputs.funding import read_funding
 from pmbudget.inputs.needs import NEEDS
@@ -33,7 +33,8 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     for path in sorted((root / "agreements").glob("*.yaml")):
         document = read_yaml(path, faults)
         if document is not None:
-            validated(Agreement, document, document.data, faults)
+            design = validated(Agreement, document, document.data, faults)
+            faults += _strange_cases(root, design, document) if design else []
     read_funding(root, faults)
     read_contracts(root, faults)
     for path in sorted((root / "frames").glob("*.yaml")):
@@ -56,6 +57,16 @@ def check(folder: str | Path = "parameters") -> list[Fault]:
     for path in sorted(notebooks.glob("*.ipynb")):
         faults += notebook_faults(path)
     return list({str(fault): fault for fault in faults}.values())
+
+
+def _strange_cases(root: Path, design: Agreement, document: Document) -> list[Fault]:
+    """Cases that a design is said to be for and that are not there: it would stand beside none."""
+    known, line = known_cases(root), document.line(["only_for"])
+    return [
+        Fault(document.file, "only_for", "no such case", near(name, known), name, line)
+        for name in design.only_for
+        if name not in known
+    ]
 
 
 def begun(folder: str | Path = "parameters", *, today: date) -> list[Fault]:

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pmbudget.appraisal.cea import net_monetary_benefit
 from pmbudget.appraisal.scoring import leaders
 from pmbudget.financing.tariffs import both_whole, full_cost_price, margin, unused
 from pmbudget.inputs.norms import thresholds
 from pmbudget.inputs.scenarios import Scenario
-from pmbudget.patient.per_patient import increment
 from pmbudget.programme.pace import shifted, top
 from pmbudget.programme.reach import access, tests_made
 from pmbudget.questions.agreements import Negotiation, shares_not_borne
 from pmbudget.questions.providers import TESTS, Providers
+from pmbudget.questions.start_years import benefit_by_start
 from pmbudget.road import Results, scenario_draws
 
 RULES = ("full", "yearly", "marginal", "subscription")
@@ -192,10 +191,12 @@ def response(
 
     gamma = table[uptake.incentive_response]
     lifted = shares_not_borne(results, found)["regions"].sel(year=year, drop=True).fillna(0.0).clip(0.0, 1.0)
-    more = persons(gamma * (lifted - lifted.sel(design=found.own, drop=True))).transpose("design", "draw")
+    # What replaces a region's own money steers nothing; a price inside the region is no grant.
+    steered = gamma * (1 - table["fungibility"]) * (lifted - lifted.sel(design=found.own, drop=True))
+    more = persons(steered).transpose("design", "draw")
     cost = bill.variable.sel(year=year, drop=True)
     multiples = xr.DataArray(np.array(PRICES), dims="price")
-    each = increment(net_monetary_benefit(results.per_patient.cost, results.per_patient.qaly, wtp), scenario.case)
+    each = benefit_by_start(scenario, results, wtp=wtp).sel(year=year, drop=True)
     benefit = (persons(gamma * (1 - multiples)) * each).transpose("price", "draw")
     ranked = leaders({str(place): one for place, one in enumerate(benefit.to_numpy())}, largest=True, step=0.01e6)
     return Response(

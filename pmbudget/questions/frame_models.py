@@ -87,7 +87,7 @@ def ground_of(scenario: Scenario, draws: Draws, results: Results, programme: Pro
         # Where supply holds back already, those aimed at more wait too.
         within=(reached >= aimed - LEAST).astype(float),
         gain=each(results.per_patient.fate_qaly) * present["rate_qaly"],
-        costs=each(results.per_patient.fate_cost) * present["rate_cost"],
+        costs=each(results.spending.start_cost.sel(mix="new", drop=True).sel(here)) * present["rate_cost"],
         present=present["rate_cost"],
         change=_to_regions(programme, programme.books.cost("transition")),
         next_eligible=_year_after(reach, shown[-1] + 1),

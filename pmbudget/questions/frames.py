@@ -164,7 +164,10 @@ def division(
 
 
 def clauses_of(frame: Frame, model: str, programme: Programme, share: float) -> list[Clause]:
-    """A model's clauses in MSEK and for the frame's years, with milestones at shares of the expected national coverage."""
+    """A model's clauses in MSEK and for the frame's years, with milestones at shares of the expected national coverage.
+
+    What falls due after the years shown is not shown.
+    """
     forecast = programme.terms.forecast
     expected = forecast["tested"].sum(axis=0) / np.maximum(forecast["eligible"].sum(axis=0), 1e-9)
     yearly, first = frame.amount * share, list(forecast.years).index(programme.terms.start)
@@ -173,12 +176,14 @@ def clauses_of(frame: Frame, model: str, programme: Programme, share: float) -> 
         return tuple(map(times, value)) if isinstance(value, tuple) else value * yearly
 
     found: list[Clause] = []
+    last = len(expected) - first
     for clause in frame.models[model].clauses:
         sums = {name: times(one) for name in ("amount", "cap") if (one := getattr(clause, name, None)) is not None}
         if isinstance(clause, Milestone):
             sums["steps"] = tuple(
                 step.model_copy(update={"coverage": step.coverage * float(expected[first + step.year - 1])})
                 for step in clause.steps
+                if step.year <= last
             )
         found.append(clause.model_copy(update={**sums, "ends": min(clause.ends or frame.years, frame.years)}))
     return found

@@ -11,6 +11,7 @@ from pmbudget.inputs import load_scenario
 from pmbudget.patient.per_patient import staff_share
 from pmbudget.questions import agreements, billing, phases, providers
 from pmbudget.questions.providers import BY_LEVEL, FRAME, HOSPITAL, PROVIDERS
+from pmbudget.questions.start_years import benefit_by_start
 from pmbudget.reporting.ch06_agreement import billing as billing_page
 from pmbudget.reporting.ch06_agreement import providers as providers_page
 from pmbudget.reporting.words import Words
@@ -141,6 +142,24 @@ def test_who_bears_all_of_the_next_test_orders_as_in_the_scenario(answer):
 def test_what_the_own_agreement_lifts_is_in_the_scenario_already(answer, found):
     assert float(abs(answer.coverage.sel(design=found.own)).max()) < 1e-9
     assert float(answer.coverage.sel(design="national_earmarked").mean()) > 0
+
+
+def test_a_design_does_to_use_what_a_walk_with_its_clauses_does(scenario, results, answer, found, crude_draws):
+    clauses = tuple(found.designs["hepatitis_c_solidarity"])
+    other = replace(scenario, agreement=scenario.agreement.model_copy(update={"clauses": clauses}))
+    walked = evaluate_draws(other, crude_draws(scenario, results.reach.aimed.sizes["draw"]))
+    eligible = results.reach.eligible.sel(year=answer.year)
+    more = (walked.reach.aimed - results.reach.aimed).sel(mix="new", year=answer.year) * eligible
+    expected = float((more.sum("region") / eligible.sum("region")).mean())
+    told = float(answer.coverage.sel(design="hepatitis_c_solidarity").mean())
+    # What is lifted is read from other draws here and there.
+    assert told == pytest.approx(expected, rel=0.1)
+
+
+def test_an_internal_price_is_valued_at_the_prices_of_its_year(scenario, results, answer):
+    """At no price more are tested, and what each adds is what one who starts that year adds, as chapter 03 has it."""
+    each = float(benefit_by_start(scenario, results, wtp=answer.wtp).sel(year=answer.year).mean())
+    assert np.sign(answer.benefit.isel(price=0).mean()) == np.sign(each)
 
 
 def test_prices_that_nobody_answers_to_cannot_be_told_apart(scenario, results, found, bill, crude_fits):

@@ -290,3 +290,14 @@ def test_a_difference_in_health_is_called_noise_where_the_draws_do_not_tell_it(s
     text = str(frames.frame_answer(scenario, results, replace(found, found=level), EN))
     assert "the difference is noise" in text
     assert least in found.models
+
+
+def test_a_frame_that_outlasts_what_is_shown_pays_what_falls_due_in_it(folder, frame, crude_draws):
+    path = folder / "scenarios" / "unplanned.yaml"
+    path.write_text(path.read_text("utf-8").replace("last: 2036", "last: 2029"), "utf-8")
+    short = load_scenario("agreement_even", folder)
+    draws = crude_draws(short, 20)
+    results = evaluate_draws(short, draws)
+    found = division(short, draws, results, negotiation(short, results), frame, share=frame.share)
+    assert found.years == [2027, 2028, 2029]
+    assert frames.models_money(short, found, EN)

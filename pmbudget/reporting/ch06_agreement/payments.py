@@ -135,6 +135,7 @@ def risk_table(scenario: Scenario, found: xr.Dataset | None, terms: ContractTerm
         words("contract_note_price", parts=words.number(terms.instalments), **shares),
         words("contract_note_risk"),
         words("contract_note_times"),
+        *([words("contract_note_prices")] if scenario.price_paths else []),
     ]
     if risk["chance_small"].isna().any():
         notes.append(words("contract_note_few", small=_small(scenario)))
