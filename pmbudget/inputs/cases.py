@@ -381,7 +381,7 @@ def _path_faults(case: Case, parameters: ParameterSet, document: Document) -> It
     for drug, path in (case.prices.paths if case.prices else {}).items():
         for key, unit in UNITS.items():
             name = getattr(path, key, None)
-            found = parameters[name].unit if name in parameters else unit
+            found = parameters[name].unit if name is not None and name in parameters else unit
             if found != unit:
                 loc = ("prices", "paths", drug, key)
                 problem, remedy = f"is counted in {found}", f"name a parameter with the unit {unit}"
