@@ -12,7 +12,7 @@ from pmbudget.inputs import load_scenario
 from pmbudget.patient.per_patient import increment
 from pmbudget.questions.national import national_use, present_weights
 from pmbudget.reporting.ch03_worth import worth_starts
-from pmbudget.reporting.ch05_budget import drug_prices
+from pmbudget.reporting.ch05_budget import drug_prices, programme
 from pmbudget.reporting.verdict import known, leading_threshold
 from pmbudget.reporting.words import Words
 from pmbudget.road import evaluate_draws
@@ -85,6 +85,12 @@ def test_a_rebate_that_competition_takes_is_not_shared(scenario, dated):
     assert (ratio.diff("year") < 0).all()
     years = dated.settlement.facts["years_per_krona"].mean("draw")
     assert float(years.isel(year=-1)) > float(years.isel(year=0))
+
+
+def test_years_among_the_inputs_are_written_as_years(scenario):
+    told = programme.inputs_table(scenario, Words("sv"))
+    assert re.search(r">20\d\d</td>", told)
+    assert not re.search(r">2\u00a00\d\d</td>", told)
 
 
 def test_the_rules_are_those_in_force_and_the_dates_are_told_with_their_grade(scenario):
