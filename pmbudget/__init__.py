@@ -1,3 +1,3 @@
 """Budget impact and cost-effectiveness of precision diagnostics under state-region agreements."""
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
