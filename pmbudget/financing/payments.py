@@ -12,6 +12,9 @@ from typing import Protocol
 import numpy as np
 from scipy import special
 
+LEAST = 1e-6
+"""Variance of a payment, SEK squared, below which nothing varies."""
+
 
 @dataclass(frozen=True)
 class Followed:
@@ -258,7 +261,7 @@ def carried_shares(flat: np.ndarray, paid: np.ndarray) -> Mapping[str, float]:
     """
     spread = float(np.var(flat))
     # A contract that pays the flat price carries all to the last digit.
-    payer = round(float(np.cov(flat, paid, bias=True)[0, 1]) / spread, 9) if spread > 0 else 1.0
+    payer = round(float(np.cov(flat, paid, bias=True)[0, 1]) / spread, 9) if spread > LEAST else 1.0
     return {"payer": payer, "manufacturer": 1 - payer}
 
 
@@ -270,4 +273,4 @@ def chance_share(first: np.ndarray, again: np.ndarray) -> float:
     """
     spread = float(np.var(np.concatenate([first, again])))
     shared = float(np.cov(first, again, bias=True)[0, 1])
-    return float(np.clip(1 - shared / spread, 0.0, 1.0)) if spread > 0 else 0.0
+    return float(np.clip(1 - shared / spread, 0.0, 1.0)) if spread > LEAST else 0.0

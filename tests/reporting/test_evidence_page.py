@@ -12,7 +12,7 @@ from pmbudget.reporting.words import Words
     ("p", "contradicting", "sv", "en"),
     [
         (0.001, True, "ja, mer än", "yes, by more"),
-        (0.001, False, "ja (p < 1\u00a0%), men inte mer", "yes (p < 1%), but by no more"),
+        (0.001, False, "ja (p <\u00a01\u00a0%), men inte mer", "yes (p <\u00a01%), but by no more"),
         (0.4, False, "inte mer än av slump", "by no more than chance"),
     ],
 )
