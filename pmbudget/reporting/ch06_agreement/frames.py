@@ -10,7 +10,7 @@ from pmbudget.inputs.scenarios import Scenario
 from pmbudget.questions.frames import WITHOUT, Division, apart_in_health, best_models, introduction_cost
 from pmbudget.reporting.ch06_agreement.agreement import FEW, NOTHING
 from pmbudget.reporting.frames import interval_frame
-from pmbudget.reporting.markup import Html, note, prose, table
+from pmbudget.reporting.markup import Html, lead, note, table
 from pmbudget.reporting.words import Words
 from pmbudget.road import Results
 from pmbudget.vocabulary import NATIONAL
@@ -25,7 +25,7 @@ def frame_answer(scenario: Scenario, results: Results, found: Division | None, w
     """How large the frame is beside one test, who gets it paid, which model serves which aim, and when their difference is noise."""
     if found is None:
         return NOTHING
-    return prose(
+    return lead(
         _size(results, found, words),
         _unused(found, words),
         _aims(found, words),

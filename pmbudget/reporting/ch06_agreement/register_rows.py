@@ -39,7 +39,7 @@ def row_table(scenario: Scenario, found: Negotiation | None, words: Words) -> Ht
                 words.span(average, digits=0),
                 words.number(float(one["last"].mean())),
                 words.number(float(one["price"].mean())),
-                words.percent(float((one["stated"] > one["average"]).mean())),
+                words.probability(float((one["stated"] > one["average"]).mean())),
             ]
         )
     header = [words(f"rows_columns.{key}") for key in ("year", "rows", "stated", "average", "last", "price", "exceeds")]
