@@ -59,10 +59,10 @@ def learnable_parameters(scenario: Scenario, draws: xr.Dataset) -> xr.DataArray:
     varying = parameter_table(draws)
     if not varying["parameter"].size:
         return varying
-    moving = [one for one in (scenario.case.prices,) if one is not None]
-    if moving and not scenario.price_paths:
-        moving = [moving[0].model_copy(update={"paths": {}})]
-    read = {*patient_parameters(scenario, draws), *(name for one in moving for _, name in references(one))}
+    read, prices = set(patient_parameters(scenario, draws)), scenario.case.prices
+    if prices is not None:
+        followed = prices.model_copy(update={"paths": scenario.price_paths})
+        read |= {name for _, name in references(followed)}
     return varying.sel(parameter=[name for name in varying["parameter"].to_numpy() if name in read])
 
 
